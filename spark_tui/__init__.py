@@ -1,0 +1,1 @@
+"""A terminal cockpit for people who trade from a keyboard."""

@@ -1,0 +1,5 @@
+"""Commands: parse, call, print."""
+
+
+def main() -> int:
+    return 0

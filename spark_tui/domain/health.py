@@ -1,0 +1,25 @@
+"""The condition of streams and request budgets, as the Health screen shows it."""
+
+import msgspec
+
+
+class StreamHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """One stream's condition. Ages in seconds of our monotonic clock; `lag_ms` is receipt minus venue time."""
+
+    venue: str
+    name: str  # "btcusdt@depth@100ms", "user", "ws-api"
+    state: str  # connecting | live | stale | down
+    age_s: float | None
+    rate: float  # messages a second, last 10 s
+    lag_ms: float | None
+    messages: int
+    gaps: int
+    reconnects: int
+    detail: str = ""
+
+
+class WeightGauge(msgspec.Struct, frozen=True, kw_only=True):
+    """Use of the request budget in the current window, by the server's own count."""
+
+    used: int
+    limit: int

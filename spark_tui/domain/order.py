@@ -1,0 +1,167 @@
+"""The order: what was asked, what happened to it, and the one table that says how it may change."""
+
+from decimal import Decimal
+from enum import StrEnum
+
+import msgspec
+
+from spark_tui.domain.values import OrderType, Side, TimeInForce
+
+
+class OrderState(StrEnum):
+    NEW = "NEW"  # intent durable, nothing sent
+    DENIED = "DENIED"  # refused by us, never sent
+    SENT = "SENT"
+    UNKNOWN = "UNKNOWN"  # sent, fate not known; counts as exposure, never re-sent
+    ACCEPTED = "ACCEPTED"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    PENDING_CANCEL = "PENDING_CANCEL"
+    PENDING_REPLACE = "PENDING_REPLACE"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    EXPIRED = "EXPIRED"
+    REJECTED = "REJECTED"  # refused by the venue
+    DEAD = "DEAD"  # proved never to have lived at the venue
+
+
+class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What the operator asks for. Exactly one of `quantity` (base) and `quote_quantity` is set."""
+
+    venue: str
+    symbol: str
+    side: Side
+    type: OrderType
+    quantity: Decimal | None = None
+    quote_quantity: Decimal | None = None
+    price: Decimal | None = None
+    stop_price: Decimal | None = None
+    trailing_delta: int | None = None  # basis points
+    iceberg_quantity: Decimal | None = None
+    time_in_force: TimeInForce | None = None
+
+
+class Fill(msgspec.Struct, frozen=True, kw_only=True):
+    """One execution. `trade_id` is unique per (venue, symbol)."""
+
+    trade_id: str
+    price: Decimal
+    quantity: Decimal
+    commission: Decimal
+    commission_asset: str
+    maker: bool
+    time_ms: int
+
+
+# --- what can happen to an order; every one of these is a ledger entry -----------------------------------
+
+
+class Intended(msgspec.Struct, frozen=True, kw_only=True, tag="intended"):
+    """The write-ahead: identity and request, durable before the first byte leaves."""
+
+    client_order_id: str
+    request: OrderRequest
+    at_ms: int  # our clock
+    operator: str = ""
+    key: str = ""  # caller's idempotency key
+
+
+class Denied(msgspec.Struct, frozen=True, kw_only=True, tag="denied"):
+    code: str  # stable, ours: e.g. "PRICE_BAND", "FILTER_LOT_SIZE"
+    text: str
+    at_ms: int
+
+
+class Sent(msgspec.Struct, frozen=True, kw_only=True, tag="sent"):
+    """`decidable_at_ms`: venue clock after which repeated not-found proves the order never lived."""
+
+    at_ms: int
+    decidable_at_ms: int
+
+
+class Uncertain(msgspec.Struct, frozen=True, kw_only=True, tag="uncertain"):
+    """The reply was lost, timed out or said the status is unknown."""
+
+    reason: str
+    at_ms: int
+    decidable_at_ms: int
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True, tag="accepted"):
+    venue_order_id: str
+    at_ms: int
+
+
+class Filled(msgspec.Struct, frozen=True, kw_only=True, tag="filled"):
+    fill: Fill
+    venue_order_id: str = ""
+
+
+class CancelRequested(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-requested"):
+    at_ms: int
+
+
+class CancelFailed(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-failed"):
+    """The venue refused the cancel; says nothing about how the order ended, so it is queried."""
+
+    code: str
+    text: str
+    at_ms: int
+
+
+class Canceled(msgspec.Struct, frozen=True, kw_only=True, tag="canceled"):
+    at_ms: int
+    venue_order_id: str = ""
+    filled: Decimal | None = None  # the venue's cumulative quantity, when it said one
+
+
+class Expired(msgspec.Struct, frozen=True, kw_only=True, tag="expired"):
+    reason: str
+    at_ms: int
+    venue_order_id: str = ""
+    filled: Decimal | None = None
+
+
+class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag="rejected"):
+    code: str  # the venue's, as text: "-2010"
+    text: str
+    at_ms: int
+
+
+class Dead(msgspec.Struct, frozen=True, kw_only=True, tag="dead"):
+    proof: str
+    at_ms: int
+
+
+OrderEvent = (
+    Intended
+    | Denied
+    | Sent
+    | Uncertain
+    | Accepted
+    | Filled
+    | CancelRequested
+    | CancelFailed
+    | Canceled
+    | Expired
+    | Rejected
+    | Dead
+)
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """An order as the fold of its events. Money is Decimal, times are epoch milliseconds of our clock."""
+
+    client_order_id: str
+    request: OrderRequest
+    state: OrderState
+    created_ms: int
+    updated_ms: int
+    venue_order_id: str = ""
+    filled: Decimal = Decimal(0)
+    filled_quote: Decimal = Decimal(0)
+    fills: tuple[Fill, ...] = ()
+    code: str = ""  # why it was denied, rejected or expired
+    text: str = ""
+    decidable_at_ms: int | None = None  # venue clock; set while UNKNOWN
+    operator: str = ""
+    key: str = ""

@@ -1,0 +1,1 @@
+"""What survives: the ledger of decisions and the tape of market frames."""

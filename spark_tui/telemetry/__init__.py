@@ -1,0 +1,1 @@
+"""Metrics: one file lists every name."""

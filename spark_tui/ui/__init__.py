@@ -1,0 +1,1 @@
+"""The cockpit. Only this room knows Textual; this file must not import it."""

@@ -1,0 +1,1 @@
+"""Binance: signing, error table and one folder a product."""

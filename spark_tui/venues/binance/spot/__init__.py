@@ -1,0 +1,1 @@
+"""Binance Spot: codecs, market streams, order entry, user data."""

@@ -1,0 +1,178 @@
+"""What the engine asks of any venue, and the ways a venue may answer."""
+
+from collections.abc import Callable
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from spark_tui.domain.account import Balance
+from spark_tui.domain.health import StreamHealth, WeightGauge
+from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent
+from spark_tui.domain.order import Fill, OrderRequest
+from spark_tui.domain.values import Environment
+
+
+class Reaction(StrEnum):
+    """What a venue's error means for us (DESIGN 4): data from one table, never a branch on prose."""
+
+    DEFINITE_REJECT = "DEFINITE_REJECT"  # final; the order never lived
+    UNKNOWN = "UNKNOWN"  # may have executed
+    RETRY_SAFE = "RETRY_SAFE"  # nothing happened; idempotent calls may be repeated
+    CLOCK = "CLOCK"  # our timestamp was refused; nothing happened
+    THROTTLED = "THROTTLED"
+    BANNED = "BANNED"
+    MODE = "MODE"
+    AUTH = "AUTH"  # key, permission or signature refused; stop and tell the operator
+
+
+class VenueError(Exception):
+    """A call failed. `reaction` says what may be concluded; `text` is fit for an operator's eyes."""
+
+    def __init__(self, reaction: Reaction, code: str, text: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(f"{code}: {text}")
+        self.reaction = reaction
+        self.code = code
+        self.text = text
+        self.retry_after_s = retry_after_s
+
+
+class OrderStatus(StrEnum):
+    """An order's state in the venue's own eyes, venue-neutral."""
+
+    PENDING_NEW = "PENDING_NEW"
+    NEW = "NEW"
+    PARTIALLY_FILLED = "PARTIALLY_FILLED"
+    FILLED = "FILLED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    OTHER = "OTHER"
+
+
+class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The venue's account of one order, from a reply, a query or the user stream.
+
+    `client_order_id` is always the id of the *order* (never of a cancel request). `fills` are the executions
+    this report carries, not all there ever were; `filled` is cumulative. `request` is what the venue says was
+    asked, present on queries and stream reports so that an order not ours can be shown.
+    """
+
+    venue: str
+    symbol: str
+    client_order_id: str
+    venue_order_id: str
+    status: OrderStatus
+    filled: Decimal
+    filled_quote: Decimal
+    time_ms: int
+    fills: tuple[Fill, ...] = ()
+    reason: str = ""  # reject or expiry reason, the venue's word
+    request: OrderRequest | None = None
+
+
+class TradeReport(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the account's trade list."""
+
+    venue: str
+    symbol: str
+    venue_order_id: str
+    side: str
+    fill: Fill
+
+
+class BalancesReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Absolute balances; `complete` when every asset of the account is listed."""
+
+    venue: str
+    balances: tuple[Balance, ...]
+    time_ms: int
+    complete: bool
+
+
+class UserStreamUp(msgspec.Struct, frozen=True, kw_only=True):
+    """User events flow from now on; whatever happened before must be reconciled."""
+
+    venue: str
+
+
+class UserStreamDown(msgspec.Struct, frozen=True, kw_only=True):
+    venue: str
+    reason: str
+
+
+UserEvent = OrderReport | BalancesReport | UserStreamUp | UserStreamDown
+
+
+# (stream name, receipt time ns, raw bytes): called before decode, for the tape
+FrameSink = Callable[[str, int, bytes], None]
+# (event, receipt time ns)
+MarketSink = Callable[[MarketEvent, int], None]
+UserSink = Callable[[UserEvent, int], None]
+
+
+class Venue(Protocol):
+    """One exchange account. Orders: every call raises VenueError; a cancelled or timed-out trading call is
+    reported as Reaction.UNKNOWN. Nothing here retries an order."""
+
+    name: str
+    environment: Environment
+
+    async def start(self) -> None:
+        """Check clock, keys and instruments; raise VenueError with a sentence fit for the operator."""
+
+    async def close(self) -> None: ...
+
+    def server_time_ms(self) -> int:
+        """Our estimate of the venue's clock."""
+
+    @property
+    def decision_window_ms(self) -> int:
+        """recvWindow + engine timeout + margin: how long after sending an order may still come alive."""
+
+    async def instruments(self) -> tuple[Instrument, ...]: ...
+
+    async def run_streams(
+        self,
+        symbols: tuple[str, ...],
+        on_market: MarketSink,
+        on_user: UserSink,
+        on_frame: FrameSink,
+    ) -> None:
+        """Run market and user streams until cancelled; reconnects by itself and never gives up."""
+
+    async def focus(self, symbol: str, interval: str) -> None:
+        """Also stream full-rate trades and klines of this symbol and interval (idempotent)."""
+
+    async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot: ...
+
+    async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]: ...
+
+    async def place(self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]) -> OrderReport:
+        """Send once. `on_sent` is called when the bytes were handed to the socket."""
+
+    async def test_order(self, client_order_id: str, request: OrderRequest) -> None: ...
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport: ...
+
+    async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
+        """Nothing open is not an error: an empty tuple."""
+
+    async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """None means the venue says it does not exist, which early on proves nothing."""
+
+    async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]: ...
+
+    async def trades(
+        self, symbol: str, *, venue_order_id: str | None = None, from_id: int | None = None, limit: int = 500
+    ) -> tuple[TradeReport, ...]: ...
+
+    async def balances(self) -> BalancesReport: ...
+
+    def health(self) -> tuple[StreamHealth, ...]: ...
+
+    def weight(self) -> WeightGauge: ...
+
+
