@@ -1,0 +1,287 @@
+"""The one action table: bindings, footer, help, palette, `spark-tui do` and docs/keys.md come from it.
+
+Imports no Textual, so that the command line may read it for nothing. Keys are written as a person would
+("ctrl+k", "X", "?"); only keys that reach a program through tmux and plain terminals are used by default.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
+from enum import StrEnum
+from typing import TypeVar
+
+from spark_tui.domain.values import OrderType, Side, TimeInForce
+from spark_tui.link.messages import (
+    AnyRequest,
+    CancelAll,
+    CancelOrder,
+    Focus,
+    Kill,
+    Resume,
+    StopEngine,
+    SubmitOrder,
+)
+
+EVERYWHERE = "everywhere"
+TRADE = "trade"
+HEALTH = "health"
+
+
+class ActionError(ValueError):
+    """A parameter is missing, unknown or malformed; the text is one sentence with the cure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    name: str
+    help: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing an operator can do. `screens` names where its keys work.
+
+    `request` turns `do`-style parameters into what the engine is asked (None: only the cockpit knows the
+    action); call it through `build_request`, which checks the names first. `trades`: refused by a read-only
+    cockpit. `footer` is the short label on the key line, empty when the key is not shown there.
+    """
+
+    id: str
+    title: str
+    help: str
+    keys: tuple[str, ...] = ()
+    screens: tuple[str, ...] = (EVERYWHERE,)
+    params: tuple[Param, ...] = ()
+    request: Callable[[Mapping[str, str]], AnyRequest] | None = None
+    group: str = "Cockpit"
+    footer: str = ""
+    trades: bool = False
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _word(kind: type[_Word], params: Mapping[str, str], name: str) -> _Word:
+    try:
+        return kind(params[name].strip().upper())
+    except ValueError:
+        allowed = ", ".join(member.value for member in kind)
+        raise ActionError(f"{name}={params[name]} is not one of {allowed}.") from None
+
+
+def _number(params: Mapping[str, str], name: str) -> Decimal | None:
+    if name not in params:
+        return None
+    try:
+        value = Decimal(params[name])
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite():
+        raise ActionError(f"{name}={params[name]} is not a plain number such as 0.01.")
+    return value
+
+
+def _submit(params: Mapping[str, str]) -> AnyRequest:
+    return SubmitOrder(
+        symbol=params["symbol"].upper(),
+        side=_word(Side, params, "side"),
+        type=_word(OrderType, params, "type"),
+        venue=params.get("venue", ""),
+        quantity=_number(params, "quantity"),
+        quote_quantity=_number(params, "quote_quantity"),
+        price=_number(params, "price"),
+        stop_price=_number(params, "stop_price"),
+        time_in_force=_word(TimeInForce, params, "time_in_force") if "time_in_force" in params else None,
+        key=params.get("key", ""),
+    )
+
+
+def _cancel(params: Mapping[str, str]) -> AnyRequest:
+    return CancelOrder(client_order_id=params["client_order_id"])
+
+
+def _cancel_all(params: Mapping[str, str]) -> AnyRequest:
+    return CancelAll(symbol=params.get("symbol", "").upper(), venue=params.get("venue", ""))
+
+
+def _kill(params: Mapping[str, str]) -> AnyRequest:
+    return Kill(reason=params.get("reason", "operator"))
+
+
+def _resume(params: Mapping[str, str]) -> AnyRequest:
+    return Resume(reason=params["reason"])
+
+
+def _focus(params: Mapping[str, str]) -> AnyRequest:
+    return Focus(
+        symbol=params["symbol"].upper(), interval=params.get("interval", "1m"), venue=params.get("venue", "")
+    )
+
+
+def _stop(params: Mapping[str, str]) -> AnyRequest:
+    return StopEngine()
+
+
+_SYMBOL = Param("symbol", "instrument, e.g. BTCUSDT", required=True)
+_VENUE = Param("venue", "venue name; only needed when two list the symbol")
+
+ACTIONS: tuple[Action, ...] = (
+    # --- trading ---------------------------------------------------------------------------------------
+    Action(
+        "ticket.buy", "Buy", "Open the ticket on the buy side, price at the best bid.",
+        keys=("b",), screens=(TRADE,), group="Trading", footer="Buy", trades=True,
+    ),
+    Action(
+        "ticket.sell", "Sell", "Open the ticket on the sell side, price at the best ask.",
+        keys=("s",), screens=(TRADE,), group="Trading", footer="Sell", trades=True,
+    ),
+    Action(
+        "order.submit", "Send the order", "Send what the ticket says, once every rule passes.",
+        keys=("ctrl+o",), screens=(TRADE,), group="Trading", trades=True, request=_submit,
+        params=(
+            _SYMBOL,
+            Param("side", "BUY or SELL", required=True),
+            Param("type", "LIMIT, MARKET, LIMIT_MAKER, STOP_LOSS_LIMIT, ...", required=True),
+            Param("quantity", "amount in the base asset"),
+            Param("quote_quantity", "amount in the quote asset (MARKET only)"),
+            Param("price", "limit price"),
+            Param("stop_price", "trigger price"),
+            Param("time_in_force", "GTC, IOC or FOK"),
+            _VENUE,
+            Param("key", "idempotency key: the same key and body answer the same order again"),
+        ),
+    ),
+    Action(
+        "order.cancel", "Cancel the order", "Cancel the selected open order, after y.",
+        keys=("x",), screens=(TRADE,), group="Trading", footer="Cancel", trades=True, request=_cancel,
+        params=(Param("client_order_id", "the order's id", required=True),),
+    ),
+    Action(
+        "order.cancel-all", "Cancel all orders", "Cancel every open order, after the code shown is typed.",
+        keys=("X",), screens=(TRADE,), group="Trading", footer="Cancel all", trades=True, request=_cancel_all,
+        params=(Param("symbol", "only this instrument"), _VENUE),
+    ),
+    Action(
+        "kill", "KILL: halt and cancel everything",
+        "Acts at once, on every screen and inside dialogs: nothing leaves but cancels until resumed.",
+        keys=("ctrl+k",), group="Trading", request=_kill, params=(Param("reason", "goes into the ledger"),),
+    ),
+    Action(
+        "resume", "Resume trading", "Lift a halt; asks for the reason.",
+        keys=("R",), group="Trading", trades=True, request=_resume,
+        params=(Param("reason", "why it is safe again; goes into the ledger", required=True),),
+    ),
+    # --- ticket ----------------------------------------------------------------------------------------
+    Action(
+        "ticket.type", "Order type", "Next order type: LIMIT, MARKET, LIMIT_MAKER, STOP_LOSS_LIMIT, ...",
+        keys=("t",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.time-in-force", "Time in force", "Next time in force: GTC, IOC, FOK.",
+        keys=("f",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.unit", "Amount in base or quote", "MARKET: say the amount in the quote asset, or back.",
+        keys=("u",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.touch", "Price at the touch", "Put the best price of your own side into the ticket.",
+        keys=("=",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.more", "One step more", "Raise the number under the cursor by one tick or step.",
+        keys=("+",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.less", "One step less", "Lower the number under the cursor by one tick or step.",
+        keys=("-",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.clear", "Clear the ticket", "Empty quantity and prices.",
+        keys=("ctrl+u",), screens=(TRADE,), group="Ticket",
+    ),
+    # --- market ----------------------------------------------------------------------------------------
+    Action(
+        "find", "Find a symbol", "Filter the watchlist as you type; Enter takes the match, Esc goes back.",
+        keys=("/",), screens=(TRADE,), group="Market", footer="Find",
+    ),
+    Action(
+        "focus", "Look at an instrument", "Depth, trades, candles and ticket follow.",
+        group="Market", request=_focus,
+        params=(_SYMBOL, Param("interval", "candle interval, e.g. 1m"), _VENUE),
+    ),
+    Action(
+        "symbol.next", "Next instrument", "Down the watchlist.",
+        keys=("]",), screens=(TRADE,), group="Market",
+    ),
+    Action(
+        "symbol.previous", "Previous instrument", "Up the watchlist.",
+        keys=("[",), screens=(TRADE,), group="Market",
+    ),
+    Action(
+        "interval.next", "Next candle interval", "1m, 5m, 15m, 1h, 4h, 1d and round again.",
+        keys=("i",), screens=(TRADE,), group="Market",
+    ),
+    # --- moving ----------------------------------------------------------------------------------------
+    Action(
+        "panel.next", "Next panel", "Move the focus to the next panel; inside the ticket, to the next field.",
+        keys=("tab",), group="Moving",
+    ),
+    Action(
+        "panel.previous", "Previous panel", "Move the focus back.",
+        keys=("shift+tab",), group="Moving",
+    ),
+    Action("row.down", "Down", "Next row of the panel in focus.", keys=("down", "j"), group="Moving"),
+    Action("row.up", "Up", "Previous row.", keys=("up", "k"), group="Moving"),
+    Action("row.first", "First row", "To the top.", keys=("g",), group="Moving"),
+    Action("row.last", "Last row", "To the end.", keys=("G",), group="Moving"),
+    Action(
+        "row.open", "Details", "Everything known about the selected row.",
+        keys=("enter",), group="Moving",
+    ),
+    Action("tab.orders", "Orders", "Show the orders.", keys=("1",), screens=(TRADE,), group="Moving"),
+    Action("tab.positions", "Positions", "Show positions.", keys=("2",), screens=(TRADE,), group="Moving"),
+    Action("tab.fills", "Fills", "Show the fills.", keys=("3",), screens=(TRADE,), group="Moving"),
+    Action("tab.log", "Log", "Show the log.", keys=("4",), screens=(TRADE,), group="Moving"),
+    # --- cockpit ---------------------------------------------------------------------------------------
+    Action("palette", "Command", "Find and run any action by name.", keys=(":", "ctrl+p"), footer="Command"),
+    Action("help", "Help", "Every key that works here, and what it does.", keys=("?",), footer="Help"),
+    Action("screen.trade", "Trade screen", "Watchlist, candles, depth, ticket, orders.", keys=("f1",)),
+    Action("screen.health", "Health screen", "Streams, lag, weight, ledger, tape, link.", keys=("f2",)),
+    Action("theme", "Next theme", "Change the colours; themes are files you may copy and edit.", keys=("T",)),
+    Action("redraw", "Redraw", "Paint the whole screen again.", keys=("ctrl+l",)),
+    Action(
+        "detach", "Detach or quit", "Leave the cockpit; asks whether the engine goes on.",
+        keys=("q", "ctrl+c"), footer="Detach",
+    ),
+    Action(
+        "engine.stop", "Stop the engine",
+        "Stop the engine process, after y. Open orders stay at the exchange, unguarded.",
+        request=_stop,
+    ),
+)  # fmt: skip
+
+BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}
+
+
+def build_request(action_id: str, params: Mapping[str, str]) -> AnyRequest:
+    """What the engine is asked for `action_id key=value ...`. Raises ActionError with one sentence."""
+    action = BY_ID.get(action_id)
+    if action is None or action.request is None:
+        known = [other.id for other in ACTIONS if other.request is not None]
+        raise ActionError(f"{action_id} is no action of the engine{_nearest(action_id, known)}.")
+    names = [param.name for param in action.params]
+    for name in params:
+        if name not in names:
+            raise ActionError(f"{action_id} takes no {name}{_nearest(name, names)}.")
+    missing = [p.name for p in action.params if p.required and not params.get(p.name, "").strip()]
+    if missing:
+        raise ActionError(f"{action_id} needs {', '.join(missing)}.")
+    return action.request({name: value for name, value in params.items() if value.strip()})
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    close = get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else f" (known: {', '.join(known) or 'none'})"
