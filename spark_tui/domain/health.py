@@ -4,7 +4,7 @@ import msgspec
 
 
 class StreamHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One stream's condition. Ages in seconds of our monotonic clock; `lag_ms` is receipt minus venue time."""
+    """One stream's condition. Ages in seconds of our monotonic clock; `lag_ms` = receipt - venue time."""
 
     venue: str
     name: str  # "btcusdt@depth@100ms", "user", "ws-api"

@@ -1,4 +1,4 @@
-"""The order: what was asked, what happened to it, and the one table that says how it may change."""
+"""The order: what was asked and what can happen to it. How it may change is one table, in `lifecycle.py`."""
 
 from decimal import Decimal
 from enum import StrEnum
@@ -121,6 +121,15 @@ class Expired(msgspec.Struct, frozen=True, kw_only=True, tag="expired"):
     filled: Decimal | None = None
 
 
+class Completed(msgspec.Struct, frozen=True, kw_only=True, tag="completed"):
+    """The venue says the order is wholly filled: the only way to know for one sized in quote money, and the
+    word that counts when its fills have not been heard yet."""
+
+    at_ms: int
+    venue_order_id: str = ""
+    filled: Decimal | None = None
+
+
 class Rejected(msgspec.Struct, frozen=True, kw_only=True, tag="rejected"):
     code: str  # the venue's, as text: "-2010"
     text: str
@@ -139,6 +148,7 @@ OrderEvent = (
     | Uncertain
     | Accepted
     | Filled
+    | Completed
     | CancelRequested
     | CancelFailed
     | Canceled
@@ -160,8 +170,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     filled: Decimal = Decimal(0)
     filled_quote: Decimal = Decimal(0)
     fills: tuple[Fill, ...] = ()
+    venue_filled: Decimal | None = None  # the venue's own total; beyond `filled` there are fills to fetch
     code: str = ""  # why it was denied, rejected or expired
     text: str = ""
-    decidable_at_ms: int | None = None  # venue clock; set while UNKNOWN
+    decidable_at_ms: int | None = None  # venue clock; set while SENT or UNKNOWN
+    cancel_requested_ms: int = 0  # latest request and latest refusal: a request not yet refused is pending
+    cancel_failed_ms: int = 0
     operator: str = ""
     key: str = ""

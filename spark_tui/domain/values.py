@@ -25,7 +25,7 @@ class TimeInForce(StrEnum):
 
 
 class Environment(StrEnum):
-    """Where an order would land, from harmless to real money. Decided by the venue's host, never by a label."""
+    """Where an order would land, harmless to real money. Decided by the venue's host, never by a label."""
 
     SIM = "SIM"
     PAPER = "PAPER"

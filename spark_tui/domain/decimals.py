@@ -1,0 +1,96 @@
+"""Exact decimal arithmetic for money: plain text both ways, and steps.
+
+Everything here computes in `EXACT`, wide enough for any product of two exchange numbers (19 digits each on
+Binance), because the default context silently rounds at 28 digits and refuses `%` of a long quotient.
+"""
+
+import re
+from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+
+EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
+ZERO = Decimal(0)
+
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+_MAX_MAGNITUDE = 40
+_MAX_TEXT = 64  # no exchange number is longer; a pasted novel is not a number
+
+
+def plain(value: Decimal) -> str:
+    """The number as wire text: digits and at most one point, never an exponent. ValueError for NaN, infinity."""
+    if not value.is_finite():
+        raise ValueError(f"{value} is not a number that can be sent; give a plain decimal")
+    text = format(value, "f")
+    return text.lstrip("-") if value.is_zero() else text
+
+
+def parse(text: str) -> Decimal:
+    """A plain decimal such as `0.01` or `-3`. ValueError, with a sentence, for anything else."""
+    cleaned = text.strip()
+    if len(cleaned) > _MAX_TEXT or _PLAIN.fullmatch(cleaned) is None:
+        raise ValueError(f"{cleaned[:_MAX_TEXT]!r} is not a plain decimal number; write it like 0.01")
+    return Decimal(cleaned)
+
+
+def from_float(value: float) -> Decimal:
+    """The shortest decimal that reads back as this float: how a market number becomes money. ValueError for
+    NaN and infinity."""
+    number = Decimal(repr(value))
+    if not number.is_finite():
+        raise ValueError(f"{value} is not a price")
+    return number
+
+
+def add(left: Decimal, right: Decimal) -> Decimal:
+    return EXACT.add(left, right)
+
+
+def multiply(left: Decimal, right: Decimal) -> Decimal:
+    return EXACT.multiply(left, right)
+
+
+def usable(value: Decimal | None) -> bool:
+    """Whether a rule can compute with it: present, finite, and of a magnitude that exists in trading."""
+    return value is not None and value.is_finite() and abs(value.adjusted()) <= _MAX_MAGNITUDE
+
+
+def is_multiple(value: Decimal, step: Decimal) -> bool:
+    """Whether `value % step == 0`; step 0 is no rule."""
+    return step == 0 or EXACT.remainder(value, step) == 0
+
+
+def floor_to(value: Decimal, step: Decimal) -> Decimal:
+    """The greatest multiple of `step` that is not above `value`; step 0 leaves the value alone."""
+    return _to(value, step, ROUND_FLOOR)
+
+
+def ceil_to(value: Decimal, step: Decimal) -> Decimal:
+    """The least multiple of `step` that is not below `value`; step 0 leaves the value alone."""
+    return _to(value, step, ROUND_CEILING)
+
+
+def nearest(value: Decimal, step: Decimal) -> Decimal:
+    """The multiple of `step` nearest to `value`, a tie to the even one; step 0 leaves the value alone."""
+    return _to(value, step, ROUND_HALF_EVEN)
+
+
+def divide_down(value: Decimal, by: Decimal) -> Decimal:
+    """The quotient cut, not rounded, so that floor_to of it is the true floor. `by` is not 0."""
+    context = EXACT.copy()
+    context.rounding = ROUND_DOWN
+    return context.divide(value, by)
+
+
+def _to(value: Decimal, step: Decimal, rounding: str) -> Decimal:
+    if step == 0 or is_multiple(value, step):
+        return value
+    whole, part = EXACT.divmod(value, step)  # truncates towards zero
+    below = whole if part > 0 else whole - 1
+    if rounding == ROUND_FLOOR:
+        count = below
+    elif rounding == ROUND_CEILING:
+        count = below + 1
+    else:
+        twice = EXACT.multiply(EXACT.subtract(value, EXACT.multiply(below, step)), Decimal(2))
+        odd = below % 2 != 0
+        count = below + 1 if twice > step or (twice == step and odd) else below
+    return EXACT.multiply(count, step)

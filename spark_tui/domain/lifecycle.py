@@ -1,0 +1,340 @@
+"""How an order changes: one transition table as data, and the fold that applies it.
+
+Events commute: an order is the join of the facts its events carry. States form a ladder of evidence (an order
+heard of at the venue outranks a proof that it never lived; a whole fill outranks everything), fills are a set
+keyed by trade id, totals only grow. So duplicates, reordering, fill-before-ack and fill-after-cancel end in the
+same order (DESIGN 3.3). A move no healthy venue makes is applied truthfully, named in `Applied.anomaly`, and asks
+for a query; nothing here raises over what a venue said.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+from typing import Final, cast
+
+import msgspec
+
+from spark_tui.domain.decimals import ZERO, add, multiply, plain
+from spark_tui.domain.order import (
+    Accepted,
+    Canceled,
+    CancelFailed,
+    CancelRequested,
+    Completed,
+    Dead,
+    Denied,
+    Expired,
+    Fill,
+    Filled,
+    Intended,
+    Order,
+    OrderEvent,
+    OrderState,
+    Rejected,
+    Sent,
+    Uncertain,
+)
+
+TERMINAL: Final = frozenset(
+    {
+        OrderState.DENIED,
+        OrderState.FILLED,
+        OrderState.CANCELED,
+        OrderState.EXPIRED,
+        OrderState.REJECTED,
+        OrderState.DEAD,
+    }
+)
+
+# The table. A row is the state an order is in, a column what happens to it. A cell is the state it moves to; LIVE
+# is the working state its facts say (ACCEPTED, PARTIALLY_FILLED, PENDING_CANCEL); `=` stays. `!` marks a move that
+# no healthy venue and engine make: it is applied, reported as an anomaly and asks for a query; `?` asks for a query
+# only. An order that lived and whose fills make up its quantity is FILLED, whatever the cell says.
+_GRID: Final = """
+                 Denied  Sent   Uncertain  Accepted  Filled  Completed  CancelRequested  CancelFailed  Canceled   Expired   Rejected   Dead
+NEW              DENIED  SENT   UNKNOWN    LIVE      LIVE    FILLED     =                ?=            CANCELED   EXPIRED   REJECTED   DEAD
+DENIED           =       !SENT  !UNKNOWN   !LIVE     !LIVE   !FILLED    =                !=            !CANCELED  !EXPIRED  !REJECTED  !DEAD
+SENT             !=      =      UNKNOWN    LIVE      LIVE    FILLED     =                ?=            CANCELED   EXPIRED   REJECTED   DEAD
+UNKNOWN          !=      =      =          LIVE      LIVE    FILLED     =                ?=            CANCELED   EXPIRED   REJECTED   DEAD
+DEAD             !=      =      =          !LIVE     !LIVE   !FILLED    =                =             !CANCELED  !EXPIRED  !REJECTED  =
+REJECTED         !=      =      =          !LIVE     !LIVE   !FILLED    =                =             !CANCELED  !EXPIRED  =          !=
+ACCEPTED         !=      =      ?=         =         LIVE    FILLED     LIVE             ?LIVE         CANCELED   EXPIRED   !=         !=
+PARTIALLY_FILLED !=      =      ?=         =         LIVE    FILLED     LIVE             ?LIVE         CANCELED   EXPIRED   !=         !=
+PENDING_CANCEL   !=      =      ?=         =         LIVE    FILLED     =                ?LIVE         CANCELED   EXPIRED   !=         !=
+PENDING_REPLACE  !=      =      ?=         =         LIVE    FILLED     LIVE             ?LIVE         CANCELED   EXPIRED   !=         !=
+EXPIRED          !=      =      =          =         =       !FILLED    =                =             !CANCELED  =         !=         !=
+CANCELED         !=      =      =          =         =       !FILLED    =                =             =          !=        !=         !=
+FILLED           !=      =      =          =         =       =          =                =             !=         !=        !=         !=
+"""  # noqa: E501 - a table is read in columns
+
+_EVENTS: Final[dict[str, type[OrderEvent]]] = {
+    kind.__name__: kind
+    for kind in (
+        Denied,
+        Sent,
+        Uncertain,
+        Accepted,
+        Filled,
+        Completed,
+        CancelRequested,
+        CancelFailed,
+        Canceled,
+        Expired,
+        Rejected,
+        Dead,
+    )
+}
+
+
+class Move(msgspec.Struct, frozen=True):
+    """One cell. `to` is None where the order stays; `live`: its facts choose among the working states."""
+
+    to: OrderState | None
+    live: bool
+    anomaly: bool
+    query: bool
+
+
+def _parse(grid: str) -> dict[tuple[OrderState, type[OrderEvent]], Move]:
+    header, *rows = [line.split() for line in grid.strip().splitlines()]
+    table = {}
+    for name, *cells in rows:
+        for event, cell in zip(header, cells, strict=True):
+            word = cell.lstrip("!?")
+            to = None if word in ("=", "LIVE") else OrderState(word)
+            move = Move(to, live=word == "LIVE", anomaly=cell[0] == "!", query=cell[0] in "!?")
+            table[OrderState(name), _EVENTS[event]] = move
+    return table
+
+
+TABLE: Final = _parse(_GRID)
+
+
+class Applied(msgspec.Struct, frozen=True):
+    """The order after one event. `anomaly` is a sentence for ledger and operator, empty when all is normal;
+    `query` asks the engine to fetch the order (and its trades, where fills are missing) from the venue."""
+
+    order: Order
+    anomaly: str = ""
+    query: bool = False
+
+
+def begin(event: Intended) -> Order:
+    """A new order, durable and not yet sent."""
+    return Order(
+        client_order_id=event.client_order_id,
+        request=event.request,
+        state=OrderState.NEW,
+        created_ms=event.at_ms,
+        updated_ms=event.at_ms,
+        operator=event.operator,
+        key=event.key,
+    )
+
+
+def apply(order: Order, event: OrderEvent) -> Applied:
+    """The order after `event`. Never raises over what happened; see `Applied`."""
+    if isinstance(event, Intended):
+        if event.client_order_id == order.client_order_id and event.request == order.request:
+            return Applied(order)
+        return Applied(order, "a second, different intent for the same order", query=True)
+
+    move = TABLE[order.state, type(event)]
+    notes: list[str] = []
+    if move.anomaly:
+        notes.append(f"{type(event).__name__} while {order.state}")
+
+    facts = _learn(order, event, notes)
+    state = _state(order.state, move, facts)
+    if isinstance(event, Filled):
+        _judge_fill(order, facts, notes)
+    facts = _reword(facts, order.state, state, event)
+    missing = _missing(facts) if facts.venue_filled != order.venue_filled else False
+    late_fill = isinstance(event, Filled) and order.state in _STOPPED and facts.filled != order.filled
+    query = move.query or bool(notes) or missing or (late_fill and facts.venue_filled is None)
+    return Applied(facts, "; ".join(notes), query)
+
+
+def fold(events: Iterable[OrderEvent]) -> Order:
+    """The order its events make. ValueError when they do not begin with the intent."""
+    stream = iter(events)
+    first = next(stream, None)
+    if not isinstance(first, Intended):
+        raise ValueError("an order's history begins with its intent; this one does not")
+    order = begin(first)
+    for event in stream:
+        order = apply(order, event).order
+    return order
+
+
+def is_open(state: OrderState) -> bool:
+    """Whether the order may still trade as far as we know."""
+    return state not in TERMINAL
+
+
+def leaves(order: Order) -> Decimal:
+    """Base quantity not filled yet; 0 for an order sized in quote money (see `leaves_quote`)."""
+    if order.request.quantity is None:
+        return ZERO
+    return max(order.request.quantity - _known_filled(order), ZERO)
+
+
+def leaves_quote(order: Order) -> Decimal:
+    """Quote money not spent yet by an order sized in quote money; 0 for any other."""
+    if order.request.quote_quantity is None:
+        return ZERO
+    return max(order.request.quote_quantity - order.filled_quote, ZERO)
+
+
+def exposure(order: Order) -> Decimal:
+    """Base quantity this order may still add to what we have booked: its leaves while it may be alive (SENT
+    and UNKNOWN count in full), and fills the venue counted that have not reached us."""
+    unheard = max((order.venue_filled or ZERO) - order.filled, ZERO)
+    return unheard + (leaves(order) if is_open(order.state) else ZERO)
+
+
+# --- the facts --------------------------------------------------------------------------------------------
+
+_STOPPED: Final = frozenset({OrderState.CANCELED, OrderState.EXPIRED})
+_LIVED: Final = frozenset(
+    {
+        OrderState.ACCEPTED,
+        OrderState.PARTIALLY_FILLED,
+        OrderState.PENDING_CANCEL,
+        OrderState.PENDING_REPLACE,
+        *_STOPPED,
+    }
+)
+_Reports = Completed | Canceled | Expired
+
+
+def _learn(order: Order, event: OrderEvent, notes: list[str]) -> Order:
+    """Join the event's facts into the order, its state aside; `notes` gathers what contradicts them."""
+    change: dict[str, object] = {}
+    if isinstance(event, Filled):
+        change = _learn_fill(order, event.fill, notes)
+    else:
+        change["updated_ms"] = max(order.updated_ms, cast("Accepted", event).at_ms)
+    if isinstance(event, Sent | Uncertain):
+        change["decidable_at_ms"] = max(order.decidable_at_ms or 0, event.decidable_at_ms)
+    elif isinstance(event, CancelRequested):
+        change["cancel_requested_ms"] = max(order.cancel_requested_ms, event.at_ms)
+    elif isinstance(event, CancelFailed):
+        change["cancel_failed_ms"] = max(order.cancel_failed_ms, event.at_ms)
+    elif isinstance(event, _Reports) and event.filled is not None:
+        change |= _learn_total(order, event.filled, notes)
+
+    venue_order_id = event.venue_order_id if isinstance(event, Accepted | Filled | _Reports) else ""
+    if venue_order_id and venue_order_id != order.venue_order_id:
+        if order.venue_order_id:
+            notes.append(f"venue order id {venue_order_id} for an order known as {order.venue_order_id}")
+        else:
+            change["venue_order_id"] = venue_order_id
+    return msgspec.structs.replace(order, **change)
+
+
+def _learn_total(order: Order, total: Decimal, notes: list[str]) -> dict[str, object]:
+    if not (total.is_finite() and total >= 0):
+        notes.append(f"a filled quantity of {total} is no quantity")
+        return {}
+    if total < order.filled:
+        notes.append(f"the venue counts {plain(total)} filled, its own fills make {plain(order.filled)}")
+    return {"venue_filled": max(order.venue_filled or ZERO, total)}
+
+
+def _learn_fill(order: Order, fill: Fill, notes: list[str]) -> dict[str, object]:
+    for known in order.fills:
+        if known.trade_id == fill.trade_id:
+            if (known.price, known.quantity) != (fill.price, fill.quantity):
+                notes.append(f"trade {fill.trade_id} was heard twice with different content")
+            return {}
+    if not (fill.quantity.is_finite() and fill.quantity > 0 and fill.price.is_finite()):
+        notes.append(f"trade {fill.trade_id} carries no quantity or price that can be booked")
+        return {}
+    return {
+        "fills": tuple(sorted((*order.fills, fill), key=_trade_order)),
+        "filled": add(order.filled, fill.quantity),
+        "filled_quote": add(order.filled_quote, multiply(fill.price, fill.quantity)),
+        "updated_ms": max(order.updated_ms, fill.time_ms),
+    }
+
+
+def _trade_order(fill: Fill) -> tuple[int, str]:
+    """Numeric ids in number order, without trusting that they are numbers; independent of arrival."""
+    return (len(fill.trade_id), fill.trade_id)
+
+
+def _state(before: OrderState, move: Move, order: Order) -> OrderState:
+    """Where the move leads, once the arithmetic has had its say."""
+    state = _working(order) if move.live else (move.to or before)
+    return OrderState.FILLED if state in _LIVED and _whole(order) else state
+
+
+def _working(order: Order) -> OrderState:
+    if order.cancel_requested_ms > order.cancel_failed_ms:
+        return OrderState.PENDING_CANCEL
+    return OrderState.PARTIALLY_FILLED if order.filled > 0 else OrderState.ACCEPTED
+
+
+def _whole(order: Order) -> bool:
+    asked, quote = order.request.quantity, order.request.quote_quantity
+    if asked is not None:
+        return order.filled >= asked
+    return quote is not None and order.filled_quote >= quote
+
+
+def _judge_fill(before: Order, after: Order, notes: list[str]) -> None:
+    """A fill that no sum allows is booked all the same, and said so."""
+    if after.filled == before.filled:
+        return
+    asked, told = after.request.quantity, after.venue_filled
+    if asked is not None and after.filled > asked:
+        notes.append(f"overfilled: {plain(after.filled)} of {plain(asked)}")
+    elif told is not None and before.state in TERMINAL and after.filled > told:
+        notes.append(f"filled {plain(after.filled)}, beyond the {plain(told)} the venue counted at its end")
+
+
+def _missing(order: Order) -> bool:
+    """The venue counted more than the fills we hold: they must be fetched."""
+    return order.venue_filled is not None and order.venue_filled > order.filled
+
+
+def _known_filled(order: Order) -> Decimal:
+    return max(order.filled, order.venue_filled or ZERO)
+
+
+def _reword(order: Order, before: OrderState, state: OrderState, event: OrderEvent) -> Order:
+    """Give the order its state and the words that go with it: the venue's or ours, and none once it lives."""
+    change: dict[str, object] = {"state": state}
+    words = _words(event)
+    if state != before:
+        change["code"], change["text"] = words if _speaks_for(event, state) else ("", "")
+    elif _speaks_for(event, state):
+        change["code"], change["text"] = max((order.code, order.text), words)  # whichever came first
+    if state not in (OrderState.SENT, OrderState.UNKNOWN):
+        change["decidable_at_ms"] = None
+    return msgspec.structs.replace(order, **change)
+
+
+_SPEAKER: Final[dict[OrderState, type[OrderEvent]]] = {
+    OrderState.DENIED: Denied,
+    OrderState.UNKNOWN: Uncertain,
+    OrderState.EXPIRED: Expired,
+    OrderState.REJECTED: Rejected,
+    OrderState.DEAD: Dead,
+}
+
+
+def _speaks_for(event: OrderEvent, state: OrderState) -> bool:
+    return _SPEAKER.get(state) is type(event)
+
+
+def _words(event: OrderEvent) -> tuple[str, str]:
+    if isinstance(event, Denied | Rejected):
+        return (event.code, event.text)
+    if isinstance(event, Uncertain):
+        return ("", event.reason)
+    if isinstance(event, Expired):
+        return (event.reason, "")
+    if isinstance(event, Dead):
+        return ("", event.proof)
+    return ("", "")
