@@ -31,7 +31,9 @@ class Reaction(StrEnum):
 class VenueError(Exception):
     """A call failed. `reaction` says what may be concluded; `text` is fit for an operator's eyes."""
 
-    def __init__(self, reaction: Reaction, code: str, text: str, *, retry_after_s: float | None = None) -> None:
+    def __init__(
+        self, reaction: Reaction, code: str, text: str, *, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(f"{code}: {text}")
         self.reaction = reaction
         self.code = code
@@ -150,7 +152,9 @@ class Venue(Protocol):
 
     async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]: ...
 
-    async def place(self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]) -> OrderReport:
+    async def place(
+        self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
+    ) -> OrderReport:
         """Send once. `on_sent` is called when the bytes were handed to the socket."""
 
     async def test_order(self, client_order_id: str, request: OrderRequest) -> None: ...
@@ -174,5 +178,3 @@ class Venue(Protocol):
     def health(self) -> tuple[StreamHealth, ...]: ...
 
     def weight(self) -> WeightGauge: ...
-
-

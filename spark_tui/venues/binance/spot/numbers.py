@@ -1,0 +1,36 @@
+"""Numbers at the boundary: what is no plain, finite, non-negative decimal is refused here (F61)."""
+
+import re
+from decimal import Decimal
+from typing import Annotated
+
+from msgspec import Meta
+
+VENUE = "binance-spot"
+
+_AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
+
+# Market data in float (DESIGN 3.5). The decoder checks the bounds; NaN and infinity fail them too.
+Price = Annotated[float, Meta(ge=0, lt=1e18)]
+Quantity = Annotated[float, Meta(ge=0, lt=1e18)]
+Signed = Annotated[float, Meta(gt=-1e18, lt=1e18)]
+Id = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class CodecError(ValueError):
+    """Bytes from the venue that are not what the protocol says; the text is one sentence."""
+
+
+def amount(text: str, field: str) -> Decimal:
+    """The exact value of the venue's own text. Raises CodecError."""
+    if _AMOUNT.fullmatch(text) is None:
+        raise CodecError(f"Binance sent {field}={text[:40]!r}, which is not a plain decimal number.")
+    return Decimal(text)
+
+
+def positive(text: str | None, field: str) -> Decimal | None:
+    """As `amount`, with the wire's 0 or absence (no price, no stop) as None."""
+    if text is None:
+        return None
+    value = amount(text, field)
+    return value if value else None
