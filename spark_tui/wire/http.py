@@ -1,0 +1,267 @@
+"""One HTTP client: kept-alive connections, the shared weight budget, and an honest answer to "did it leave?".
+
+httpx is imported when the first request is made: most commands never make one.
+"""
+
+import random
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from spark_tui.wire.backoff import Backoff
+from spark_tui.wire.clock import Clock, Expired, SystemClock, within
+from spark_tui.wire.limiter import LONGEST_PAUSE_S, BudgetError, WeightLimiter
+
+if TYPE_CHECKING:
+    import httpx
+
+# What a venue may read from a reply's headers (lower-case names) and status; a returned number is the
+# server's own count of used weight in the current window.
+Observer = Callable[[Mapping[str, str], int], int | None]
+
+TEMPORARY = frozenset({500, 502, 503, 504})
+DEFAULT_BAN_S = 120.0  # the shortest ban documented, when a 418 does not say
+MAX_REPLY_BYTES = 64 * 1024 * 1024
+
+
+class Phase(StrEnum):
+    """How far a failed call got. Only `CONNECT` proves that the server saw nothing of it."""
+
+    CONNECT = "connect"
+    SENT = "sent"  # maybe: the first byte may have left
+
+
+class HttpFailure(Exception):
+    """No usable reply. `text` is fit for an operator and holds neither query, body nor headers."""
+
+    def __init__(self, phase: Phase, text: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(text)
+        self.phase = phase
+        self.text = text
+        self.retry_after_s = retry_after_s
+
+
+class HttpReply(msgspec.Struct, frozen=True):
+    """Any reply, whatever its status. Header names are lower-case; `retry_after_s` is set on 429 and 418."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    retry_after_s: float | None = None
+
+
+class HttpClient:
+    """Requests to one base URL. Create one per venue and share it; `close` it at the end.
+
+    Target and body are sent byte for byte as given (they are signed and percent-encoded already). A call
+    waits for the limiter first; 429 and 418 pause the limiter, and so every client that shares it. Idempotent
+    calls are tried up to `attempts` times with jitter when the connection fails or the status is 500, 502,
+    503 or 504; any other call is made once.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        limiter: WeightLimiter,
+        *,
+        clock: Clock | None = None,
+        rng: random.Random | None = None,
+        observe: Observer | None = None,
+        headers: Mapping[str, str] | None = None,
+        attempts: int = 3,
+        connect_timeout_s: float = 10.0,
+        max_connections: int = 10,
+    ) -> None:
+        self._base_url = base_url
+        self._prefix = urlsplit(base_url).path.rstrip("/")
+        self._limiter = limiter
+        self._clock = clock or SystemClock()
+        self._rng = rng or random.Random()
+        self._observe = observe
+        self._headers = dict(headers or {})
+        self._attempts = attempts
+        self._connect_timeout_s = connect_timeout_s
+        self._max_connections = max_connections
+        self._client: httpx.AsyncClient | None = None
+        self._bans = 0
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: str = "",
+        body: str = "",
+        headers: Mapping[str, str] | None = None,
+        weight: int = 1,
+        idempotent: bool = False,
+        priority: bool = False,
+        timeout_s: float = 10.0,
+    ) -> HttpReply:
+        """Make one call; the whole of it, waiting and retries included, takes at most `timeout_s`.
+
+        `path` starts with "/"; `query` (without "?") and `body` (a urlencoded form when not empty) must be
+        ASCII and percent-encoded already, ValueError otherwise. Raises HttpFailure when there is no reply.
+        """
+        target = _target(self._prefix, path, query)
+        content = body.encode("ascii")
+        sent = _Progress()
+        try:
+            return await within(
+                self._clock,
+                timeout_s,
+                self._tries(
+                    method,
+                    target,
+                    content,
+                    {**self._headers, **(headers or {})},
+                    weight,
+                    self._attempts if idempotent else 1,
+                    priority,
+                    timeout_s,
+                    sent,
+                ),
+            )
+        except Expired:
+            raise HttpFailure(
+                sent.phase, f"{method} {path}: no reply from the server within {timeout_s:g} s."
+            ) from None
+
+    async def close(self) -> None:
+        """Close every connection; calls under way fail."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def _tries(
+        self,
+        method: str,
+        target: bytes,
+        content: bytes,
+        headers: dict[str, str],
+        weight: int,
+        attempts: int,
+        priority: bool,
+        timeout_s: float,
+        progress: "_Progress",
+    ) -> HttpReply:
+        backoff = Backoff(self._rng, fast_s=0.3, steps_s=(1.0, 2.0, 4.0))
+        for left in range(attempts - 1, -1, -1):
+            try:
+                window = await self._limiter.acquire(weight, priority=priority, max_wait_s=timeout_s)
+            except BudgetError as refused:
+                raise HttpFailure(
+                    progress.phase, refused.text, retry_after_s=refused.retry_after_s
+                ) from refused
+            try:
+                reply = await self._once(method, target, content, headers, progress)
+            except HttpFailure:
+                if not left:
+                    raise
+            else:
+                self._learn(reply, window)
+                if reply.status not in TEMPORARY or not left:
+                    return reply
+            await self._clock.sleep(backoff.next())
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    async def _once(
+        self, method: str, target: bytes, content: bytes, headers: dict[str, str], progress: "_Progress"
+    ) -> HttpReply:
+        import httpx
+
+        client = self._client or self._open()
+        if content:
+            headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
+        request = client.build_request(method, self._base_url, content=content or None, headers=headers)
+        # httpx would normalise a query, and a signature covers exact bytes: hand it the target past that.
+        request.extensions = {**request.extensions, "target": target, "trace": progress.trace}
+        where = f"{method} {target.partition(b'?')[0].decode()}"
+        try:
+            response = await client.send(request, stream=True)
+            try:
+                parts, size = [], 0
+                async for part in response.aiter_bytes():
+                    parts.append(part)
+                    size += len(part)
+                    if size > MAX_REPLY_BYTES:
+                        raise HttpFailure(
+                            Phase.SENT, f"{where}: the reply is larger than {MAX_REPLY_BYTES} bytes."
+                        )
+            finally:
+                await response.aclose()
+        except (
+            httpx.ConnectError,
+            httpx.ConnectTimeout,
+            httpx.PoolTimeout,
+            httpx.UnsupportedProtocol,
+        ) as error:
+            raise HttpFailure(progress.phase, f"{where}: could not connect ({_why(error)}).") from error
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
+            raise HttpFailure(progress.phase, f"{where}: the connection failed ({_why(error)}).") from error
+        names = {name.lower(): value for name, value in response.headers.items()}
+        return HttpReply(
+            response.status_code, names, b"".join(parts), self._retry_after_s(response.status_code, names)
+        )
+
+    def _learn(self, reply: HttpReply, window: int) -> None:
+        if self._observe is not None:
+            used = self._observe(reply.headers, reply.status)
+            if used is not None:
+                self._limiter.observe(used, window)
+        if reply.retry_after_s is not None:
+            what = "banned, HTTP 418" if reply.status == 418 else "too many requests, HTTP 429"
+            self._limiter.pause(reply.retry_after_s, what)
+        self._bans = self._bans + 1 if reply.status == 418 else 0
+
+    def _retry_after_s(self, status: int, headers: Mapping[str, str]) -> float | None:
+        """What the server asks for on 429 and 418; never parsed from prose. An untold 418 doubles."""
+        if status not in (429, 418):
+            return None
+        text = headers.get("retry-after", "").strip()
+        if text.isascii() and text.isdigit():
+            return min(float(text[:9]), LONGEST_PAUSE_S)
+        if status == 418:
+            return min(DEFAULT_BAN_S * 2.0 ** min(self._bans, 12), LONGEST_PAUSE_S)
+        return self._limiter.window_left_s
+
+    def _open(self) -> "httpx.AsyncClient":
+        import httpx
+
+        self._client = httpx.AsyncClient(
+            trust_env=False,
+            follow_redirects=False,
+            timeout=httpx.Timeout(None, connect=self._connect_timeout_s),
+            limits=httpx.Limits(
+                max_connections=self._max_connections,
+                max_keepalive_connections=self._max_connections,
+                keepalive_expiry=55.0,
+            ),
+        )
+        return self._client
+
+
+class _Progress:
+    """Has the first byte of any attempt possibly left? Told by httpcore's trace events."""
+
+    def __init__(self) -> None:
+        self.phase = Phase.CONNECT
+
+    async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        if event.endswith(".send_request_headers.started"):
+            self.phase = Phase.SENT
+
+
+def _target(prefix: str, path: str, query: str) -> bytes:
+    """The request target, checked to hold only what may stand there unencoded (visible ASCII, RFC 9112)."""
+    text = prefix + (f"{path}?{query}" if query else path)
+    if not path.startswith("/") or not text.isascii() or any(c <= " " or c == "\x7f" for c in text):
+        raise ValueError("path and query must start with / and be percent-encoded already")
+    return text.encode("ascii")
+
+
+def _why(error: BaseException) -> str:
+    return str(error) or type(error).__name__
