@@ -16,7 +16,7 @@ _MAX_TEXT = 64  # no exchange number is longer; a pasted novel is not a number
 
 
 def plain(value: Decimal) -> str:
-    """The number as wire text: digits and at most one point, never an exponent. ValueError for NaN, infinity."""
+    """The number as wire text: digits and at most one point, no exponent. ValueError for NaN, infinity."""
     if not value.is_finite():
         raise ValueError(f"{value} is not a number that can be sent; give a plain decimal")
     text = format(value, "f")

@@ -2,9 +2,9 @@
 
 Events commute: an order is the join of the facts its events carry. States form a ladder of evidence (an order
 heard of at the venue outranks a proof that it never lived; a whole fill outranks everything), fills are a set
-keyed by trade id, totals only grow. So duplicates, reordering, fill-before-ack and fill-after-cancel end in the
-same order (DESIGN 3.3). A move no healthy venue makes is applied truthfully, named in `Applied.anomaly`, and asks
-for a query; nothing here raises over what a venue said.
+keyed by trade id, totals only grow. So duplicates, reordering, fill-before-ack and fill-after-cancel end in
+the same order (DESIGN 3.3). A move no healthy venue makes is applied truthfully, named in `Applied.anomaly`,
+and asks for a query; nothing here raises over what a venue said.
 """
 
 from collections.abc import Iterable
@@ -45,10 +45,10 @@ TERMINAL: Final = frozenset(
     }
 )
 
-# The table. A row is the state an order is in, a column what happens to it. A cell is the state it moves to; LIVE
-# is the working state its facts say (ACCEPTED, PARTIALLY_FILLED, PENDING_CANCEL); `=` stays. `!` marks a move that
-# no healthy venue and engine make: it is applied, reported as an anomaly and asks for a query; `?` asks for a query
-# only. An order that lived and whose fills make up its quantity is FILLED, whatever the cell says.
+# The table. A row is the state an order is in, a column what happens to it. A cell is the state it moves to;
+# LIVE is the working state its facts say (ACCEPTED, PARTIALLY_FILLED, PENDING_CANCEL); `=` stays. `!` marks a
+# move that no healthy venue and engine make: it is applied, reported as an anomaly and asks for a query; `?`
+# asks for a query only. An order that lived and whose fills make up its quantity is FILLED whatever the cell.
 _GRID: Final = """
                  Denied  Sent   Uncertain  Accepted  Filled  Completed  CancelRequested  CancelFailed  Canceled   Expired   Rejected   Dead
 NEW              DENIED  SENT   UNKNOWN    LIVE      LIVE    FILLED     =                ?=            CANCELED   EXPIRED   REJECTED   DEAD

@@ -1,0 +1,90 @@
+"""What a 50-level depth diff costs the book, its top read each time. Prints a table; asserts nothing.
+
+Run: python -m benchmarks.book_bench [seconds]
+"""
+
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from spark_tui.domain.book import OrderBook
+from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level
+
+TICK = 0.01
+LEVELS = 1000
+CHANGES = 25  # a side, so 50 a diff
+MAX_AGE_NS = 10**12
+
+
+def _side(rng: random.Random, touch: int, away: int) -> list[Level]:
+    """Changes as seen on BTCUSDT: most near the touch, a third of them deletions, some far out."""
+    changes: list[Level] = []
+    for _ in range(CHANGES):
+        steps = min(int(rng.expovariate(1 / 120)), 20_000)
+        quantity = 0.0 if rng.random() < 0.35 else round(rng.random(), 5) + 0.00001
+        changes.append(((touch + away * steps) * TICK, quantity))
+    return changes
+
+
+def _diffs(rng: random.Random, first_id: int) -> Iterator[DepthDiff]:
+    """A walking market; the touch moves a few ticks a diff and sweeps what it walks over."""
+    middle, update_id = 6_700_000, first_id
+    while True:
+        step = rng.randint(-3, 3)
+        bids, asks = _side(rng, middle - 1, -1), _side(rng, middle + 1, 1)
+        swept: list[Level] = [((middle + k) * TICK, 0.0) for k in range(-3, 4)]
+        middle += step
+        bids += [*(level for level in swept if level[0] >= middle * TICK), ((middle - 1) * TICK, 1.0)]
+        asks += [*(level for level in swept if level[0] <= middle * TICK), ((middle + 1) * TICK, 1.0)]
+        yield DepthDiff("BTCUSDT", update_id + 1, update_id + 40, bids[-50:], asks[-50:], 0)
+        update_id += 40
+
+
+def _snapshot() -> DepthSnapshot:
+    bids = [((6_700_000 - 1 - k) * TICK, 0.5) for k in range(LEVELS)]
+    asks = [((6_700_000 + 1 + k) * TICK, 0.5) for k in range(LEVELS)]
+    return DepthSnapshot("BTCUSDT", 1000, bids, asks)
+
+
+def _percentiles(samples_ns: list[int]) -> str:
+    ordered = sorted(samples_ns)
+    picks = (0, len(ordered) // 2, int(len(ordered) * 0.95), int(len(ordered) * 0.99))
+    return "".join(f"{ordered[pick] / 1000:>9.2f}" for pick in picks)
+
+
+def _measure(seconds: float, read: Callable[[OrderBook], object]) -> tuple[list[int], int]:
+    book, diffs = OrderBook("BTCUSDT"), _diffs(random.Random(7), 1000)
+    samples: list[int] = []
+    until = time.perf_counter() + seconds
+    while time.perf_counter() < until:
+        batch = [next(diffs) for _ in range(500)]
+        if not book.live:
+            book.invalidate("start")
+            snapshot = _snapshot()
+            snapshot = DepthSnapshot("BTCUSDT", batch[0].first_id - 1, snapshot.bids, snapshot.asks)
+            book.on_snapshot(snapshot, 0)
+        for diff in batch:
+            started = time.perf_counter_ns()
+            book.on_diff(diff, 0)
+            read(book)
+            samples.append(time.perf_counter_ns() - started)
+    return samples, book.resyncs
+
+
+def main() -> None:
+    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
+    print(f"{'us a diff':<28}{'min':>9}{'median':>9}{'P95':>9}{'P99':>9}{'diffs':>10}{'resyncs':>9}")
+    cases: dict[str, Callable[[OrderBook], object]] = {
+        "apply": lambda book: None,
+        "apply + best bid and ask": lambda book: book.read(0, MAX_AGE_NS),
+        "apply + 10 levels a side": lambda book: book.levels(10, 0, MAX_AGE_NS),
+        "apply + 20 levels a side": lambda book: book.levels(20, 0, MAX_AGE_NS),
+    }
+    for name, read in cases.items():
+        samples, resyncs = _measure(seconds, read)
+        print(f"{name:<28}{_percentiles(samples)}{len(samples):>10}{resyncs:>9}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,346 @@
+"""One instrument's order book: kept by the venue's sync rule, readable as a price only while it is right.
+
+The rule is Binance's (protocol 10.6), stricter in one way: once live, a diff must continue exactly where the
+last one ended. A gap, a repetition and an old diff alike prove a disordered stream, and the book asks for a
+snapshot. Levels beyond the snapshot are unknown until they change, as at the venue. Prices are float (DESIGN
+3.5): a venue's text of up to 15 digits survives the round trip.
+"""
+
+from bisect import bisect_left, insort
+from collections import deque
+from enum import StrEnum
+from heapq import nlargest, nsmallest
+from math import inf
+from typing import Final
+
+import msgspec
+
+from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level
+
+
+class Sync(StrEnum):
+    """What became of a diff or snapshot."""
+
+    APPLIED = "APPLIED"
+    BUFFERED = "BUFFERED"  # kept until the snapshot comes
+    IGNORED = "IGNORED"  # older than the snapshot, or a snapshot nobody waits for
+    NEED_SNAPSHOT = "NEED_SNAPSHOT"  # fetch one; said once per loss of sync
+
+
+class Quote(msgspec.Struct, frozen=True, gc=False):
+    """Best bid and ask of a live, uncrossed book that is young enough. `age_ns`: since its last update."""
+
+    bid: float
+    bid_quantity: float
+    ask: float
+    ask_quantity: float
+    update_id: int
+    age_ns: int
+
+
+class Depth(msgspec.Struct, frozen=True):
+    """The best levels of each side, best first, under the same conditions as Quote."""
+
+    bids: list[Level]
+    asks: list[Level]
+    update_id: int
+    age_ns: int
+
+
+class Unusable(msgspec.Struct, frozen=True):
+    """The book cannot be read as a price, and why: one phrase for the operator."""
+
+    why: str
+
+
+_WINDOW: Final = 64  # sorted prices kept ready on each side; twice that before it is cut
+_SHORT: Final = (
+    24  # fewer than this and the window is filled again: also the depth that reads without sorting
+)
+
+
+class OrderBook:
+    """One instrument's book, by one writer. All times are nanoseconds of our monotonic clock.
+
+    `max_levels`: bound on levels a side; beyond it the worse half is let go, and a top that ever retreats
+    that far asks for a new snapshot. `max_buffer`: bound on diffs waiting for one; the oldest go first.
+    """
+
+    def __init__(self, symbol: str, *, max_levels: int = 4000, max_buffer: int = 1024) -> None:
+        self.symbol = symbol
+        self.resyncs = 0  # times a live book lost sync
+        self.gaps = 0  # diffs that proved a missing one
+        self.update_id = 0
+        self._max_levels = max_levels
+        self._buffer: deque[DepthDiff] = deque(maxlen=max_buffer)
+        self._live = False
+        self._bridging = False  # a snapshot is in, its first diff is not
+        self._asked = False
+        self._why = "no snapshot yet"
+        self._at_ns = 0
+        self._clear()
+
+    # --- writing -------------------------------------------------------------------------------------------
+
+    def on_diff(self, diff: DepthDiff, now_ns: int) -> Sync:
+        """Apply, buffer or refuse one diff. ValueError if it is another instrument's."""
+        if diff.symbol != self.symbol:
+            raise ValueError(f"a diff of {diff.symbol} was handed to the book of {self.symbol}")
+        if self._live:
+            if diff.first_id != self.update_id + 1 or diff.last_id < diff.first_id:
+                return self._disordered(diff)
+            return self._apply(diff, now_ns)
+        if self._bridging:
+            return self._bridge(diff, now_ns)
+        self._buffer.append(diff)
+        return self._ask()
+
+    def on_snapshot(self, snapshot: DepthSnapshot, now_ns: int) -> Sync:
+        """Start from a snapshot and the diffs buffered meanwhile. NEED_SNAPSHOT if it is too old for them."""
+        if snapshot.symbol != self.symbol:
+            raise ValueError(f"a snapshot of {snapshot.symbol} was handed to the book of {self.symbol}")
+        if self._live or self._bridging:
+            return Sync.IGNORED
+        last_id = snapshot.last_id
+        waiting = [diff for diff in self._buffer if diff.last_id > last_id]
+        if waiting and waiting[0].first_id > last_id + 1:
+            self._why = "the snapshot is older than the stream"
+            return Sync.NEED_SNAPSHOT
+        continued = bool(self._buffer) and not waiting and self._buffer[-1].last_id == last_id
+        self._buffer.clear()
+        self._load(snapshot)
+        self.update_id = last_id
+        self._at_ns = now_ns
+        self._asked = False
+        self._bridging = True
+        self._why = "waiting for the first update after the snapshot"
+        if self._check() is not None:
+            return self._lose("the snapshot is crossed or malformed", None)
+        if continued:
+            self._bridging, self._live = False, True
+        outcome = Sync.APPLIED
+        for diff in waiting:
+            if self.on_diff(diff, now_ns) is Sync.NEED_SNAPSHOT:
+                outcome = Sync.NEED_SNAPSHOT  # the rest is buffered for the next snapshot
+        return outcome
+
+    def invalidate(self, reason: str) -> None:
+        """Forget everything: the stream was lost. The next diff asks for a snapshot."""
+        if self._live:
+            self.resyncs += 1
+        self._buffer.clear()
+        self._asked = False
+        self._forget(reason)
+
+    # --- reading -------------------------------------------------------------------------------------------
+
+    def read(self, now_ns: int, max_age_ns: int) -> Quote | Unusable:
+        """The best bid and ask, or why there is none to be trusted."""
+        age_ns = now_ns - self._at_ns
+        if not self._live or age_ns > max_age_ns:
+            return self._unusable(age_ns)
+        bids, asks = self._bid_window, self._ask_window
+        if not bids or not asks:
+            return Unusable("one side of the book is empty")
+        bid, ask = bids[-1], asks[0]
+        return Quote(bid, self._bids[bid], ask, self._asks[ask], self.update_id, max(age_ns, 0))
+
+    def levels(self, count: int, now_ns: int, max_age_ns: int) -> Depth | Unusable:
+        """Up to `count` levels a side, best first."""
+        age_ns = now_ns - self._at_ns
+        if not self._live or age_ns > max_age_ns:
+            return self._unusable(age_ns)
+        bids, asks = self._bids, self._asks
+        best_bids = self._bid_window[: -count - 1 : -1]
+        if len(best_bids) < count and len(bids) > len(best_bids):
+            best_bids = nlargest(count, bids)
+        best_asks = self._ask_window[:count]
+        if len(best_asks) < count and len(asks) > len(best_asks):
+            best_asks = nsmallest(count, asks)
+        return Depth(
+            [(price, bids[price]) for price in best_bids],
+            [(price, asks[price]) for price in best_asks],
+            self.update_id,
+            max(age_ns, 0),
+        )
+
+    def top(self) -> tuple[float, float, float, float] | None:
+        """(bid, quantity, ask, quantity) whatever the age, or None while not live or one-sided. For checks of
+        a recording against its own ticker, where no clock runs."""
+        quote = self.read(self._at_ns, 0)
+        if isinstance(quote, Unusable):
+            return None
+        return (quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity)
+
+    @property
+    def live(self) -> bool:
+        return self._live
+
+    @property
+    def level_count(self) -> int:
+        """Levels held on both sides: for the bound's metric."""
+        return len(self._bids) + len(self._asks)
+
+    # --- the sync rule -------------------------------------------------------------------------------------
+
+    def _bridge(self, diff: DepthDiff, now_ns: int) -> Sync:
+        if diff.last_id <= self.update_id:
+            return Sync.IGNORED
+        if diff.first_id > self.update_id + 1:
+            return self._disordered(diff)
+        self._bridging, self._live = False, True
+        return self._apply(diff, now_ns)
+
+    def _disordered(self, diff: DepthDiff) -> Sync:
+        if diff.first_id > self.update_id + 1:
+            self.gaps += 1
+            return self._lose(f"updates {self.update_id + 1} to {diff.first_id - 1} are missing", diff)
+        return self._lose(f"update {diff.last_id} came after {self.update_id}", diff)
+
+    def _lose(self, why: str, diff: DepthDiff | None) -> Sync:
+        """Throw the book away and ask for a snapshot; `diff` starts the new buffer."""
+        self.resyncs += 1
+        self._buffer.clear()
+        if diff is not None:
+            self._buffer.append(diff)
+        self._forget(why)
+        self._asked = True
+        return Sync.NEED_SNAPSHOT
+
+    def _ask(self) -> Sync:
+        if self._asked:
+            return Sync.BUFFERED
+        self._asked = True
+        return Sync.NEED_SNAPSHOT
+
+    def _forget(self, why: str) -> None:
+        self._live = self._bridging = False
+        self._why = why
+        self._clear()
+
+    def _unusable(self, age_ns: int) -> Unusable:
+        if not self._live:
+            return Unusable(f"resyncing: {self._why}" if self.resyncs else f"syncing: {self._why}")
+        return Unusable(f"stale: last update {age_ns / 1e9:.1f} s ago")
+
+    # --- the levels ----------------------------------------------------------------------------------------
+    # A side is a dict of every level and a short sorted list of its best prices: exactly the dict's prices
+    # not beyond the side's floor. Most levels of a diff fall on known prices or far away: one dict write.
+
+    def _clear(self) -> None:
+        self._bids: dict[float, float] = {}
+        self._asks: dict[float, float] = {}
+        self._bid_window: list[float] = []  # ascending: best last
+        self._ask_window: list[float] = []  # ascending: best first
+        self._bid_floor = -inf
+        self._ask_floor = inf
+        self._bid_horizon = -inf  # beyond it levels were let go: a top there would be a guess
+        self._ask_horizon = inf
+
+    def _load(self, snapshot: DepthSnapshot) -> None:
+        self._clear()
+        self._bids = {price: quantity for price, quantity in snapshot.bids if quantity > 0}
+        self._asks = {price: quantity for price, quantity in snapshot.asks if quantity > 0}
+        self._rebuild_bids()
+        self._rebuild_asks()
+
+    def _apply(self, diff: DepthDiff, now_ns: int) -> Sync:
+        sane = self._apply_bids(diff.bids) and self._apply_asks(diff.asks)
+        if not sane:
+            return self._lose("an update carried a price or quantity that is no number", None)
+        self.update_id = diff.last_id
+        self._at_ns = now_ns
+        bids, asks = self._bid_window, self._ask_window
+        if len(bids) < _SHORT or len(asks) < _SHORT:
+            self._refill()
+            bids, asks = self._bid_window, self._ask_window
+        if bids and asks and self._bid_horizon <= bids[-1] < asks[0] <= self._ask_horizon:
+            return Sync.APPLIED
+        trouble = self._check()
+        return Sync.APPLIED if trouble is None else self._lose(trouble, None)
+
+    def _apply_bids(self, changes: list[Level]) -> bool:
+        """Hot: one pass, no calls for the usual level. False on a level no venue sends."""
+        levels, window, floor = self._bids, self._bid_window, self._bid_floor
+        for price, quantity in changes:
+            if 0.0 < quantity < inf:
+                if price < floor or price in levels:
+                    levels[price] = quantity
+                elif 0.0 < price < inf:
+                    levels[price] = quantity
+                    insort(window, price)
+                else:
+                    return False
+            elif quantity == 0.0:
+                if levels.pop(price, 0.0) and price >= floor:
+                    del window[bisect_left(window, price)]
+            else:
+                return False
+        if len(window) > 2 * _WINDOW:
+            del window[:-_WINDOW]
+            self._bid_floor = window[0]
+        if len(levels) > self._max_levels:
+            self._prune_bids()
+        return True
+
+    def _apply_asks(self, changes: list[Level]) -> bool:
+        levels, window, floor = self._asks, self._ask_window, self._ask_floor
+        for price, quantity in changes:
+            if 0.0 < quantity < inf:
+                if price > floor or price in levels:
+                    levels[price] = quantity
+                elif 0.0 < price < inf:
+                    levels[price] = quantity
+                    insort(window, price)
+                else:
+                    return False
+            elif quantity == 0.0:
+                if levels.pop(price, 0.0) and price <= floor:
+                    del window[bisect_left(window, price)]
+            else:
+                return False
+        if len(window) > 2 * _WINDOW:
+            del window[_WINDOW:]
+            self._ask_floor = window[-1]
+        if len(levels) > self._max_levels:
+            self._prune_asks()
+        return True
+
+    def _refill(self) -> None:
+        if len(self._bid_window) < _SHORT and len(self._bid_window) < len(self._bids):
+            self._rebuild_bids()
+        if len(self._ask_window) < _SHORT and len(self._ask_window) < len(self._asks):
+            self._rebuild_asks()
+
+    def _rebuild_bids(self) -> None:
+        self._bid_window = sorted(nlargest(_WINDOW, self._bids))
+        self._bid_floor = self._bid_window[0] if len(self._bids) > _WINDOW else -inf
+
+    def _rebuild_asks(self) -> None:
+        self._ask_window = nsmallest(_WINDOW, self._asks)
+        self._ask_floor = self._ask_window[-1] if len(self._asks) > _WINDOW else inf
+
+    def _prune_bids(self) -> None:
+        """Keep the better half. The horizon moves with it: what was let go is never taken for empty."""
+        kept = nlargest(max(self._max_levels // 2, _WINDOW), self._bids)
+        self._bids = {price: self._bids[price] for price in kept}
+        self._bid_horizon = max(self._bid_horizon, kept[-1])
+        self._rebuild_bids()
+
+    def _prune_asks(self) -> None:
+        kept = nsmallest(max(self._max_levels // 2, _WINDOW), self._asks)
+        self._asks = {price: self._asks[price] for price in kept}
+        self._ask_horizon = min(self._ask_horizon, kept[-1])
+        self._rebuild_asks()
+
+    def _check(self) -> str | None:
+        """What makes the top untrustworthy, if anything. An empty side of a wholly known book does not."""
+        bids, asks = self._bid_window, self._ask_window
+        if not all(0.0 < price < inf for price in (*bids, *asks)):
+            return "a level has a price that is no number"
+        if bids and asks and bids[-1] >= asks[0]:
+            return f"crossed: bid {bids[-1]} is not below ask {asks[0]}"
+        best_bid, best_ask = (bids[-1] if bids else -inf), (asks[0] if asks else inf)
+        if best_bid < self._bid_horizon or best_ask > self._ask_horizon:
+            return "the top went back to levels that were let go"
+        return None
