@@ -26,9 +26,9 @@ class Clock(Protocol):
     async def sleep(self, seconds: float) -> None: ...
 
 
-# Linux counts a suspended laptop's hours only on the boot-time clock; without them a book from before the
-# suspend would look a second old after it.
-_MONO_ID = getattr(time, "CLOCK_BOOTTIME", None)
+# The clock that counts a suspended laptop's hours (Linux: boot time; macOS: CLOCK_MONOTONIC, which Python's
+# own monotonic() does not use there): without them a book from before the suspend would look a second old.
+_MONO_ID: int | None = getattr(time, "CLOCK_BOOTTIME", getattr(time, "CLOCK_MONOTONIC", None))
 
 
 class SystemClock:
@@ -132,15 +132,13 @@ async def within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
         raise Expired(f"no answer within {seconds:g} s")
     finally:
         timer.cancel()
-        if not task.done():
-            task.add_done_callback(_forget)
-            task.cancel()
+        drop(task)
 
 
-def _forget(task: "asyncio.Future[T]") -> None:
-    """Take the outcome of work nobody waits for any more, so that asyncio does not report it as lost."""
-    if not task.cancelled():
-        task.exception()
+def drop(task: "asyncio.Future[Any]") -> None:
+    """Cancel work nobody waits for any more; its outcome is taken, so asyncio does not report it as lost."""
+    task.cancel()
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
 class ServerClock:
@@ -148,10 +146,10 @@ class ServerClock:
 
     A reply's stamp is taken to be the server's time when the reply *arrived*: half a round trip in the past
     of the usual midpoint. The estimate is therefore never ahead of the server and behind it by at most one
-    round trip (servers refuse a timestamp of the future, but tolerate an old one). Of the last `keep` samples no
-    older than `max_age_s` the one with the shortest round trip counts; a sample that contradicts it (either
-    clock stepped, or the machine slept where the monotonic clock cannot tell) throws all older ones away, so
-    one request recovers.
+    round trip (servers refuse a timestamp of the future, but tolerate an old one). Of the last `keep` samples
+    no older than `max_age_s` the one with the shortest round trip counts; a sample that contradicts another
+    (either clock stepped, or the machine slept where the monotonic clock cannot tell) throws all older ones
+    away, so one request recovers.
     """
 
     def __init__(self, clock: Clock, *, keep: int = 8, max_age_s: float = 600.0) -> None:

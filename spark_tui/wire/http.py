@@ -34,6 +34,9 @@ class Phase(StrEnum):
     SENT = "sent"  # maybe: the first byte may have left
 
 
+_HOW_FAR = {Phase.CONNECT: "could not connect", Phase.SENT: "the connection failed after sending"}
+
+
 class HttpFailure(Exception):
     """No usable reply. `text` is fit for an operator and holds neither query, body nor headers."""
 
@@ -81,7 +84,7 @@ class HttpClient:
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()
         self._observe = observe
-        self._headers = dict(headers or {})
+        self._headers = {"User-Agent": "spark-tui", **(headers or {})}
         self._attempts = attempts
         self._connect_timeout_s = connect_timeout_s
         self._max_connections = max_connections
@@ -193,15 +196,15 @@ class HttpClient:
                         )
             finally:
                 await response.aclose()
-        except (
-            httpx.ConnectError,
-            httpx.ConnectTimeout,
-            httpx.PoolTimeout,
-            httpx.UnsupportedProtocol,
-        ) as error:
-            raise HttpFailure(progress.phase, f"{where}: could not connect ({_why(error)}).") from error
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, OSError) as error:
-            raise HttpFailure(progress.phase, f"{where}: the connection failed ({_why(error)}).") from error
+        except HttpFailure:
+            raise
+        except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, OSError) as error:
+            why = str(error)[:200] or type(error).__name__
+            raise HttpFailure(progress.phase, f"{where}: {_HOW_FAR[progress.phase]} ({why}).") from error
+        except Exception as error:  # whatever broke, callers need to know how far the call got
+            # Neither text nor chain: a library's complaint about a header quotes the header, a key maybe.
+            why = type(error).__name__
+            raise HttpFailure(progress.phase, f"{where}: {_HOW_FAR[progress.phase]} ({why}).") from None
         names = {name.lower(): value for name, value in response.headers.items()}
         return HttpReply(
             response.status_code, names, b"".join(parts), self._retry_after_s(response.status_code, names)
@@ -261,7 +264,3 @@ def _target(prefix: str, path: str, query: str) -> bytes:
     if not path.startswith("/") or not text.isascii() or any(c <= " " or c == "\x7f" for c in text):
         raise ValueError("path and query must start with / and be percent-encoded already")
     return text.encode("ascii")
-
-
-def _why(error: BaseException) -> str:
-    return str(error) or type(error).__name__

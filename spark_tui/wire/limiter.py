@@ -172,8 +172,9 @@ class WeightLimiter:
 
     def _roll(self) -> None:
         window = self._now_ms() // self._window_ms
-        if window != self._window:
-            self._window, self._used = window, 0
+        if window > self._window:
+            self._used = 0
+        self._window = window  # a clock that stepped back keeps what was used, until the next window
 
     def _fits(self, weight: int, priority: bool) -> bool:
         if self._clock.mono_ns() < self._paused_until_ns:

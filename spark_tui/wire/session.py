@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from spark_tui.wire.clock import NS_PER_MS, Clock, Expired, first_of, within
+from spark_tui.wire.clock import NS_PER_MS, Clock, Expired, drop, first_of, within
 from spark_tui.wire.limiter import MessageLimiter
 from spark_tui.wire.transport import Handler, Transport
 
@@ -71,7 +71,8 @@ class Session:
         """Send one message when the budget allows; returns when it was handed to the operating system.
 
         Raises SocketDown: with `sent=False` when the connection ended before, `sent=True` when sending failed
-        (the peer may have it). What waits here when the connection ends is refused, never sent on the next.
+        (the peer may have it); TooManyWaiting when the line for the budget is full. What waits here when the
+        connection ends is refused, never sent on the next.
         """
         if self._limiter is not None:
             await self._until_end(self._limiter.acquire())
@@ -84,8 +85,9 @@ class Session:
             raise SocketDown(f"The connection broke while sending ({describe(error)}).", sent=True) from error
 
     def end(self, reason: str) -> None:
-        """End this connection; the first reason given stays."""
+        """End this connection, deliver nothing more; the first reason given stays."""
         if not self.ended.done():
+            self.on_message = _ignore  # what still arrives during the closing handshake has a newer reader
             self.ended.set_result(reason)
 
     async def run(self) -> None:
@@ -144,7 +146,7 @@ class Session:
             if task.done():
                 task.result()
         finally:
-            task.cancel()
+            drop(task)
 
     async def _close(self) -> None:
         """Say goodbye within the close timeout, then drop the connection whatever came of it."""
@@ -157,6 +159,10 @@ class Session:
                 self._transport.abort()
             except Exception as error:  # as above
                 self.close_error = describe(error)
+
+
+def _ignore(_raw: bytes, _receipt_ns: int) -> None:
+    """Handler of a connection that is over."""
 
 
 def describe(error: BaseException) -> str:

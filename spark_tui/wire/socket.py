@@ -1,7 +1,6 @@
 """A WebSocket that is always there: connects, proves itself alive, reconnects, rotates, never gives up."""
 
 import asyncio
-import contextlib
 import random
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 import msgspec
 
 from spark_tui.wire.backoff import Backoff
-from spark_tui.wire.clock import NS_PER_S, Clock, first_of, within
+from spark_tui.wire.clock import NS_PER_S, Clock, drop, first_of, within
 from spark_tui.wire.limiter import BudgetError, ConnectionBudget, WeightLimiter
 from spark_tui.wire.session import Session, SocketDown, describe
 from spark_tui.wire.transport import Connect, Handler, HandshakeRefused, Transport, open_websocket
@@ -26,7 +25,7 @@ class SocketHealth(msgspec.Struct, frozen=True, kw_only=True):
     up_s: float | None
     messages: int  # since the start, all connections
     attempts: int
-    reconnects: int  # connections after the first, rotations included
+    reconnects: int  # connections made because one was lost
     rotations: int
     ping_ms: float | None
     detail: str  # why it last went down or could not connect; empty while all is well
@@ -107,6 +106,7 @@ class SupervisedSocket:
         self._sessions: dict[Session, asyncio.Task[None]] = {}
         self._retiring: set[asyncio.Task[None]] = set()
         self._rotation = asyncio.Event()
+        self._tried = False
         self._attempts = 0
         self._opened = 0
         self._rotations = 0
@@ -121,7 +121,7 @@ class SupervisedSocket:
         try:
             while True:
                 session = await self._establish()
-                if previous is not None:
+                if previous is not None and previous.alive:
                     self._retire(previous)
                 await self._until_replacement(session)
                 previous = session if session.alive else None
@@ -167,7 +167,7 @@ class SupervisedSocket:
             up_s=None if current is None else (now - current.opened_ns) / NS_PER_S,
             messages=self._past_messages + sum(s.messages for s in self._sessions),
             attempts=self._attempts,
-            reconnects=max(0, self._opened - 1),
+            reconnects=max(0, self._opened - 1 - self._rotations),
             rotations=self._rotations,
             ping_ms=None if current is None else current.ping_ms,
             detail="" if current is not None and not self._rotation.is_set() else self._detail,
@@ -176,8 +176,9 @@ class SupervisedSocket:
     async def _establish(self) -> Session:
         """Attempt until a connection is live."""
         while True:
-            if self._attempts:
+            if self._tried:
                 await self._clock.sleep(max(self._backoff.next(), self._wait_at_least_s))
+            self._tried = True
             self._wait_at_least_s = 0.0
             if self._current is None:
                 self._state = "connecting"
@@ -252,7 +253,7 @@ class SupervisedSocket:
             if not session.alive:
                 raise SocketDown(session.ended.result(), sent=False)
         finally:
-            opening.cancel()
+            drop(opening)
 
     async def _until_replacement(self, session: Session) -> None:
         """Return when the session ended, is old, or `rotate` was called."""
@@ -313,8 +314,7 @@ class SupervisedSocket:
         tasks = [*self._retiring, *self._sessions.values()]
         for task in tasks:
             task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _await(work: Awaitable[None]) -> None:
