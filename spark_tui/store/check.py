@@ -21,8 +21,8 @@ MAX_SHOWN = 5
 
 
 class Codec(NamedTuple):
-    """A venue's decoders, handed in because the store knows no venue: of a combined frame, of the body of a depth
-    snapshot (and its symbol), and what both raise for bytes they cannot read."""
+    """A venue's decoders, handed in because the store knows no venue: of a combined frame, of the body of a
+    depth snapshot (and its symbol), and what both raise for bytes they cannot read."""
 
     frame: Callable[[bytes], object]
     snapshot: Callable[[bytes, str], DepthSnapshot]
