@@ -4,6 +4,10 @@ from decimal import Decimal
 
 import msgspec
 
+from spark_tui.domain.decimals import EXACT, ZERO, add, multiply
+from spark_tui.domain.order import Fill
+from spark_tui.domain.values import Side
+
 
 class Balance(msgspec.Struct, frozen=True, kw_only=True):
     asset: str
@@ -18,6 +22,8 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 class Position(msgspec.Struct, frozen=True, kw_only=True):
     """Average-cost position of one instrument; quantity is signed base, money is quote.
 
+    `cost` is what the open quantity was bought for (negative: what a short was sold for), so that
+    `realised - cost` is the cash that ever flowed, to the last digit, however an average was rounded.
     `fees` maps the asset in which commission was charged to its sum.
     """
 
@@ -27,3 +33,60 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     average_price: Decimal = Decimal(0)
     realised: Decimal = Decimal(0)
     fees: dict[str, Decimal] = {}
+    cost: Decimal = Decimal(0)
+
+
+def apply_fill(position: Position, side: Side, fill: Fill, base: str, quote: str) -> Position:
+    """The position after one execution.
+
+    Commission in base leaves less held (the average rises by it), in quote it lowers what was realised, in any
+    other asset it stands in `fees` only. The caller sees to it that a trade is applied once.
+    """
+    traded = fill.quantity if side is Side.BUY else -fill.quantity
+    cash = EXACT.minus(multiply(traded, fill.price))
+    in_base = fill.commission if fill.commission_asset == base else ZERO
+    received = EXACT.subtract(traded, in_base)
+    if received * traded > 0:
+        moved = _flow(position, received, cash)
+    else:  # a commission that ate the whole trade: two flows, the second for nothing
+        moved = _flow(_flow(position, traded, cash), EXACT.minus(in_base), ZERO)
+    in_quote = fill.commission if fill.commission_asset == quote else ZERO
+    return msgspec.structs.replace(
+        moved, realised=EXACT.subtract(moved.realised, in_quote), fees=_with_fee(position.fees, fill)
+    )
+
+
+def unrealised(position: Position, mark: Decimal) -> Decimal:
+    """What closing at `mark` would add to `realised`, fees aside; quote money."""
+    return EXACT.subtract(multiply(position.quantity, mark), position.cost)
+
+
+def _flow(position: Position, delta: Decimal, cash: Decimal) -> Position:
+    """`delta` base came in against `cash` quote: what closes is realised at average cost, what opens is cost."""
+    held = position.quantity
+    closing = ZERO if held * delta >= 0 else min(abs(held), abs(delta))
+    closing_cash = cash if closing == abs(delta) else _share(cash, closing, abs(delta))
+    released = position.cost if closing == abs(held) else _share(position.cost, closing, abs(held))
+    quantity = add(held, delta)
+    cost = EXACT.subtract(EXACT.subtract(position.cost, released), EXACT.subtract(cash, closing_cash))
+    return msgspec.structs.replace(
+        position,
+        quantity=quantity,
+        cost=cost,
+        average_price=_DIGITS.divide(cost, quantity) if quantity else ZERO,
+        realised=add(position.realised, EXACT.subtract(closing_cash, released)),
+    )
+
+
+_DIGITS = EXACT.copy()
+_DIGITS.prec = 28  # a share or an average is rounded here, once; sums stay exact
+
+
+def _share(money: Decimal, part: Decimal, whole: Decimal) -> Decimal:
+    return _DIGITS.divide(multiply(money, part), whole) if part else ZERO
+
+
+def _with_fee(fees: dict[str, Decimal], fill: Fill) -> dict[str, Decimal]:
+    if not fill.commission:
+        return fees
+    return {**fees, fill.commission_asset: add(fees.get(fill.commission_asset, ZERO), fill.commission)}
