@@ -76,9 +76,9 @@ class ManualClock:
             (due - self._mono_ns) / NS_PER_S for due, _, woken in sorted(self._sleepers) if not woken.done()
         ]
 
-    async def asleep(self, seconds: float, *, count: int = 1, tolerance: float = 1e-6) -> None:
-        """Wait (in real time) until `count` tasks sleep with `seconds` left, give or take `tolerance`."""
-        while sum(abs(left - seconds) <= tolerance for left in self.sleeping()) < count:
+    async def asleep(self, seconds: float, *, count: int = 1) -> None:
+        """Wait (in real time) until `count` tasks sleep with at most `seconds` left."""
+        while sum(left <= seconds for left in self.sleeping()) < count:
             self._changed = asyncio.get_running_loop().create_future()
             await self._changed
 

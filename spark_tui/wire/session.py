@@ -34,8 +34,8 @@ class Session:
         self,
         number: int,
         transport: Transport,
-        on_message: Handler,
         *,
+        on_message: Handler,
         clock: Clock,
         messages_per_second: int | None,
         heartbeat_s: float,
@@ -89,6 +89,14 @@ class Session:
         if not self.ended.done():
             self.on_message = _ignore  # what still arrives during the closing handshake has a newer reader
             self.ended.set_result(reason)
+
+    def abort(self) -> None:
+        """Drop the connection at once, without a closing handshake."""
+        self.end("dropped by us")
+        try:
+            self._transport.abort()
+        except Exception as error:  # the end of a connection must not fail; its reason is known already
+            self.close_error = describe(error)
 
     async def run(self) -> None:
         """Read and ping until the end, then close. The supervisor's task for this session."""
@@ -152,13 +160,10 @@ class Session:
         """Say goodbye within the close timeout, then drop the connection whatever came of it."""
         try:
             await within(self._clock, self._close_timeout_s, self._transport.close(1000, ""))
-        except Exception as error:  # the end of a connection must not fail; its reason is known already
+        except Exception as error:  # as in abort
             self.close_error = describe(error)
         finally:
-            try:
-                self._transport.abort()
-            except Exception as error:  # as above
-                self.close_error = describe(error)
+            self.abort()
 
 
 def _ignore(_raw: bytes, _receipt_ns: int) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -84,20 +85,24 @@ class SupervisedSocket:
         self._clock = clock
         self._rng = rng
         self._budget = budget
-        self._on_message = on_message
+        self._make_session = partial(
+            Session,
+            on_message=on_message,
+            clock=clock,
+            messages_per_second=messages_per_second,
+            heartbeat_s=heartbeat_s,
+            pong_timeout_s=pong_timeout_s,
+            close_timeout_s=close_timeout_s,
+            silence_s=silence_s,
+        )
         self._on_open = on_open
         self._on_down = on_down
         self._on_close = on_close
         self._backoff = backoff or Backoff(rng)
         self._limiter = limiter
         self._connect_weight = connect_weight
-        self._messages_per_second = messages_per_second
         self._connect_timeout_s = connect_timeout_s
         self._open_timeout_s = open_timeout_s
-        self._heartbeat_s = heartbeat_s
-        self._pong_timeout_s = pong_timeout_s
-        self._close_timeout_s = close_timeout_s
-        self._silence_s = silence_s
         self._stable_after_s = stable_after_s
         self._rotate_after_s = rotate_after_s
         self._overlap_s = overlap_s
@@ -111,6 +116,7 @@ class SupervisedSocket:
         self._opened = 0
         self._rotations = 0
         self._past_messages = 0
+        self._past_receipt_ns = 0
         self._state = "down"
         self._detail = ""
         self._wait_at_least_s = 0.0
@@ -159,7 +165,7 @@ class SupervisedSocket:
     def health(self) -> SocketHealth:
         """How the socket is now; cheap enough for every frame of a screen."""
         now, current = self._clock.mono_ns(), self._current
-        last_ns = max((s.last_receipt_ns for s in self._sessions), default=0)
+        last_ns = max((s.last_receipt_ns for s in self._sessions), default=0) or self._past_receipt_ns
         return SocketHealth(
             name=self.name,
             state="live" if current is not None else self._state,
@@ -204,17 +210,7 @@ class SupervisedSocket:
             await self._limiter.acquire(self._connect_weight)
         await self._budget.acquire()
         self._attempts += 1
-        session = Session(
-            self._attempts,
-            await self._handshake(),
-            self._on_message,
-            clock=self._clock,
-            messages_per_second=self._messages_per_second,
-            heartbeat_s=self._heartbeat_s,
-            pong_timeout_s=self._pong_timeout_s,
-            close_timeout_s=self._close_timeout_s,
-            silence_s=self._silence_s,
-        )
+        session = self._make_session(self._attempts, await self._handshake())
         task = asyncio.create_task(session.run(), name=f"{self.name} #{session.number}")
         self._sessions[session] = task
         session.ended.add_done_callback(lambda ended: self._session_ended(session, ended.result()))
@@ -292,7 +288,9 @@ class SupervisedSocket:
                 self._guarded(self._on_down, reason)
 
     def _session_gone(self, session: Session) -> None:
+        session.abort()  # a task killed before its first step closed nothing
         self._past_messages += session.messages
+        self._past_receipt_ns = max(self._past_receipt_ns, session.last_receipt_ns)
         del self._sessions[session]
 
     def _guarded(self, callback: Callable[..., None], *args: object) -> None:
