@@ -1,4 +1,4 @@
-"""Every decoder of Binance Spot's wire in one place: bytes in, domain values out, CodecError for anything else."""
+"""Every decoder of Binance Spot's wire in one place: bytes in, domain values out, else CodecError."""
 
 from spark_tui.venues.binance.spot.codec_market import (
     Reply,

@@ -25,8 +25,10 @@ from spark_tui.domain.instrument import (
 from spark_tui.domain.values import OrderType
 from spark_tui.venues.binance.spot.codec_user import RateLimit
 from spark_tui.venues.binance.spot.numbers import VENUE, CodecError, amount
+from spark_tui.venues.port import VenueError
 
 CACHE_S = 600
+RETRY_S = 60  # after a refresh that failed
 
 _COUNT_FIELDS = {
     "MAX_NUM_ORDERS": "maxNumOrders",
@@ -120,19 +122,26 @@ def decode_filter(f: dict[str, Any]) -> Filter | None:
 class InstrumentCache:
     """Instruments no older than ten minutes; a failed refresh keeps the old ones.
 
-    `fetch` gets the body, `now_s` is monotonic. The first `get` raises what `fetch` raises.
+    `fetch` asks the venue, `now_s` is monotonic. `get` raises VenueError only while there is nothing to serve.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[ExchangeInfo]], now_s: Callable[[], float]) -> None:
         self._fetch = fetch
         self._now_s = now_s
         self._info: ExchangeInfo | None = None
-        self._at_s = 0.0
+        self._due_s = 0.0
 
-    async def get(self, *, refresh: bool = False) -> ExchangeInfo:
-        if self._info is None or refresh or self._now_s() - self._at_s >= CACHE_S:
+    async def get(self) -> ExchangeInfo:
+        if self._info is not None and self._now_s() < self._due_s:
+            return self._info
+        self._due_s = self._now_s() + RETRY_S  # others do not ask while this one does
+        try:
             self._info = await self._fetch()
-            self._at_s = self._now_s()
+        except VenueError:
+            if self._info is None:
+                raise
+            return self._info
+        self._due_s = self._now_s() + CACHE_S
         return self._info
 
 

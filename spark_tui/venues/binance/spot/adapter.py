@@ -1,0 +1,258 @@
+"""Binance Spot behind the venue port: REST, WebSocket API and market streams of one account."""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+
+from spark_tui.domain.health import StreamHealth, WeightGauge
+from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.market import Candle, DepthSnapshot
+from spark_tui.domain.order import OrderRequest
+from spark_tui.venues.binance.credentials import Credentials
+from spark_tui.venues.binance.spot.account import Account, SpotSettings
+from spark_tui.venues.binance.spot.endpoints import Endpoints
+from spark_tui.venues.binance.spot.instruments import ExchangeInfo, InstrumentCache
+from spark_tui.venues.binance.spot.numbers import VENUE
+from spark_tui.venues.binance.spot.orders import order_params
+from spark_tui.venues.binance.spot.rest import SpotRest
+from spark_tui.venues.binance.spot.streams import INTERVALS, MarketStreams
+from spark_tui.venues.binance.spot.trading import Trading
+from spark_tui.venues.binance.spot.ws_api import WsApi
+from spark_tui.venues.port import (
+    BalancesReport,
+    FrameSink,
+    MarketSink,
+    OrderReport,
+    Reaction,
+    TradeReport,
+    UserSink,
+    VenueError,
+)
+from spark_tui.wire.backoff import Backoff
+from spark_tui.wire.clock import NS_PER_S, Clock
+from spark_tui.wire.http import HttpClient
+from spark_tui.wire.limiter import ConnectionBudget
+
+_FIRST_SAMPLES = 3  # the first round trip pays for the connection; the best one counts
+_USED_WEIGHT = "x-mbx-used-weight-1m"
+
+
+class BinanceSpot:
+    """Implements `venues.port.Venue`. Without credentials it serves market data only."""
+
+    name = VENUE
+
+    def __init__(
+        self,
+        endpoints: Endpoints,
+        credentials: Credentials | None,
+        *,
+        clock: Clock,
+        rng: random.Random,
+        settings: SpotSettings | None = None,
+    ) -> None:
+        """Raises EndpointError when the addresses belong to different environments."""
+        self.environment = endpoints.environment
+        self._endpoints = endpoints
+        self._clock = clock
+        self._rng = rng
+        self._account = Account(credentials, clock, settings or SpotSettings())
+        self._http = HttpClient(
+            endpoints.rest,
+            self._account.limiter,
+            clock=clock,
+            rng=rng,
+            observe=_used_weight,
+        )
+        self._rest = SpotRest(self._http, self._account)
+        self._cache = InstrumentCache(self._fetch_info, lambda: clock.mono_ns() / NS_PER_S)
+        self._budget = ConnectionBudget(clock=clock)
+        self._api: WsApi | None = None
+        self._streams: MarketStreams | None = None
+        self._on_frame: FrameSink | None = None
+        self._trading = Trading(self._account, self._rest, lambda: self._api)
+
+    # --- life ----------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Clock, instruments and key. Raises VenueError."""
+        for _ in range(_FIRST_SAMPLES):
+            await self._account.sync_clock()
+        await self._cache.get()
+        if self._account.has_key:
+            _, can_trade = await self._rest.account()
+            if not can_trade:
+                raise VenueError(
+                    Reaction.AUTH,
+                    "NO_TRADE",
+                    "This API key may not trade; allow Spot trading for it at Binance.",
+                )
+
+    async def close(self) -> None:
+        await self._http.close()
+
+    async def run_streams(
+        self,
+        symbols: tuple[str, ...],
+        on_market: MarketSink,
+        on_user: UserSink,
+        on_frame: FrameSink,
+    ) -> None:
+        """Market streams, and with a key the user stream, until cancelled."""
+        self._on_frame = on_frame
+        stale = asyncio.Event()
+        self._streams = MarketStreams(
+            self._endpoints.streams,
+            symbols,
+            clock=self._clock,
+            rng=self._rng,
+            budget=self._budget,
+            on_market=on_market,
+            on_frame=on_frame,
+        )
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._streams.run(), name="market streams")
+                group.create_task(self._keep_clock(), name="venue clock")
+                if self._account.has_key:
+                    self._api = WsApi(
+                        self._endpoints.ws_api,
+                        self._account,
+                        rng=self._rng,
+                        budget=self._budget,
+                        on_user=on_user,
+                        on_balances_stale=stale.set,
+                    )
+                    group.create_task(self._api.run(), name="user stream")
+                    group.create_task(self._refresh_balances(stale, on_user), name="balances")
+        finally:
+            self._api = None
+            self._streams = None
+            self._on_frame = None
+
+    async def focus(self, symbol: str, interval: str) -> None:
+        if interval not in INTERVALS:
+            raise _bad_request(
+                "INTERVAL", f"{interval} is no candle interval; use one of {', '.join(INTERVALS)}."
+            )
+        if not any(i.symbol == symbol for i in await self.instruments()):
+            raise _bad_request("SYMBOL", f"Binance Spot lists no {symbol}; check the symbol, e.g. BTCUSDT.")
+        if self._streams is not None:
+            await self._streams.focus(symbol, interval)
+
+    # --- facts ---------------------------------------------------------------------------------------
+
+    def server_time_ms(self) -> int:
+        return self._account.server_clock.now_ms()
+
+    @property
+    def decision_window_ms(self) -> int:
+        return self._account.settings.decision_window_ms
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        return (await self._cache.get()).instruments
+
+    async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
+        snapshot, body = await self._rest.depth(symbol, limit)
+        if self._on_frame is not None:
+            self._on_frame(f"{symbol.lower()}@snapshot", self._clock.wall_ns(), body)
+        return snapshot
+
+    async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]:
+        return await self._rest.klines(symbol, interval, limit)
+
+    # --- orders --------------------------------------------------------------------------------------
+
+    async def place(
+        self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
+    ) -> OrderReport:
+        return await self._trading.place(client_order_id, request, on_sent)
+
+    async def test_order(self, client_order_id: str, request: OrderRequest) -> None:
+        await self._rest.test_order(order_params(client_order_id, request))
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
+        return await self._trading.cancel(symbol, client_order_id)
+
+    async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
+        return await self._trading.cancel_all(symbol)
+
+    async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        return await self._trading.query(symbol, client_order_id)
+
+    async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
+        return await self._rest.open_orders(symbol)
+
+    async def all_orders(self, symbol: str, *, from_order_id: int | None = None) -> tuple[OrderReport, ...]:
+        """Orders of any state: one more place to look before an order is believed never to have lived."""
+        return await self._rest.all_orders(symbol, from_order_id=from_order_id)
+
+    async def trades(
+        self, symbol: str, *, venue_order_id: str | None = None, from_id: int | None = None, limit: int = 500
+    ) -> tuple[TradeReport, ...]:
+        return await self._rest.trades(symbol, venue_order_id, from_id, limit)
+
+    async def balances(self) -> BalancesReport:
+        report, _ = await self._rest.account()
+        return report
+
+    # --- condition -----------------------------------------------------------------------------------
+
+    def health(self) -> tuple[StreamHealth, ...]:
+        """Market connection and streams, then the user stream and its connection."""
+        found: list[StreamHealth] = []
+        if self._streams is not None:
+            found.extend(self._streams.health(self._account.server_clock.offset_ms))
+        if self._api is not None:
+            found.extend(self._api.health())
+        return tuple(found)
+
+    def weight(self) -> WeightGauge:
+        return WeightGauge(used=self._account.limiter.used, limit=self._account.limiter.limit)
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    async def _fetch_info(self) -> ExchangeInfo:
+        info, body = await self._rest.exchange_info()
+        self._account.limiter.set_limit(info.weight_limit(self._account.limiter.limit))
+        if self._on_frame is not None:
+            self._on_frame("!exchangeInfo", self._clock.wall_ns(), body)
+        return info
+
+    async def _keep_clock(self) -> None:
+        """Sample the server's clock now and then, and at once when ours stepped."""
+        backoff = Backoff(self._rng)
+        while True:
+            age_s = self._account.server_clock.age_s
+            old = age_s is None or age_s >= self._account.settings.clock_every_s
+            wait_s = 1.0
+            if old or self._account.server_clock.suspect:
+                try:
+                    await self._account.sync_clock()
+                    backoff.reset()
+                except VenueError:
+                    wait_s = backoff.next()  # the estimate carries on; signing calls say what is wrong
+            await self._clock.sleep(wait_s)
+
+    async def _refresh_balances(self, stale: asyncio.Event, on_user: UserSink) -> None:
+        """Deposits and outside locks tell only a change: ask for the whole."""
+        backoff = Backoff(self._rng)
+        while True:
+            await stale.wait()
+            stale.clear()
+            try:
+                on_user(await self.balances(), self._clock.wall_ns())
+                backoff.reset()
+            except VenueError:
+                stale.set()
+                await self._clock.sleep(backoff.next())
+
+
+def _used_weight(headers: Mapping[str, str], status: int) -> int | None:
+    """The server's count of the shared budget, where the reply carries it."""
+    text = headers.get(_USED_WEIGHT, "")
+    return int(text[:9]) if text.isascii() and text.isdigit() else None
+
+
+def _bad_request(code: str, text: str) -> VenueError:
+    return VenueError(Reaction.DEFINITE_REJECT, code, text)

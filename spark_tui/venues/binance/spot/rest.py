@@ -1,0 +1,211 @@
+"""The REST face: every call with its weight (protocol sections 6 and 9). Signed exactly as sent."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import msgspec
+
+from spark_tui.domain.market import Candle, DepthSnapshot
+from spark_tui.venues.binance.errors import Phase
+from spark_tui.venues.binance.signing import rest_payload, signed_query
+from spark_tui.venues.binance.spot import codec
+from spark_tui.venues.binance.spot.account import Account, not_sent, unreadable
+from spark_tui.venues.binance.spot.instruments import ExchangeInfo
+from spark_tui.venues.binance.spot.numbers import CodecError
+from spark_tui.venues.port import BalancesReport, OrderReport, Reaction, TradeReport, VenueError
+from spark_tui.wire.http import HttpClient, HttpFailure, HttpReply
+from spark_tui.wire.http import Phase as HttpPhase
+
+T = TypeVar("T")
+
+Params = Mapping[str, str]
+
+_READ_TIMEOUT_S = 10.0
+_EXCHANGE_INFO_TIMEOUT_S = 30.0
+
+
+class Route(msgspec.Struct, frozen=True):
+    method: str
+    path: str
+    weight: int
+
+
+TIME = Route("GET", "/api/v3/time", 1)
+EXCHANGE_INFO = Route("GET", "/api/v3/exchangeInfo", 20)
+KLINES = Route("GET", "/api/v3/klines", 2)
+PLACE = Route("POST", "/api/v3/order", 1)
+TEST = Route("POST", "/api/v3/order/test", 1)
+CANCEL = Route("DELETE", "/api/v3/order", 1)
+CANCEL_ALL = Route("DELETE", "/api/v3/openOrders", 1)
+QUERY = Route("GET", "/api/v3/order", 4)
+OPEN_ORDERS = Route("GET", "/api/v3/openOrders", 6)
+OPEN_ORDERS_EVERYWHERE = Route("GET", "/api/v3/openOrders", 80)
+ALL_ORDERS = Route("GET", "/api/v3/allOrders", 20)
+TRADES = Route("GET", "/api/v3/myTrades", 20)
+TRADES_OF_ORDER = Route("GET", "/api/v3/myTrades", 5)
+ACCOUNT = Route("GET", "/api/v3/account", 20)
+
+_DEPTH_WEIGHTS = ((100, 5), (500, 25), (1000, 50), (5000, 250))
+
+
+def depth_route(limit: int) -> Route:
+    """The depth call of at most 5000 levels, with the weight of that many."""
+    weight = next((w for most, w in _DEPTH_WEIGHTS if limit <= most), _DEPTH_WEIGHTS[-1][1])
+    return Route("GET", "/api/v3/depth", weight)
+
+
+class SpotRest:
+    """Every method raises VenueError. Reads are retried by the HTTP client; trading calls never are."""
+
+    def __init__(self, http: HttpClient, account: Account) -> None:
+        self._http = http
+        self._account = account
+        account.ask_time_with(self.server_time_ms)
+
+    # --- public --------------------------------------------------------------------------------------
+
+    async def server_time_ms(self) -> int:
+        body = await self._public(TIME, {})
+        return _decoded(codec.decode_time, body)
+
+    async def exchange_info(self) -> tuple[ExchangeInfo, bytes]:
+        """Instruments and budgets, and the body they came from."""
+        body = await self._public(EXCHANGE_INFO, {}, timeout_s=_EXCHANGE_INFO_TIMEOUT_S)
+        # live answers are megabytes: decoded beside the event loop, which has streams to serve
+        return await asyncio.to_thread(_decoded, codec.decode_exchange_info, body), body
+
+    async def depth(self, symbol: str, limit: int) -> tuple[DepthSnapshot, bytes]:
+        """The snapshot and the body it came from."""
+        body = await self._public(depth_route(limit), {"symbol": symbol, "limit": str(limit)})
+        return _decoded(lambda raw: codec.decode_depth_snapshot(raw, symbol), body), body
+
+    async def klines(self, symbol: str, interval: str, limit: int) -> tuple[Candle, ...]:
+        params = {"symbol": symbol, "interval": interval, "limit": str(limit)}
+        body = await self._public(KLINES, params)
+        now_ms = self._account.server_clock.now_ms()
+        return _decoded(lambda raw: codec.decode_klines(raw, symbol, interval, now_ms), body)
+
+    # --- the account ---------------------------------------------------------------------------------
+
+    async def account(self) -> tuple[BalancesReport, bool]:
+        """Balances, and whether this key may trade."""
+        return _decoded(codec.decode_account, await self._signed(ACCOUNT, {}))
+
+    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        """None: Binance says it does not exist (-2013)."""
+        try:
+            params = {"symbol": symbol, "origClientOrderId": client_order_id}
+            body = await self._signed(QUERY, params, priority=True)
+        except VenueError as error:
+            if error.code == "-2013":
+                return None
+            raise
+        return _decoded(codec.decode_order, body)
+
+    async def open_orders(self, symbol: str | None) -> tuple[OrderReport, ...]:
+        route = OPEN_ORDERS if symbol else OPEN_ORDERS_EVERYWHERE
+        body = await self._signed(route, {"symbol": symbol} if symbol else {}, priority=True)
+        return _decoded(codec.decode_orders, body)
+
+    async def all_orders(self, symbol: str, *, from_order_id: int | None = None) -> tuple[OrderReport, ...]:
+        """The newest 500 orders of any state, or 500 from `from_order_id` on."""
+        params = {"symbol": symbol}
+        if from_order_id is not None:
+            params["orderId"] = str(from_order_id)
+        return _decoded(codec.decode_orders, await self._signed(ALL_ORDERS, params))
+
+    async def trades(
+        self, symbol: str, venue_order_id: str | None, from_id: int | None, limit: int
+    ) -> tuple[TradeReport, ...]:
+        params = {"symbol": symbol, "limit": str(limit)}
+        if venue_order_id is not None:
+            params["orderId"] = venue_order_id
+        if from_id is not None:
+            params["fromId"] = str(from_id)
+        route = TRADES if venue_order_id is None else TRADES_OF_ORDER
+        return _decoded(codec.decode_trades, await self._signed(route, params))
+
+    async def test_order(self, params: Params) -> None:
+        """Validates only. Never reaches the matching engine, so it counts as a read."""
+        await self._signed(TEST, params, idempotent=False)
+
+    async def trade(self, route: Route, params: Params, *, priority: bool, timeout_s: float) -> bytes:
+        """Place or cancel: one attempt, no retry. VenueError(UNKNOWN) unless it is certain what happened."""
+        return await self._once(route, params, Phase.TRADE, priority, idempotent=False, timeout_s=timeout_s)
+
+    # --- inside --------------------------------------------------------------------------------------
+
+    async def _public(self, route: Route, params: Params, *, timeout_s: float = _READ_TIMEOUT_S) -> bytes:
+        query = rest_payload(params.items())
+        return await self._send(route, query, {}, Phase.READ, False, True, timeout_s)
+
+    async def _signed(
+        self, route: Route, params: Params, *, priority: bool = False, idempotent: bool = True
+    ) -> bytes:
+        """A signed call that trades nothing: after -1021 once more, with a new clock sample and signature."""
+        try:
+            return await self._once(route, params, Phase.READ, priority, idempotent, _READ_TIMEOUT_S)
+        except VenueError as error:
+            if error.reaction is not Reaction.CLOCK:
+                raise
+        await self._account.clock_refused()
+        return await self._once(route, params, Phase.READ, priority, idempotent, _READ_TIMEOUT_S)
+
+    async def _once(
+        self, route: Route, params: Params, phase: Phase, priority: bool, idempotent: bool, timeout_s: float
+    ) -> bytes:
+        signer = self._account.signer
+        await self._account.trust_clock()
+        query = signed_query({**params, **self._account.stamp()}.items(), signer)
+        headers = {"X-MBX-APIKEY": signer.api_key}
+        return await self._send(route, query, headers, phase, priority, idempotent, timeout_s)
+
+    async def _send(
+        self,
+        route: Route,
+        query: str,
+        headers: Mapping[str, str],
+        phase: Phase,
+        priority: bool,
+        idempotent: bool,
+        timeout_s: float,
+    ) -> bytes:
+        try:
+            reply = await self._http.request(
+                route.method,
+                route.path,
+                query=query,
+                headers=headers,
+                weight=route.weight,
+                idempotent=idempotent,
+                priority=priority,
+                timeout_s=timeout_s,
+            )
+        except HttpFailure as failure:
+            raise self._failed(failure, phase) from None
+        return self._body(reply, phase)
+
+    def _failed(self, failure: HttpFailure, phase: Phase) -> VenueError:
+        if failure.retry_after_s is not None and failure.phase is HttpPhase.CONNECT:
+            return VenueError(
+                Reaction.THROTTLED,
+                "BUDGET",
+                f"Not sent: {failure.text}",
+                retry_after_s=failure.retry_after_s,
+            )
+        if failure.phase is HttpPhase.CONNECT:
+            return not_sent(failure.text)
+        return unreadable(failure.text, phase)
+
+    def _body(self, reply: HttpReply, phase: Phase) -> bytes:
+        if reply.status == 200:
+            return reply.body
+        raise self._account.error_of_body(reply.status, reply.body, phase, reply.retry_after_s)
+
+
+def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:
+    try:
+        return decode(body)
+    except CodecError as error:
+        raise unreadable(str(error), Phase.READ) from None

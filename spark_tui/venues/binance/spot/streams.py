@@ -1,0 +1,325 @@
+"""The market connection: one combined WebSocket for every stream of every symbol (protocol section 10).
+
+What is wanted is state, not history: each new connection subscribes, in one message, to what is wanted then.
+"""
+
+import asyncio
+import itertools
+import random
+
+import msgspec
+
+from spark_tui.domain.health import StreamHealth
+from spark_tui.domain.market import BookTicker, DepthDiff, MarketEvent, PartialDepth, Ticker, Trade
+from spark_tui.venues.binance.spot.codec_market import (
+    Decode,
+    Reply,
+    Shutdown,
+    decode_frame,
+    decoder_for,
+    stream_name,
+)
+from spark_tui.venues.binance.spot.numbers import VENUE, CodecError
+from spark_tui.venues.port import FrameSink, MarketSink
+from spark_tui.wire.clock import NS_PER_MS, Clock, within
+from spark_tui.wire.limiter import ConnectionBudget
+from spark_tui.wire.socket import Session, SocketDown, SocketHealth, SupervisedSocket
+from spark_tui.wire.staleness import Freshness, StreamClock
+
+MAX_STREAMS = 1_024  # of one connection
+MAX_FOCUSES = 8  # the oldest leaves: faces look at few charts at a time
+DEFAULT_INTERVAL = "1m"
+INTERVALS = (
+    "1s",
+    "1m",
+    "3m",
+    "5m",
+    "15m",
+    "30m",
+    "1h",
+    "2h",
+    "4h",
+    "6h",
+    "8h",
+    "12h",
+    "1d",
+    "3d",
+    "1w",
+    "1M",
+)
+
+_KINDS = ("depth@100ms", "depth5@100ms", "bookTicker", "trade", "ticker", f"kline_{DEFAULT_INTERVAL}")
+_STALE_S = {"depth": 10.0, "depth5": 10.0, "bookTicker": 30.0, "trade": 120.0, "ticker": 10.0}
+_KLINE_STALE_S = 60.0
+_SILENCE_S = 30.0  # tickers speak every second: this long without any frame is a dead producer
+_REPLY_TIMEOUT_S = 10.0
+_MAX_REQUESTS = 64  # control requests that may wait for their replies
+
+
+def streams_of(symbol: str) -> tuple[str, ...]:
+    """The streams a watched symbol needs."""
+    return tuple(f"{symbol.lower()}@{kind}" for kind in _KINDS)
+
+
+class _Stream:
+    """One stream: how its frames are read, when they came, and whether any is missing.
+
+    Diffs and trades are numbered without holes; the other kinds only grow.
+    """
+
+    __slots__ = ("bad", "clock", "decode", "gaps", "last_id", "name", "receipt_ns", "time_ms")
+
+    def __init__(self, name: str, decode: Decode, now_ns: int) -> None:
+        kind = name.partition("@")[2].partition("@")[0]
+        self.name = name
+        self.decode = decode
+        self.clock = StreamClock(_STALE_S.get(kind, _KLINE_STALE_S), now_ns)
+        self.gaps = 0
+        self.bad = 0
+        self.last_id: int | None = None
+        self.time_ms = 0
+        self.receipt_ns = 0
+
+    def restart(self, now_ns: int) -> None:
+        """Subscribed anew: what was missed in between is the reconnect's, not a gap."""
+        self.clock.restart(now_ns)
+        self.last_id = None
+
+    def repeats(self, event: MarketEvent) -> bool:
+        """While two connections overlap: an event the other one has brought already."""
+        number = _last_id(event)
+        return number is not None and self.last_id is not None and number <= self.last_id
+
+    def note(self, event: MarketEvent, receipt_ns: int) -> None:
+        """Count what is missing before this event, and keep its venue time for the lag."""
+        if isinstance(event, DepthDiff):
+            first, last = event.first_id, event.last_id
+        elif isinstance(event, Trade):
+            first = last = event.trade_id
+        else:
+            self.last_id = _last_id(event)
+            self.time_ms = event.time_ms if isinstance(event, Ticker) else 0
+            self.receipt_ns = receipt_ns
+            return
+        if self.last_id is not None and first > self.last_id + 1:
+            self.gaps += 1
+        self.last_id = last
+        self.time_ms = event.time_ms
+        self.receipt_ns = receipt_ns
+
+
+def _last_id(event: MarketEvent) -> int | None:
+    if isinstance(event, DepthDiff | PartialDepth):
+        return event.last_id
+    if isinstance(event, Trade):
+        return event.trade_id
+    return event.update_id if isinstance(event, BookTicker) else None
+
+
+class MarketStreams:
+    """`run()` it in one task."""
+
+    def __init__(
+        self,
+        base_url: str,
+        symbols: tuple[str, ...],
+        *,
+        clock: Clock,
+        rng: random.Random,
+        budget: ConnectionBudget,
+        on_market: MarketSink,
+        on_frame: FrameSink,
+    ) -> None:
+        """Raises ValueError when one connection cannot carry that many symbols."""
+        self._clock = clock
+        self._on_market = on_market
+        self._on_frame = on_frame
+        self._watched = [name for symbol in symbols for name in streams_of(symbol)]
+        if len(self._watched) > MAX_STREAMS - MAX_FOCUSES * (len(_KINDS) + 1):
+            raise ValueError(f"{len(symbols)} symbols are more than one connection carries; watch fewer.")
+        self._focused: dict[tuple[str, str], tuple[str, ...]] = {}  # oldest first
+        self._streams: dict[bytes, _Stream] = {}
+        self._overlap = False
+        self._replies: dict[int, asyncio.Future[Reply]] = {}
+        self._ids = itertools.count(1)
+        self._unreadable = 0
+        self._socket = SupervisedSocket(
+            "market",
+            lambda: f"{base_url}/stream",
+            clock=clock,
+            rng=rng,
+            budget=budget,
+            on_open=self._opened,
+            on_message=self._received,
+            on_close=self._closed,
+            silence_s=_SILENCE_S,
+        )
+        self._want()
+
+    async def run(self) -> None:
+        """Keep the connection and its subscriptions until cancelled."""
+        await self._socket.run()
+
+    async def focus(self, symbol: str, interval: str) -> None:
+        """Also stream this symbol and its klines of this interval; the oldest focus may leave for it."""
+        key = (symbol, interval)
+        names = (*streams_of(symbol), f"{symbol.lower()}@kline_{interval}")
+        self._focused.pop(key, None)
+        self._focused[key] = tuple(dict.fromkeys(names))
+        while len(self._focused) > MAX_FOCUSES:
+            del self._focused[next(iter(self._focused))]
+        added, removed = self._want()
+        session = self._socket.session
+        if session is None:
+            return  # the next connection subscribes to everything wanted
+        try:
+            if added:
+                await self._control(session, "SUBSCRIBE", added)
+            if removed:
+                await self._control(session, "UNSUBSCRIBE", removed)
+        except (SocketDown, TimeoutError) as error:
+            session.end(f"subscribing failed: {error}")  # the next connection starts from what is wanted
+
+    def health(self, offset_ms: float) -> tuple[StreamHealth, ...]:
+        """The connection, then each stream; `offset_ms` is the server's clock less ours."""
+        socket = self._socket.health()
+        now_ns = self._clock.mono_ns()
+        streams = [_health(stream, socket, now_ns, offset_ms) for stream in self._streams.values()]
+        connection = StreamHealth(
+            venue=VENUE,
+            name=socket.name,
+            state=socket.state,
+            age_s=socket.age_s,
+            rate=sum(stream.rate for stream in streams),
+            lag_ms=None,
+            messages=socket.messages,
+            gaps=self._unreadable,
+            reconnects=socket.reconnects,
+            detail=socket.detail,
+        )
+        return (connection, *streams)
+
+    # --- what is wanted ------------------------------------------------------------------------------
+
+    def _want(self) -> tuple[list[str], list[str]]:
+        """Bring the stream table up to what is wanted; the names that joined and those that left."""
+        wanted = dict.fromkeys(self._watched)
+        for names in self._focused.values():
+            wanted.update(dict.fromkeys(names))
+        have = {stream.name for stream in self._streams.values()}
+        added = [name for name in wanted if name not in have]
+        removed = [name for name in have if name not in wanted]
+        now_ns = self._clock.mono_ns()
+        for name in added:
+            decode = decoder_for(name)
+            if decode is None:
+                raise ValueError(f"{name} is no stream we can read")
+            self._streams[name.encode()] = _Stream(name, decode, now_ns)
+        for name in removed:
+            del self._streams[name.encode()]
+        return added, removed
+
+    # --- the connection ------------------------------------------------------------------------------
+
+    async def _opened(self, session: Session) -> None:
+        self._overlap = self._socket.session is not None
+        now_ns = self._clock.mono_ns()
+        for stream in self._streams.values():
+            if not self._overlap:
+                stream.restart(now_ns)
+        names = [stream.name for stream in self._streams.values()]
+        if names:
+            await self._control(session, "SUBSCRIBE", names)
+
+    async def _control(self, session: Session, method: str, names: list[str]) -> None:
+        """One control message and its reply. Raises SocketDown when refused or lost, TimeoutError."""
+        if len(self._replies) >= _MAX_REQUESTS:
+            raise SocketDown("too many subscriptions wait for an answer", sent=False)
+        request_id = next(self._ids)
+        reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._replies[request_id] = reply
+        try:
+            await session.send(
+                msgspec.json.encode({"method": method, "params": names, "id": request_id}).decode()
+            )
+            answer = await within(self._clock, _REPLY_TIMEOUT_S, reply)
+        finally:
+            self._replies.pop(request_id, None)
+            reply.cancel()
+        if answer.code is not None:
+            raise SocketDown(f"{method} was refused ({answer.code} {answer.text})", sent=True)
+
+    def _closed(self, session: Session, reason: str) -> None:
+        self._overlap = False
+
+    def _received(self, raw: bytes, receipt_ns: int) -> None:
+        stream = self._streams.get(stream_name(raw))
+        if stream is None:
+            self._unusual(raw, receipt_ns)
+            return
+        if self._overlap:
+            self._received_twice(stream, raw, receipt_ns)
+            return
+        self._on_frame(stream.name, receipt_ns, raw)
+        try:
+            event = stream.decode(raw)
+        except CodecError:
+            stream.bad += 1  # a lost diff shows as a gap at the next one, and the book resyncs
+            return
+        stream.clock.tick(self._clock.mono_ns())
+        stream.note(event, receipt_ns)
+        self._on_market(event, receipt_ns)
+
+    def _received_twice(self, stream: _Stream, raw: bytes, receipt_ns: int) -> None:
+        """During a rotation both connections deliver: the later copy goes neither to tape nor to book."""
+        try:
+            event = stream.decode(raw)
+        except CodecError:
+            stream.bad += 1
+            return
+        if stream.repeats(event):
+            return
+        self._on_frame(stream.name, receipt_ns, raw)
+        stream.clock.tick(self._clock.mono_ns())
+        stream.note(event, receipt_ns)
+        self._on_market(event, receipt_ns)
+
+    def _unusual(self, raw: bytes, receipt_ns: int) -> None:
+        """Control replies, shutdown notices, a stream that has just been left, garbage."""
+        try:
+            frame = decode_frame(raw)
+        except CodecError:
+            self._unreadable += 1
+            return
+        if isinstance(frame, Reply):
+            waiting = self._replies.get(frame.id) if isinstance(frame.id, int) else None
+            if waiting is not None and not waiting.done():
+                waiting.set_result(frame)
+        elif isinstance(frame, Shutdown):
+            self._socket.rotate()
+
+
+def _health(stream: _Stream, socket: SocketHealth, now_ns: int, offset_ms: float) -> StreamHealth:
+    freshness = stream.clock.state(now_ns)
+    if socket.state != "live":
+        state = socket.state
+    elif freshness is Freshness.SILENT:
+        state = "connecting"
+    else:
+        state = freshness.value
+    lag_ms = None
+    if stream.time_ms:
+        lag_ms = stream.receipt_ns / NS_PER_MS + offset_ms - stream.time_ms
+    bad = f"{stream.bad} unreadable frames" if stream.bad else ""
+    return StreamHealth(
+        venue=VENUE,
+        name=stream.name,
+        state=state,
+        age_s=stream.clock.age_s(now_ns),
+        rate=stream.clock.rate(now_ns),
+        lag_ms=lag_ms,
+        messages=stream.clock.messages,
+        gaps=stream.gaps + stream.bad,
+        reconnects=socket.reconnects,
+        detail=socket.detail or bad,
+    )
