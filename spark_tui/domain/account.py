@@ -16,7 +16,7 @@ class Balance(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def total(self) -> Decimal:
-        return self.free + self.locked
+        return add(self.free, self.locked)
 
 
 class Position(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,8 +39,8 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
 def apply_fill(position: Position, side: Side, fill: Fill, base: str, quote: str) -> Position:
     """The position after one execution.
 
-    Commission in base leaves less held (the average rises by it), in quote it lowers what was realised, in any
-    other asset it stands in `fees` only. The caller sees to it that a trade is applied once.
+    Commission in base leaves less held (the average rises by it), in quote it lowers what was realised, in
+    any other asset it stands in `fees` only. The caller sees to it that a trade is applied once.
     """
     traded = fill.quantity if side is Side.BUY else -fill.quantity
     cash = EXACT.minus(multiply(traded, fill.price))
@@ -63,11 +63,11 @@ def unrealised(position: Position, mark: Decimal) -> Decimal:
 
 def _flow(position: Position, delta: Decimal, cash: Decimal) -> Position:
     """`delta` base came in against `cash` quote: what closes is realised at average cost, what opens is cost."""
-    held = position.quantity
-    closing = ZERO if held * delta >= 0 else min(abs(held), abs(delta))
-    closing_cash = cash if closing == abs(delta) else _share(cash, closing, abs(delta))
-    released = position.cost if closing == abs(held) else _share(position.cost, closing, abs(held))
-    quantity = add(held, delta)
+    held, moved = position.quantity.copy_abs(), delta.copy_abs()
+    closing = min(held, moved) if position.quantity * delta < 0 else ZERO
+    closing_cash = cash if closing == moved else _share(cash, closing, moved)
+    released = position.cost if closing == held else _share(position.cost, closing, held)
+    quantity = add(position.quantity, delta)
     cost = EXACT.subtract(EXACT.subtract(position.cost, released), EXACT.subtract(cash, closing_cash))
     return msgspec.structs.replace(
         position,

@@ -43,8 +43,8 @@ from spark_tui.domain.values import OrderType, Side
 class FilterContext(msgspec.Struct, frozen=True, kw_only=True):
     """What the filters need besides instrument and order.
 
-    `average_price`: the venue's reference price, else its average over the filter's minutes. Counts are of open
-    orders on this instrument, `account_*` of those on the whole account.
+    `average_price`: the venue's reference price, else its average over the filter's minutes. Counts are of
+    open orders on this instrument, `account_*` of those on the whole account.
     """
 
     average_price: Decimal | None = None
@@ -61,8 +61,8 @@ class FilterContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FilterFailure(msgspec.Struct, frozen=True, kw_only=True):
-    """One refusal. `filter` is the venue's name for the rule (or PARAMETERS, PRECISION), `text` a sentence with
-    the cure, `nearest` the nearest value of `field` that this rule lets pass, where there is one."""
+    """One refusal. `filter` is the venue's name for the rule (or PARAMETERS, PRECISION), `text` a sentence
+    with the cure, `nearest` the nearest value of `field` that this rule lets pass, where there is one."""
 
     filter: str
     text: str
@@ -85,8 +85,8 @@ class Subject(msgspec.Struct, frozen=True):
         return self.step or unit(self.instrument.base_precision)
 
     def market_price(self, average_minutes: int) -> Decimal | None:
-        """The price a filter compares with (section 7): the average, or the last price where the filter averages
-        over no time; the other one where that is not known."""
+        """The price a filter compares with (section 7): the average, or the last price where the filter
+        averages over no time; the other one where that is not known."""
         average, last = self.context.average_price, self.context.last_price
         first, second = (average, last) if average_minutes else (last, average)
         for price in (first, second):
@@ -95,7 +95,7 @@ class Subject(msgspec.Struct, frozen=True):
         return None
 
     def base_quantity(self) -> Decimal | None:
-        """What is ordered in base; for an order sized in quote money what it comes to at the average price."""
+        """What is ordered in base; of an order sized in quote money, what that buys at the average price."""
         if self.request.quantity is not None or self.request.quote_quantity is None:
             return self.request.quantity
         price = self.market_price(1)
@@ -150,13 +150,12 @@ def precision(subject: Subject) -> Iterator[FilterFailure]:
     ):
         value: Decimal | None = getattr(subject.request, field)
         if value is not None and not is_multiple(value, unit(places)):
-            yield _refusal(
-                "PRECISION", field, value, f"has more than {places} decimals", nearest(value, unit(places))
-            )
+            trouble = f"has more than {places} decimals"
+            yield _refusal("PRECISION", field, value, trouble, nearest(value, unit(places)))
 
 
 def notional(request: OrderRequest, price: Decimal | None) -> Decimal | None:
-    """Quote money an order is about: its own price (else `price`) times quantity, or the quote quantity asked."""
+    """Quote money an order is about: its price (else `price`) times quantity, or the quote quantity asked."""
     if request.quote_quantity is not None:
         return request.quote_quantity
     at = request.price if request.price is not None else price
@@ -213,8 +212,8 @@ def _market_lot_size(rule: MarketLotSize, subject: Subject) -> Iterator[FilterFa
 def _ordered_quantity(
     name: str, subject: Subject, low: Decimal, high: Decimal, step: Decimal, word: str
 ) -> Iterator[FilterFailure]:
-    """Quantity against a lot rule. A quantity derived from quote money is fitted to the step by the venue, so only
-    its bounds count, and the cure is in quote money."""
+    """Quantity against a lot rule. A quantity derived from quote money is fitted to the step by the venue, so
+    only its bounds count, and the cure is in quote money."""
     quantity = subject.base_quantity()
     if quantity is None:
         return

@@ -1,7 +1,7 @@
-"""The venue's order filters (protocol section 7) and mandatory parameters (8.1): check an order, fit it to the grid.
+"""The venue's order filters (protocol section 7) and mandatory parameters (8.1): check an order, fit it.
 
-A bound or step of 0 is no rule. Where a filter needs a market price and none is known it is left to the venue, which
-refuses definitely. Order types without a price of their own are judged at the average price, as the venue does.
+A bound or step of 0 is no rule. Where a filter needs a market price and none is known it is left to the
+venue, which refuses definitely. Orders without a price are judged at the average, as the venue does.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ __all__ = ["FilterContext", "FilterFailure", "check", "notional", "price_tick", 
 
 
 def check(instrument: Instrument, request: OrderRequest, context: FilterContext) -> tuple[FilterFailure, ...]:
-    """Every refusal the venue would give, in the instrument's own order of filters; empty when it would pass."""
+    """Every refusal the venue would give, in the instrument's own order of filters; empty when all pass."""
     malformed = tuple(
         FilterFailure(filter="PARAMETERS", text=text, field=field)
         for field, text in check_parameters(instrument, request)
@@ -46,9 +46,9 @@ def check(instrument: Instrument, request: OrderRequest, context: FilterContext)
 def quantise(instrument: Instrument, request: OrderRequest) -> tuple[OrderRequest, tuple[str, ...]]:
     """The order on the instrument's grid, and a sentence for each value that moved.
 
-    Never against the operator: a BUY price goes down to the tick and a SELL price up, a stop price to the nearest
-    tick, quantities down to the step. A value the grid would make 0 is left for `check` to refuse. A missing time
-    in force becomes GTC where the type needs one.
+    Never against the operator: a BUY price goes down to the tick and a SELL price up, a stop price to the
+    nearest tick, quantities down to the step. A value the grid would make 0 is left for `check` to refuse.
+    A missing time in force becomes GTC where the type needs one.
     """
     tick, step = price_tick(instrument) or ZERO, quantity_step(instrument) or ZERO
     cents = unit(instrument.quote_precision)
@@ -66,9 +66,8 @@ def quantise(instrument: Instrument, request: OrderRequest) -> tuple[OrderReques
     for field, grid, fit, word in moves:
         moved = _fit(getattr(fitted, field), grid, fit)
         if moved is not None:
-            sentences.append(
-                f"{NAMES[field]} {plain(getattr(fitted, field))} becomes {plain(moved)}, a multiple of {word} {plain(grid)}"
-            )
+            was, now = plain(getattr(fitted, field)), plain(moved)
+            sentences.append(f"{NAMES[field]} {was} becomes {now}, a multiple of {word} {plain(grid)}")
             fitted = msgspec.structs.replace(fitted, **{field: moved})
     if fitted.time_in_force is None and needs_time_in_force(fitted.type):
         fitted = msgspec.structs.replace(fitted, time_in_force=TimeInForce.GTC)

@@ -29,7 +29,7 @@ ALGO: Final = frozenset(
     }
 )
 
-# What each type must carry; a tuple of alternatives means at least one of them. Then what it may carry besides.
+# What each type must carry (of alternatives, at least one), and what it may carry besides.
 _TRIGGER: Final = ("stop_price", "trailing_delta")
 _MUST: Final[dict[OrderType, tuple[tuple[str, ...], ...]]] = {
     OrderType.LIMIT: (("time_in_force",), ("quantity",), ("price",)),

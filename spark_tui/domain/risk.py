@@ -1,7 +1,7 @@
 """The one gate: a pure check of an order against the rules, called by the engine and by the ticket alike.
 
-Every rule answers, in a fixed order, and none hides another. What cannot be judged is refused: a missing price, a
-NaN, a zero where a price should be (F28, F61).
+Every rule answers, in a fixed order, and none hides another. What cannot be judged is refused: a missing
+price, a NaN, a zero where a price should be (F28, F61).
 """
 
 from collections.abc import Iterator
@@ -10,11 +10,11 @@ from typing import Final
 
 import msgspec
 
-from spark_tui.domain.decimals import EXACT, ZERO, add, divide_down, multiply, plain, usable
+from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, multiply, plain, usable
 from spark_tui.domain.filter_rules import FilterFailure, notional
 from spark_tui.domain.instrument import SymbolStatus
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.values import Environment, OrderType, Side, TradingState
+from spark_tui.domain.values import Environment, Side, TradingState
 
 
 class Verdict(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +43,8 @@ class RiskLimits(msgspec.Struct, frozen=True, kw_only=True):
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules need to know, at one instant.
 
-    `bid`, `ask`, `mid`: from a usable book, None with `book_why` otherwise. `position`: signed base quantity of
-    the instrument, `open_exposure`: base quantity open on the order's own side; both judge REDUCING.
+    `bid`, `ask`, `mid`: from a usable book, None with `book_why` otherwise. `position`: signed base quantity
+    of the instrument, `open_exposure`: base quantity open on the order's own side; both judge REDUCING.
     """
 
     trading_state: TradingState
@@ -90,8 +90,8 @@ def passes(verdicts: tuple[Verdict, ...]) -> bool:
 
 
 def expected_price(request: OrderRequest, context: RiskContext) -> Decimal | None:
-    """The price the order is judged at: its own limit, else its trigger, else the top it would meet; None where
-    that is no price."""
+    """The price the order is judged at: its own limit, else its trigger, else the top it would meet; None
+    where that is no price."""
     top = context.ask if request.side is Side.BUY else context.bid
     for price in (request.price, request.stop_price, top):
         if price is not None:
@@ -120,15 +120,15 @@ _VERB: Final = {Side.BUY: "bought", Side.SELL: "sold"}
 
 
 def _reducible(request: OrderRequest, context: RiskContext) -> Decimal:
-    """Base quantity this side may trade without opening risk: what closes the position; with none, what is held
-    may be sold. What is open on the same side has its share already."""
+    """Base quantity this side may trade without opening risk: what closes the position; with none, what is
+    held may be sold. What is open on the same side has its share already."""
     held, sells = context.position, request.side is Side.SELL
     if not (usable(held) and usable(context.open_exposure)):
         return ZERO
     if held == 0 and sells:
         free = context.balances_free.get(context.base, ZERO)
         return free if usable(free) and free > 0 else ZERO  # free already excludes what open orders hold
-    room = EXACT.subtract(abs(held), context.open_exposure) if (held > 0) is sells else ZERO
+    room = EXACT.subtract(held.copy_abs(), context.open_exposure) if (held > 0) is sells else ZERO
     return max(room, ZERO)
 
 
@@ -216,10 +216,10 @@ def _price_band(request: OrderRequest, context: RiskContext, limits: RiskLimits)
     if mid is None or not _is_price(mid) or price is None or not usable(band) or band < 0:
         text = "the distance from the market cannot be told; wait for a price"
         return _no(*rule, "PRICE_BAND", text, allowed=band, unit="%")
-    distance = divide_down(multiply(abs(EXACT.subtract(price, mid)), Decimal(100)), mid)
-    shown = round(distance, 2)
+    distance = divide_down(multiply(EXACT.subtract(price, mid).copy_abs(), Decimal(100)), mid)
+    shown = EXACT.quantize(distance, Decimal("0.01"))
     if distance > band:
-        text = f"price {plain(price)} is {plain(shown)} % from the middle {plain(mid)}, the band is {plain(band)} %"
+        text = f"price {plain(price)} is {plain(shown)} % from mid {plain(mid)}, the band is {plain(band)} %"
         return _no(*rule, "PRICE_BAND", f"{text}; move it closer", shown, band, "%")
     return _ok(*rule, "within the band", shown, band, "%")
 
@@ -253,6 +253,7 @@ def _balance(request: OrderRequest, context: RiskContext) -> Verdict:
 
 # --- arithmetic ------------------------------------------------------------------------------------------
 
+_SMALLEST: Final = Decimal("1e-8")
 _NO_WORTH: Final = "what the order is worth cannot be told; give a quantity and wait for a price"
 
 
@@ -272,7 +273,7 @@ def _need(request: OrderRequest, context: RiskContext) -> Decimal | None:
     if request.quantity is not None:
         return request.quantity
     price = expected_price(request, context)
-    return None if price is None else divide_down(worth, price)
+    return None if price is None else ceil_to(divide_down(worth, price), _SMALLEST)
 
 
 def _is_price(value: Decimal | None) -> bool:
