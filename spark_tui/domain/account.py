@@ -62,7 +62,7 @@ def unrealised(position: Position, mark: Decimal) -> Decimal:
 
 
 def _flow(position: Position, delta: Decimal, cash: Decimal) -> Position:
-    """`delta` base came in against `cash` quote: what closes is realised at average cost, what opens is cost."""
+    """`delta` base came in for `cash` quote: what closes is realised at average cost, what opens is cost."""
     held, moved = position.quantity.copy_abs(), delta.copy_abs()
     closing = min(held, moved) if position.quantity * delta < 0 else ZERO
     closing_cash = cash if closing == moved else _share(cash, closing, moved)
