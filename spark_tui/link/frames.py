@@ -8,8 +8,8 @@ from spark_tui.link.service import LinkError
 MAX_CLIENT_FRAME = 64 * 1024  # bytes; a request is a few hundred
 MAX_SERVER_FRAME = 32 * 1024 * 1024  # bytes; the largest is a snapshot of every instrument
 
-_client = msgspec.msgpack.Decoder(ClientFrame)
-_server = msgspec.msgpack.Decoder(ServerFrame)
+_client: msgspec.msgpack.Decoder[ClientFrame] = msgspec.msgpack.Decoder(ClientFrame)
+_server: msgspec.msgpack.Decoder[ServerFrame] = msgspec.msgpack.Decoder(ServerFrame)
 _encoder = msgspec.msgpack.Encoder()
 
 

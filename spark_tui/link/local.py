@@ -1,4 +1,4 @@
-"""The link without a socket: face and engine on one event loop. For tests and for `link.remote`'s conformance."""
+"""The link without a socket: face and engine on one event loop. For tests."""
 
 from collections.abc import AsyncIterator
 
@@ -26,8 +26,8 @@ class LocalLink:
         return result
 
     async def events(self) -> AsyncIterator[tuple[Event, ...]]:
-        """Batches until the face is cut off (LinkError CUT_OFF) or the engine stops (ENGINE_GONE). Called again
-        it attaches again, with the last Focus, beginning with a snapshot."""
+        """Batches until the face is cut off (LinkError CUT_OFF) or the engine stops (ENGINE_GONE). Called
+        again it attaches again, with the last Focus, beginning with a snapshot."""
         if self._closed:
             return
         fresh = self._attachment is None

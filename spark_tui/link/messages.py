@@ -1,4 +1,4 @@
-"""The whole vocabulary between the engine and its faces: requests, results, events, and the frames that carry them.
+"""The whole vocabulary between the engine and its faces: requests, results, events, and their frames.
 
 On the wire each frame is one msgpack-encoded `ClientFrame` or `ServerFrame`. Decimals travel as text.
 Market numbers are float and are for eyes only; a price that enters an order is quantised to Decimal first.
@@ -26,7 +26,7 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
 # --- commands ----------------------------------------------------------------------------------------------
 
 
-class SubmitOrder(Request, tag="order.submit"):
+class SubmitOrder(Request, frozen=True, tag="order.submit"):
     symbol: str
     side: Side
     type: OrderType
@@ -41,34 +41,34 @@ class SubmitOrder(Request, tag="order.submit"):
     key: str = ""  # idempotency key: the same key with the same body answers the same order again
 
 
-class PreviewOrder(Request, tag="order.preview"):
+class PreviewOrder(Request, frozen=True, tag="order.preview"):
     """What the gate would say, without an intent; same fields as SubmitOrder."""
 
     order: SubmitOrder
 
 
-class CancelOrder(Request, tag="order.cancel"):
+class CancelOrder(Request, frozen=True, tag="order.cancel"):
     client_order_id: str
 
 
-class CancelAll(Request, tag="order.cancel-all"):
+class CancelAll(Request, frozen=True, tag="order.cancel-all"):
     symbol: str = ""  # empty: every symbol with an open order
     venue: str = ""
 
 
-class Kill(Request, tag="kill"):
+class Kill(Request, frozen=True, tag="kill"):
     """Halt, then cancel everything."""
 
     reason: str = "operator"
 
 
-class Resume(Request, tag="resume"):
+class Resume(Request, frozen=True, tag="resume"):
     """Lift a halt; needs a reason."""
 
     reason: str
 
 
-class Focus(Request, tag="focus"):
+class Focus(Request, frozen=True, tag="focus"):
     """Which instrument and candle interval this face looks at: depth, trades and candles follow."""
 
     symbol: str
@@ -76,63 +76,63 @@ class Focus(Request, tag="focus"):
     venue: str = ""
 
 
-class StopEngine(Request, tag="engine.stop"):
+class StopEngine(Request, frozen=True, tag="engine.stop"):
     pass
 
 
 # --- queries -----------------------------------------------------------------------------------------------
 
 
-class GetOrders(Request, tag="orders"):
+class GetOrders(Request, frozen=True, tag="orders"):
     symbol: str = ""
     open_only: bool = False
     limit: int = 500
 
 
-class GetOrder(Request, tag="order"):
+class GetOrder(Request, frozen=True, tag="order"):
     client_order_id: str
 
 
-class GetFills(Request, tag="fills"):
+class GetFills(Request, frozen=True, tag="fills"):
     symbol: str = ""
     limit: int = 500
 
 
-class GetPositions(Request, tag="positions"):
+class GetPositions(Request, frozen=True, tag="positions"):
     pass
 
 
-class GetBalances(Request, tag="balances"):
+class GetBalances(Request, frozen=True, tag="balances"):
     pass
 
 
-class GetBook(Request, tag="book"):
+class GetBook(Request, frozen=True, tag="book"):
     symbol: str
     depth: int = 20
     venue: str = ""
 
 
-class GetTickers(Request, tag="tickers"):
+class GetTickers(Request, frozen=True, tag="tickers"):
     pass
 
 
-class GetInstruments(Request, tag="instruments"):
+class GetInstruments(Request, frozen=True, tag="instruments"):
     pass
 
 
-class GetVenues(Request, tag="venues"):
+class GetVenues(Request, frozen=True, tag="venues"):
     pass
 
 
-class GetStatus(Request, tag="status"):
+class GetStatus(Request, frozen=True, tag="status"):
     pass
 
 
-class GetHealth(Request, tag="health"):
+class GetHealth(Request, frozen=True, tag="health"):
     pass
 
 
-class GetRules(Request, tag="rules"):
+class GetRules(Request, frozen=True, tag="rules"):
     pass
 
 
@@ -160,7 +160,7 @@ AnyRequest = (
 )
 
 
-# --- what comes back, and what is pushed. One type serves both wherever the content is the same ---------------
+# --- what comes back, and what is pushed. One type serves both wherever the content is the same -------------
 
 
 class OrderUpdate(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
@@ -268,7 +268,8 @@ class TradesView(msgspec.Struct, frozen=True, kw_only=True, tag="trades"):
 
 
 class CandlesView(msgspec.Struct, frozen=True, kw_only=True, tag="candles"):
-    """Candles of the focused instrument, oldest first. As an event: `whole` says replace; otherwise merge by open time."""
+    """Candles of the focused instrument, oldest first. As an event: `whole` says replace, otherwise merge by
+    open time."""
 
     venue: str
     symbol: str
@@ -339,7 +340,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, tag="notice"):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):
-    """The ticket's answer. `order` is what would be sent after quantising; `changes` says what quantising changed."""
+    """The ticket's answer. `order` is what would be sent after quantising, `changes` what that changed."""
 
     ok: bool
     verdicts: tuple[Verdict, ...]
@@ -405,7 +406,7 @@ Event = (
 )
 
 
-# --- frames --------------------------------------------------------------------------------------------------
+# --- frames ------------------------------------------------------------------------------------------------
 
 
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag="hello"):
@@ -431,7 +432,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True, tag="reply"):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True, tag="failure"):
-    """`id` 0: about the connection itself (wrong protocol, too slow). `code` is stable, `text` one sentence."""
+    """`id` 0: about the connection itself (wrong protocol, too slow). `code` is stable."""
 
     id: int
     code: str

@@ -34,9 +34,9 @@ OPEN_TIMEOUT_S = 5.0
 class RemoteLink:
     """A `Link` over the engine's socket.
 
-    `events()` raises LinkError once when the line is lost (ENGINE_GONE), when this face was too slow (CUT_OFF)
-    or does not fit the engine (PROTOCOL). Called again, it waits for the engine, attaches again with the last
-    Focus, and begins with a snapshot; so a face shows the error, calls again, and is whole again.
+    `events()` raises LinkError once when the line is lost (ENGINE_GONE), when this face was too slow
+    (CUT_OFF) or does not fit the engine (PROTOCOL). Called again, it waits for the engine, attaches again
+    with the last Focus, and begins with a snapshot; so a face shows the error, calls again, and is whole again.
     """
 
     def __init__(

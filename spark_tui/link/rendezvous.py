@@ -1,7 +1,7 @@
 """Where an engine and its faces meet: the data directory's lock, its engine file, and the socket's path.
 
-A face knows only the data directory. The engine file there says where the engine listens; the socket itself lies
-in a private runtime directory, because a unix socket's path may hold no more than about a hundred bytes.
+A face knows only the data directory. The engine file there says where the engine listens; the socket itself
+lies in a private runtime directory, because a unix socket's path may hold no more than about a hundred bytes.
 """
 
 import fcntl
@@ -31,7 +31,7 @@ class EngineRuns(RendezvousError):
 
 
 class EngineFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What a running engine says of itself; also the object `--ready-file` receives. `metrics_port` 0: off."""
+    """What a running engine says of itself; also what `--ready-file` receives. `metrics_port` 0: off."""
 
     socket: str
     pid: int
@@ -48,7 +48,7 @@ def default_config_file() -> Path:
 
 
 def runtime_dir() -> Path:
-    """The operator's own directory for sockets, created with mode 0700; RendezvousError when it is not private."""
+    """The operator's own directory for sockets, mode 0700. RendezvousError when it is not private."""
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"

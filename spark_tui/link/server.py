@@ -42,8 +42,8 @@ log = logging.getLogger(__name__)
 async def serve(service: Service, path: Path, *, stall_s: float = 10.0) -> AsyncIterator[None]:
     """Serve faces at `path` (mode 0600, in a directory only its owner may enter) while the context lasts.
 
-    The caller holds the data directory's lock, so a socket file found there was left by a killed engine and is
-    replaced. `stall_s`: how long a face may leave its socket full before it is cut off. Raises OSError.
+    The caller holds the data directory's lock, so a socket file found there was left by a killed engine and
+    is replaced. `stall_s`: how long a face may leave its socket full before it is cut off. Raises OSError.
     """
     path.unlink(missing_ok=True)
 
@@ -55,7 +55,7 @@ async def serve(service: Service, path: Path, *, stall_s: float = 10.0) -> Async
         str(path),
         compression=None,
         max_size=frames.MAX_CLIENT_FRAME,
-        ping_interval=None,  # a unix socket reports a dead peer at once; a stalled terminal must not be cut by a ping
+        ping_interval=None,  # a dead peer shows at once; a stalled terminal must not be cut by a ping
         close_timeout=GOODBYE_TIMEOUT_S,
         server_header=None,
         logger=logging.getLogger("spark_tui.link.websockets"),

@@ -16,9 +16,9 @@ class LinkError(Exception):
 
 
 class Attachment(Protocol):
-    """One face's subscription. Market events are conflated to the face's rate; order events, fills and notices
-    are never dropped: a face too slow for them is cut off (`closed_because` is set, iteration ends) and must
-    attach again, which starts with a full snapshot."""
+    """One face's subscription. Market events are conflated to the face's rate; order events, fills and
+    notices are never dropped: a face too slow for them is cut off (`closed_because` is set, iteration ends)
+    and must attach again, which starts with a full snapshot."""
 
     closed_because: str
 
