@@ -5,6 +5,8 @@ It knows no order types: a body is bytes. One writer thread commits whatever is 
 """
 
 import asyncio
+import errno
+import os
 import queue
 import sqlite3
 import threading
@@ -67,6 +69,8 @@ class Ledger:
         self._db = connection
         self._tail = tail
         self._tail_known = True
+        stat = os.stat(path)
+        self._inode = (stat.st_dev, stat.st_ino)
         self._clock_ns = clock_ns
         self._mono_ns = mono_ns
         self._witness = chain.Witness(chain.witness_path(path))
@@ -198,6 +202,8 @@ class Ledger:
 
     def _write(self, work: list[_Append]) -> list[int]:
         """One transaction; the last seq of each append."""
+        if not self._in_place():
+            raise OSError(errno.ENOENT, "its file was removed or replaced while the engine runs")
         if not self._tail_known:
             self._tail = _load_tail(self._db)
             self._tail_known = True
@@ -218,6 +224,14 @@ class Ledger:
         self._witness.write(self._tail)
         self._log_pages += 2 + len(rows) // 8  # an estimate is enough to say when to fold the log
         return ends
+
+    def _in_place(self) -> bool:
+        """False when what we would write to has no name any more: it would be durable and yet gone."""
+        try:
+            found = os.stat(self.path)
+        except FileNotFoundError:
+            return False
+        return (found.st_dev, found.st_ino) == self._inode
 
     def _roll_back(self) -> None:
         """After a failed commit only the file knows what it holds: the next one reads the tail again."""

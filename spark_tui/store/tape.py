@@ -21,6 +21,7 @@ from spark_tui.store.shelf import Shelf
 __all__ = ["RecordingError", "Tape", "TapeSettings", "TapeStats"]
 
 MAX_CHUNK = 1_000  # frames: packing more at once would hold the interpreter for over a millisecond
+MAX_CHUNK_BYTES = 1 << 20  # what a nearly full disk may still have room for
 IDLE_S = 60.0  # how often retention by age is looked at when nothing arrives
 LAGS = 1_000  # commits that the lag's percentile looks back on
 
@@ -173,21 +174,28 @@ class Tape:
 
     def _take(self) -> list[TapeFrame]:
         waiting = self._queue
-        frames = [waiting.popleft() for _ in range(min(len(waiting), MAX_CHUNK))]
-        self._taken_bytes += sum([len(frame[2]) for frame in frames])
+        frames: list[TapeFrame] = []
+        size = 0
+        while waiting and len(frames) < MAX_CHUNK and size < MAX_CHUNK_BYTES:
+            frame = waiting.popleft()
+            frames.append(frame)
+            size += len(frame[2])
+        self._taken_bytes += size
         return frames
 
     def _store(self, chunk: Chunk) -> None:
-        """Write the chunk, however long the disk takes to have room again; when closing, one attempt."""
+        """Write the chunk, however long the disk takes to have room again; once closing, one more attempt."""
         while True:
+            last = self._closing.is_set()
             try:
                 self._append(chunk)
             except (sqlite3.Error, OSError) as error:
                 self._fail(error)
                 self._report_drops(again_after_s=60.0)
-                if self._closing.wait(self._settings.retry_s):
+                if last:
                     self._dropped += chunk.frames
                     return
+                self._closing.wait(self._settings.retry_s)
                 continue
             self._frames += chunk.frames
             self._bytes += len(chunk.body)
@@ -198,8 +206,11 @@ class Tape:
             return
 
     def _append(self, chunk: Chunk) -> None:
-        if self._segment is not None and self._segment.bytes >= self._settings.segment_bytes:
-            self._end_segment()
+        current = self._segment
+        if current is not None and (
+            current.bytes >= self._settings.segment_bytes or not current.path.exists()
+        ):
+            self._end_segment()  # full, or deleted by somebody who needed room
         if self._segment is None:
             self._segment = self._shelf.new(self._clock_ns())
             self._prune()
@@ -209,7 +220,7 @@ class Tape:
         full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
         reason = "the disk is full, free some space" if full else str(error)
         if not full:
-            self._end_segment()  # removed or damaged under us: the next attempt begins a new one
+            self._end_segment()  # damaged under us: the next attempt begins a new one
         if not self._trouble:
             self._trouble = (
                 f"The tape cannot be written: {reason}; frames wait in memory as long as there is room."

@@ -162,6 +162,16 @@ async def test_sizes_are_bounded(ledger: Ledger) -> None:
     assert ledger.entries == 0
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_file_removed_under_it_acknowledges_nothing_more(ledger: Ledger, replaced: bool) -> None:
+    await ledger.append(Entry("test", b"x"))
+    ledger.path.unlink()
+    if replaced:
+        ledger.path.write_bytes(b"")
+    with pytest.raises(LedgerError, match="removed or replaced"):
+        await ledger.append(Entry("test", b"y"))
+
+
 def test_nobody_else_may_read_it(ledger: Ledger) -> None:
     assert ledger.path.stat().st_mode & 0o077 == 0
     assert ledger.path.parent.stat().st_mode & 0o077 == 0

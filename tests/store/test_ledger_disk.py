@@ -1,4 +1,4 @@
-"""A full disk: appends fail with a sentence, nothing acknowledged is lost, and with room again it works again."""
+"""A full disk: appends fail with a sentence, nothing acknowledged is lost, and with room it works again."""
 
 import asyncio
 import subprocess
