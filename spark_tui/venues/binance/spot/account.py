@@ -13,6 +13,8 @@ from spark_tui.venues.port import Reaction, VenueError
 from spark_tui.wire.clock import Clock, ServerClock
 from spark_tui.wire.limiter import BudgetError, WeightLimiter
 
+NEVER_LEFT = frozenset({"NO_KEY", "PARAMETERS", "BUDGET", "NOT_SENT"})
+"""Codes of our own errors that prove that nothing was sent."""
 DEFAULT_WEIGHT_LIMIT = 6000  # a minute, until exchangeInfo says it
 
 

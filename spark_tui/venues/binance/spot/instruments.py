@@ -122,7 +122,7 @@ def decode_filter(f: dict[str, Any]) -> Filter | None:
 class InstrumentCache:
     """Instruments no older than ten minutes; a failed refresh keeps the old ones.
 
-    `fetch` asks the venue, `now_s` is monotonic. `get` raises VenueError only while there is nothing to serve.
+    `fetch` asks the venue, `now_s` is monotonic. `get` raises VenueError while it has nothing.
     """
 
     def __init__(self, fetch: Callable[[], Awaitable[ExchangeInfo]], now_s: Callable[[], float]) -> None:

@@ -7,7 +7,7 @@ from typing import TypeVar
 from spark_tui.domain.order import OrderRequest
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.spot import codec, rest
-from spark_tui.venues.binance.spot.account import Account, lost
+from spark_tui.venues.binance.spot.account import NEVER_LEFT, Account, lost
 from spark_tui.venues.binance.spot.numbers import CodecError
 from spark_tui.venues.binance.spot.orders import order_params
 from spark_tui.venues.binance.spot.rest import Route, SpotRest
@@ -18,7 +18,7 @@ from spark_tui.wire.clock import NS_PER_S
 T = TypeVar("T")
 
 _QUERY_TIMEOUT_S = 3.0
-# a new clock sample may delay the one repetition after -1021 by this much; the decision window's margin covers it
+# how long a new clock sample may delay the repetition after -1021; the decision window's margin covers it
 _CLOCK_RETRY_S = 1.0
 
 
@@ -106,6 +106,16 @@ class Trading:
     async def _attempt(
         self, method: str, route: Route, params: Mapping[str, str], priority: bool, told: "_Told"
     ) -> bytes:
+        try:
+            return await self._send(method, route, params, priority, told)
+        except VenueError as error:
+            if error.code not in NEVER_LEFT:
+                told.now()
+            raise
+
+    async def _send(
+        self, method: str, route: Route, params: Mapping[str, str], priority: bool, told: "_Told"
+    ) -> bytes:
         timeout_s = self._account.settings.reply_timeout_s
         api = self._api()
         if api is not None:
@@ -124,12 +134,8 @@ class Trading:
         try:
             body = await self._rest.trade(route, params, priority=priority, timeout_s=timeout_s)
         except asyncio.CancelledError:
-            told.now()
+            # the port's contract: whoever asked must learn that it may have executed
             raise lost("The wait for the answer was cut short") from None
-        except VenueError as error:
-            if error.code not in ("NOT_SENT", "BUDGET"):
-                told.now()
-            raise
         told.now()
         return body
 
