@@ -1,0 +1,53 @@
+"""Who wants which stream. Publishing costs one look-up when nobody does."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class Subscriber(Protocol):
+    """A stream connection. `combined` asks for frames wrapped in {"stream":..,"data":..}."""
+
+    combined: bool
+
+    def deliver(self, frame: bytes) -> None:
+        """Queue a frame; never blocks, never raises."""
+        ...
+
+
+class Hub:
+    def __init__(self) -> None:
+        self._streams: dict[str, dict[Subscriber, None]] = {}
+
+    def wants(self, stream: str) -> bool:
+        return stream in self._streams
+
+    def streams(self) -> Iterable[str]:
+        return tuple(self._streams)
+
+    def subscribers(self, stream: str) -> tuple[Subscriber, ...]:
+        return tuple(self._streams.get(stream, ()))
+
+    def subscribe(self, stream: str, subscriber: Subscriber) -> None:
+        self._streams.setdefault(stream, {})[subscriber] = None
+
+    def unsubscribe(self, stream: str, subscriber: Subscriber) -> None:
+        wanting = self._streams.get(stream)
+        if wanting is None:
+            return
+        wanting.pop(subscriber, None)
+        if not wanting:
+            del self._streams[stream]
+
+    def publish(self, stream: str, data: bytes) -> None:
+        """Send one payload to everybody who wants the stream."""
+        wanting = self._streams.get(stream)
+        if wanting is None:
+            return
+        combined = b""
+        for subscriber in tuple(wanting):
+            if not subscriber.combined:
+                subscriber.deliver(data)
+                continue
+            if not combined:
+                combined = b'{"stream":"%b","data":%b}' % (stream.encode(), data)
+            subscriber.deliver(combined)

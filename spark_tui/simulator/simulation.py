@@ -1,0 +1,177 @@
+"""The whole venue without sockets: markets, accounts, limits, keys, and the steps that move time on."""
+
+import random
+import secrets
+import string
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from spark_tui.simulator import candles
+from spark_tui.simulator.accounts import STARTING_BALANCES, Account
+from spark_tui.simulator.agents import STEP_MS, TEMPERS, Crowd, Mood
+from spark_tui.simulator.auth import ApiKey, KeyRing
+from spark_tui.simulator.clock import ServerClock
+from spark_tui.simulator.exchange import Exchange
+from spark_tui.simulator.fixed import SCALE
+from spark_tui.simulator.hub import Hub
+from spark_tui.simulator.limits import Limits
+from spark_tui.simulator.market import Market
+from spark_tui.simulator.marketdata import FAST_MS, SLOW_MS, Publisher
+from spark_tui.simulator.symbols import TRADING, Symbol, listed
+
+OPERATOR = 1  # uid of the one account
+_WARM_MS = 10_000  # lived before the doors open, so that books and trades are not new-born
+_LAG_LIMIT_MS = 2_000  # a longer pause (a suspended machine) is skipped, not lived through
+_LEADERS = {"BTCTRY": "BTCUSDT"}
+
+
+_KEY_LETTERS = string.ascii_letters + string.digits
+
+
+def _fresh_secret() -> str:
+    """64 letters and digits, the form of the venue's keys and secrets."""
+    return "".join(secrets.choice(_KEY_LETTERS) for _ in range(64))
+
+
+class UserSink(Protocol):
+    """Where an account's events go."""
+
+    def user_event(self, account: Account, event: dict[str, Any]) -> None: ...
+
+
+class Simulation:
+    """One venue. Nothing moves unless `advance` is called, so a test drives it with any clock it likes."""
+
+    def __init__(self, *, wall_ns: Callable[[], int], hub: Hub | None = None) -> None:
+        self._wall_ns = wall_ns
+        self.clock = ServerClock(wall_ns)
+        self.hub = hub or Hub()
+        self.publisher = Publisher(self.hub)
+        self.limits = Limits()
+        self.keys = KeyRing()
+        self.exchange = Exchange(self)
+        self.symbols: list[Symbol] = []
+        self.user_sinks: list[UserSink] = []
+        self.data = "Mock"
+        self._crowds: list[Crowd] = []
+        self._mood: Mood | None = None
+        self._time_ms = 0
+        self.operator = Account(OPERATOR)
+        self.exchange.open_account(self.operator)
+        for asset, amount in STARTING_BALANCES.items():
+            self.operator.balance(asset).free = amount * SCALE
+
+    def wall_ms(self) -> int:
+        """Time that moves the market on; the server clock's offset does not touch it."""
+        return self._wall_ns() // 1_000_000
+
+    def issue_hmac_key(self, key: str = "", secret: str = "") -> tuple[str, str]:
+        """Give the operator's account an HMAC key: the given one, else a fresh one."""
+        key, secret = key or _fresh_secret(), secret or _fresh_secret()
+        self.keys.add(ApiKey(key, self.operator, secret=secret.encode()))
+        return key, secret
+
+    def accept_public_key(self, public_key: Ed25519PublicKey, key: str = "") -> str:
+        """Register an Ed25519 key of the operator's account; the venue names it."""
+        key = key or _fresh_secret()
+        self.keys.add(ApiKey(key, self.operator, public_key=public_key))
+        return key
+
+    # the crowd's market
+
+    def populate(self, seed: int, now_ms: int, *, prices: dict[str, float] | None = None) -> None:
+        """List the simulated symbols and let their crowds live up to `now_ms`. `prices` continue an
+        earlier run."""
+        start = (now_ms - _WARM_MS) // SLOW_MS * SLOW_MS
+        self._time_ms = start
+        self._mood = Mood(random.Random(f"{seed}/mood"))
+        by_name: dict[str, Crowd] = {}
+        for symbol in listed():
+            ids = random.Random(f"{seed}/{symbol.name}/ids")
+            market = self.list_symbol(symbol, ids)
+            if symbol.status != TRADING:
+                continue
+            temper = TEMPERS[symbol.name]
+            fair = (prices or {}).get(symbol.name, temper.start)
+            market.last_price = int(fair * SCALE) // symbol.tick * symbol.tick
+            past = candles.Past(
+                own=random.Random(f"{seed}/{symbol.name}/past"),
+                shared=random.Random(f"{seed}/past"),
+                correlation=temper.correlation,
+                volatility=temper.volatility,
+                tick=symbol.tick,
+                step=symbol.step,
+                quote_per_second=temper.quote_per_second,
+            )
+            market.candles.load(*past.draw(start, market.last_price))
+            by_name[symbol.name] = Crowd(
+                market,
+                temper,
+                self._mood,
+                random.Random(f"{seed}/{symbol.name}/crowd"),
+                self.exchange.crowd_take,
+                fair=fair,
+                leader=by_name.get(_LEADERS.get(symbol.name, "")),
+            )
+        self._crowds = list(by_name.values())
+        for crowd in self._crowds:
+            crowd.populate()
+        self.advance(now_ms)
+
+    def list_symbol(self, symbol: Symbol, ids: random.Random) -> Market:
+        market = Market(
+            symbol,
+            self.publisher,
+            update_id=ids.randrange(10**9, 10**10),
+            trade_id=ids.randrange(10**8, 10**9),
+            agg_id=ids.randrange(10**7, 10**8),
+        )
+        self.add_market(market)
+        return market
+
+    def add_market(self, market: Market) -> None:
+        self.symbols.append(market.symbol)
+        self.exchange.markets[market.symbol.name] = market
+        self.publisher.add(market)
+
+    def fair_prices(self) -> dict[str, float]:
+        """Where each crowd's hidden price stands: what a later run continues from."""
+        return {crowd.symbol: crowd.fair for crowd in self._crowds}
+
+    def advance(self, now_ms: int) -> None:
+        """Live every whole step up to `now_ms`."""
+        if self._mood is None:
+            self._tick_clock(now_ms)
+            return
+        behind = now_ms - self._time_ms
+        if behind > _WARM_MS + _LAG_LIMIT_MS:
+            self._time_ms += (behind - _LAG_LIMIT_MS) // SLOW_MS * SLOW_MS
+        while self._time_ms + STEP_MS <= now_ms:
+            self._time_ms += STEP_MS
+            self._mood.step(self._time_ms)
+            for crowd in self._crowds:
+                crowd.step(self._time_ms)
+            if self._time_ms % FAST_MS == 0:
+                self.publisher.fast(self._time_ms)
+                if self._time_ms % SLOW_MS == 0:
+                    self.publisher.slow(self._time_ms)
+
+    def _tick_clock(self, now_ms: int) -> None:
+        """Without a crowd (a replay) only the publishing clock runs; missed ticks are skipped."""
+        if now_ms // FAST_MS == self._time_ms // FAST_MS:
+            return
+        self.publisher.fast(now_ms)
+        if now_ms // SLOW_MS != self._time_ms // SLOW_MS:
+            self.publisher.slow(now_ms)
+        self._time_ms = now_ms
+
+    # what the exchange says
+
+    def user_event(self, account: Account, event: dict[str, Any]) -> None:
+        for sink in tuple(self.user_sinks):
+            sink.user_event(account, event)
+
+    def first_fill(self, account: Account, *, maker: bool) -> None:
+        self.limits.first_fill(account.uid, self.clock.now_ms(), maker=maker)
