@@ -17,10 +17,10 @@ CHANGES = 25  # a side, so 50 a diff
 MAX_AGE_NS = 10**12
 
 
-def _side(rng: random.Random, touch: int, away: int) -> list[Level]:
-    """Changes as seen on BTCUSDT: most near the touch, a third of them deletions, some far out."""
+def _side(rng: random.Random, touch: int, away: int, count: int) -> list[Level]:
+    """Changes as seen on BTCUSDT: half of them near the touch, a third of them deletions, some far out."""
     changes: list[Level] = []
-    for _ in range(CHANGES):
+    for _ in range(count):
         steps = min(int(rng.expovariate(1 / 120)), 20_000)
         quantity = 0.0 if rng.random() < 0.35 else round(rng.random(), 5) + 0.00001
         changes.append(((touch + away * steps) * TICK, quantity))
@@ -28,16 +28,18 @@ def _side(rng: random.Random, touch: int, away: int) -> list[Level]:
 
 
 def _diffs(rng: random.Random, first_id: int) -> Iterator[DepthDiff]:
-    """A walking market; the touch moves a few ticks a diff and sweeps what it walks over."""
+    """A walking market: the touch moves a few ticks a diff and sweeps what it walks over."""
     middle, update_id = 6_700_000, first_id
     while True:
-        step = rng.randint(-3, 3)
-        bids, asks = _side(rng, middle - 1, -1), _side(rng, middle + 1, 1)
-        swept: list[Level] = [((middle + k) * TICK, 0.0) for k in range(-3, 4)]
-        middle += step
-        bids += [*(level for level in swept if level[0] >= middle * TICK), ((middle - 1) * TICK, 1.0)]
-        asks += [*(level for level in swept if level[0] <= middle * TICK), ((middle + 1) * TICK, 1.0)]
-        yield DepthDiff("BTCUSDT", update_id + 1, update_id + 40, bids[-50:], asks[-50:], 0)
+        before = middle
+        middle += rng.randint(-3, 3)
+        bids: list[Level] = [(price * TICK, 0.0) for price in range(middle, before)]
+        asks: list[Level] = [(price * TICK, 0.0) for price in range(before + 1, middle + 1)]
+        bids.append(((middle - 1) * TICK, 1.0))
+        asks.append(((middle + 1) * TICK, 1.0))
+        bids += _side(rng, middle - 1, -1, CHANGES - len(bids))
+        asks += _side(rng, middle + 1, 1, CHANGES - len(asks))
+        yield DepthDiff("BTCUSDT", update_id + 1, update_id + 40, bids, asks, 0)
         update_id += 40
 
 

@@ -54,9 +54,7 @@ class Unusable(msgspec.Struct, frozen=True):
 
 
 _WINDOW: Final = 64  # sorted prices kept ready on each side; twice that before it is cut
-_SHORT: Final = (
-    24  # fewer than this and the window is filled again: also the depth that reads without sorting
-)
+_SHORT: Final = 24  # a shorter window is filled again; this many levels always read without sorting
 
 
 class OrderBook:
@@ -264,7 +262,7 @@ class OrderBook:
         levels, window, floor = self._bids, self._bid_window, self._bid_floor
         for price, quantity in changes:
             if 0.0 < quantity < inf:
-                if price < floor or price in levels:
+                if 0.0 < price < floor or price in levels:
                     levels[price] = quantity
                 elif 0.0 < price < inf:
                     levels[price] = quantity
@@ -287,7 +285,7 @@ class OrderBook:
         levels, window, floor = self._asks, self._ask_window, self._ask_floor
         for price, quantity in changes:
             if 0.0 < quantity < inf:
-                if price > floor or price in levels:
+                if floor < price < inf or price in levels:
                     levels[price] = quantity
                 elif 0.0 < price < inf:
                     levels[price] = quantity

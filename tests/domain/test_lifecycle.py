@@ -1,4 +1,4 @@
-"""The order's one table: events commute (DESIGN 3.3, F06-F09, F12) and nothing a venue says is an exception."""
+"""The one table of an order: events commute (DESIGN 3.3, F06-F09, F12), nothing a venue says raises."""
 
 import itertools
 import random
