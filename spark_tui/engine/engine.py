@@ -1,0 +1,329 @@
+"""The composition root: every part of the engine made once, wired once, and run in one task group."""
+
+import asyncio
+import random
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.order import OrderState
+from spark_tui.engine.bookkeeper import Bookkeeper
+from spark_tui.engine.condition import Condition
+from spark_tui.engine.feed import FeedCursor
+from spark_tui.engine.gate import Desk, Gate
+from spark_tui.engine.guard import RATE_WINDOW_NS, Guard, KillSwitch
+from spark_tui.engine.hub import Face, Hub
+from spark_tui.engine.identity import Identities, draw_run
+from spark_tui.engine.journal import Journal
+from spark_tui.engine.market import Market
+from spark_tui.engine.notices import Notices
+from spark_tui.engine.options import EngineSettings
+from spark_tui.engine.orders import OrderDesk
+from spark_tui.engine.portfolio import Portfolio
+from spark_tui.engine.reconcile import Reconciler
+from spark_tui.engine.records import RunStarted, TradingStateChanged
+from spark_tui.engine.requests import Requests
+from spark_tui.engine.resolver import Resolver
+from spark_tui.engine.resync import ResyncQueue
+from spark_tui.engine.supervise import Supervisor
+from spark_tui.engine.venue_runner import VenueRunner
+from spark_tui.engine.views import Views
+from spark_tui.link.messages import AnyRequest, Event, OrderUpdate, Result
+from spark_tui.link.service import Attachment
+from spark_tui.store.ledger import Ledger
+from spark_tui.store.tape import Tape
+from spark_tui.venues.port import Venue
+from spark_tui.wire.backoff import Backoff
+from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
+
+STOP_PATIENCE_S = 3.0  # for answers of orders in flight, then for the ledger
+READY_PATIENCE_S = 5.0
+_HEARTBEAT_S = 1.0
+
+
+class Engine:
+    """Implements link.service.Service. `run` until `stop`; ledger and tape stay the caller's to close.
+
+    `checkpoint` is called with "order.durable", "order.sent" and "order.replied" on the order path. `rng`
+    draws the run id and the jitter of retries.
+    """
+
+    def __init__(
+        self,
+        venues: tuple[Venue, ...],
+        ledger: Ledger,
+        tape: Tape | None,
+        settings: EngineSettings,
+        clock: Clock,
+        checkpoint: Callable[[str], None] = lambda name: None,
+        *,
+        rng: random.Random | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._rng = rng or random.SystemRandom()
+        self._stopping = asyncio.Event()
+        self._sweep_wanted = asyncio.Event()
+        self.hub = Hub(clock)
+        self.notices = Notices(self._now_ms, self.hub.publish)
+        self.guard = Guard(clock, breaker=settings.breaker, on_change=self._on_trading_state)
+        self.supervisor = Supervisor(clock, self._rng, self.notices, self.guard.reduce)
+        self.journal = Journal(
+            ledger, clock, on_failure=self._on_ledger_failure, on_recovery=self._on_ledger_recovery
+        )
+        self._venues = {venue.name: venue for venue in venues}
+        self._resyncs = {venue.name: ResyncQueue(venue, clock, self._rng, self.notices) for venue in venues}
+        self.markets = {
+            name: Market(
+                name,
+                settings.symbols.get(name, ()),
+                clock,
+                self._resyncs[name],
+                max_age_s=settings.book_max_age_s,
+            )
+            for name in self._venues
+        }
+        self._desks = {
+            name: Desk(market=self.markets[name], environment=venue.environment, instruments={})
+            for name, venue in self._venues.items()
+        }
+        self.portfolio = Portfolio(self.journal, self.markets, self._utc_day)
+        self.books = Bookkeeper(
+            self.journal,
+            self.guard,
+            clock,
+            publish=self._publish,
+            notify=self.notices,
+            assets=self._assets,
+            on_fills=self.portfolio.on_fills,
+        )
+        self.gate = Gate(
+            self._desks,
+            self.journal.state,
+            self.guard,
+            self.portfolio,
+            settings.limits,
+            live_armed=settings.live_armed,
+        )
+        self.resolver = Resolver(self.books, self._venues, self.supervisor, clock, self.notices)
+        self.books.follow_up = self.resolver
+        self.identities = Identities()
+        self.desk = OrderDesk(
+            self.books,
+            self.journal,
+            self.gate,
+            self.guard,
+            self.resolver,
+            self._venues,
+            self.identities,
+            self.supervisor,
+            checkpoint,
+        )
+        self.kill_switch = KillSwitch(
+            self.guard,
+            self._venues,
+            open_symbols=self.desk.open_symbols,
+            on_report=self.books.on_report,
+            keep_sweeping=self._sweep_wanted.set,
+        )
+        self.runners = {name: self._runner(venue, tape) for name, venue in self._venues.items()}
+        self.condition = Condition(
+            settings,
+            self.runners,
+            self.guard,
+            self.journal,
+            ledger,
+            tape,
+            self.portfolio,
+            self.notices,
+            clock,
+            run=lambda: self.identities.run,
+            counts=self._counts,
+            faces=lambda: self.hub.faces,
+        )
+        self.views = Views(
+            self.markets, self.books, self.portfolio, clock, self.condition.status, self.condition.health
+        )
+        self._requests = Requests(self, settings)
+
+    # --- link.service.Service ------------------------------------------------------------------------------
+
+    async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
+        return await self._requests.handle(request, operator, attachment)
+
+    def attach(self, face: str, operator: str, rate_hz: float) -> Face:
+        cursor = FeedCursor(self.views, self._clock)
+        return self.hub.attach(
+            face, operator, rate_hz, lambda: (*cursor.snapshot(), *self.notices.recent), cursor
+        )
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Rebuild the state, then trade until `stop`. Raises LedgerError when the ledger cannot be read."""
+        self._rebuild()
+        try:
+            async with asyncio.TaskGroup() as group:
+                self.supervisor.enter(group)
+                self.supervisor.service("the ledger's writer", self.journal.run)
+                for name, runner in self.runners.items():
+                    self.supervisor.service(name, runner.run)
+                self.supervisor.service("the heart", self._heart)
+                self.supervisor.service("the sweeper", self._sweeper)
+                await self._stopping.wait()
+                await self.desk.settle(STOP_PATIENCE_S)
+                await self.journal.drain(STOP_PATIENCE_S)
+                raise _Stopped
+        except* _Stopped:
+            self.hub.close()
+        for venue in self._venues.values():
+            await venue.close()
+
+    async def stop(self) -> None:
+        """Ask `run` to end: answers of orders in flight are awaited shortly, the ledger is written out.
+        Resting orders stay at the venue."""
+        self._stopping.set()
+
+    def stop_soon(self, seconds: float) -> None:
+        """Stop after the answer to the one who asked has left."""
+        asyncio.get_running_loop().call_later(seconds, self._stopping.set)
+
+    def instruments(self) -> dict[str, dict[str, Instrument]]:
+        """By venue and symbol, as far as known."""
+        return {name: desk.instruments for name, desk in self._desks.items()}
+
+    async def ready(self) -> None:
+        """Every venue was tried and, where it let us in, reconciled (or that takes longer than is worth
+        waiting)."""
+        waits = asyncio.gather(*(runner.ready() for runner in self.runners.values()))
+        try:
+            await asyncio.wait_for(waits, READY_PATIENCE_S)
+        except TimeoutError:
+            return
+
+    def _rebuild(self) -> None:
+        state = self.journal.replay()
+        self.identities.begin(draw_run(self._rng, state.runs))
+        now_ms = self._now_ms()
+        recent = sum(
+            order.state is not OrderState.DENIED
+            and 0 <= now_ms - order.created_ms < RATE_WINDOW_NS // NS_PER_MS
+            for order in state.orders.values()
+        )
+        self.guard.restore(state.trading, recent)
+        self.journal.note(RunStarted(run=self.identities.run, at_ms=now_ms))
+        self.portfolio.turn_day()
+
+    async def _heart(self) -> None:
+        """Once a second: how late the loop is, and whether a new day began."""
+        while True:
+            before = self._clock.mono_ns()
+            await self._clock.sleep(_HEARTBEAT_S)
+            late_ns = self._clock.mono_ns() - before - _HEARTBEAT_S * NS_PER_S
+            self.condition.loop_lag_ms = max(0.0, late_ns / NS_PER_MS)
+            self.portfolio.turn_day()
+
+    async def _sweeper(self) -> None:
+        """After a kill that could not cancel everything: go on until the venues say that nothing is open."""
+        while True:
+            await self._sweep_wanted.wait()
+            self._sweep_wanted.clear()
+            backoff = Backoff(self._rng)
+            while self.guard.killed:
+                swept = await self.kill_switch.sweep()
+                if not swept.left and not swept.errors:
+                    self.notices("good", "Kill switch: the venues confirm that nothing is open.")
+                    break
+                self.notices.begin(
+                    "kill", f"Kill switch: {(*swept.errors, 'orders are still open')[0]}", "bad"
+                )
+                await self._clock.sleep(backoff.next())
+            self.notices.end("kill")
+
+    # --- wiring --------------------------------------------------------------------------------------------
+
+    def _runner(self, venue: Venue, tape: Tape | None) -> VenueRunner:
+        market = self.markets[venue.name]
+        reconciler = Reconciler(
+            venue,
+            self.books,
+            self.journal,
+            self.resolver,
+            self._clock,
+            self._rng,
+            self.notices,
+            symbols=lambda: set(market.symbols) | self._traded(venue.name),
+            on_balances=self.portfolio.on_balances,
+            on_done=lambda: self._reconciled(venue.name),
+            every_s=self._settings.reconcile_every_s,
+        )
+        return VenueRunner(
+            venue,
+            market,
+            self._resyncs[venue.name],
+            reconciler,
+            self._desks[venue.name],
+            books=self.books,
+            portfolio=self.portfolio,
+            resolver=self.resolver,
+            supervisor=self.supervisor,
+            clock=self._clock,
+            rng=self._rng,
+            notices=self.notices,
+            on_frame=tape.record if tape else _no_tape,
+            on_started=self._sweep_if_killed,
+        )
+
+    def _traded(self, venue: str) -> set[str]:
+        """Symbols at `venue` with a position or an open order."""
+        state = self.journal.state
+        return {symbol for where, symbol in state.positions if where == venue} | {
+            order.request.symbol for order in state.open_orders(venue)
+        }
+
+    def _assets(self, venue: str, symbol: str) -> tuple[str, str] | None:
+        instrument = self.gate.instrument(venue, symbol)
+        return (instrument.base, instrument.quote) if instrument else None
+
+    def _publish(self, event: Event) -> None:
+        if isinstance(event, OrderUpdate):
+            self.views.orders_version += 1
+        self.hub.publish(event)
+
+    def _on_trading_state(self, change: TradingStateChanged) -> None:
+        """Record it, then tell everyone."""
+        self.journal.note(change)
+        level = "good" if change.state.value == "ACTIVE" else "bad"
+        self.notices(level, f"Trading is {change.state}: {change.reason or 'no reason given'}.")
+        self.hub.publish(self.condition.status())
+
+    def _on_ledger_failure(self, text: str) -> None:
+        self.notices.begin("ledger", f"ledger: {text}", "bad")
+        self.guard.halt(f"the ledger cannot be written: {text}")
+
+    def _on_ledger_recovery(self) -> None:
+        self.notices.end("ledger", "The ledger can be written again; resume trading when you are ready.")
+
+    def _counts(self) -> tuple[int, int]:
+        return self.views.counts()
+
+    def _reconciled(self, venue: str) -> None:
+        self.runners[venue].reconciled()
+
+    def _sweep_if_killed(self) -> None:
+        if self.guard.killed:
+            self._sweep_wanted.set()
+
+    def _now_ms(self) -> int:
+        return self._clock.wall_ns() // NS_PER_MS
+
+    def _utc_day(self) -> str:
+        return datetime.fromtimestamp(self._clock.wall_ns() // NS_PER_S, UTC).date().isoformat()
+
+
+class _Stopped(Exception):
+    """Ends the task group."""
+
+
+def _no_tape(stream: str, receipt_ns: int, raw: bytes) -> None:
+    """Frames go nowhere."""

@@ -1,0 +1,201 @@
+"""The trading state and the kill switch.
+
+The kill switch depends on neither PnL, ledger, screen nor log (F59): it halts in memory, cancels at the
+venues, and only then tries to record. Whatever fails on the way is reported and does not stop it.
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from spark_tui.domain.values import TradingState
+from spark_tui.engine.records import TradingStateChanged
+from spark_tui.engine.supervise import describe
+from spark_tui.link.messages import CancelAllResult
+from spark_tui.venues.port import OrderReport, Venue, VenueError
+from spark_tui.wire.clock import NS_PER_S, Clock
+
+RATE_WINDOW_NS = 10 * NS_PER_S
+SWEEP_ROUNDS = 3
+
+
+class Guard:
+    """What may leave. `on_change` is told after each change, and must cope with whatever follows from it
+    itself."""
+
+    def __init__(
+        self, clock: Clock, *, breaker: int, on_change: Callable[[TradingStateChanged], None]
+    ) -> None:
+        self.state = TradingState.ACTIVE
+        self.reason = ""
+        self.killed = False
+        self._clock = clock
+        self._breaker = breaker
+        self._on_change = on_change
+        self._sent: deque[int] = deque(maxlen=10_000)
+        self._same_code = ""
+        self._same_count = 0
+
+    def restore(self, trading: TradingStateChanged, recent_orders: int) -> None:
+        """Take over what the ledger says: a halt survives the restart, and so does the order rate."""
+        self.state, self.reason, self.killed = trading.state, trading.reason, trading.killed
+        self._sent.extend([self._clock.mono_ns()] * recent_orders)
+
+    @property
+    def halted(self) -> bool:
+        return self.state is TradingState.HALTED
+
+    def halt(self, reason: str, operator: str = "engine") -> None:
+        """Nothing leaves but cancels. A kill is not weakened by a later, lesser halt."""
+        self._change(TradingState.HALTED, self.reason if self.killed else reason, self.killed, operator)
+
+    def halt_in_memory(self, reason: str) -> None:
+        """The first thing a kill does; it cannot fail."""
+        self.state, self.reason, self.killed = TradingState.HALTED, reason, True
+
+    def announce(self, operator: str) -> None:
+        """Tell the world about a kill, after its cancels."""
+        self._change(self.state, self.reason, self.killed, operator)
+
+    def reduce(self, reason: str) -> None:
+        """Only what does not open risk. Never lifts a halt."""
+        if self.state is TradingState.ACTIVE:
+            self._change(TradingState.REDUCING, reason, False, "engine")
+
+    def resume(self, reason: str, operator: str) -> None:
+        self._same_count = 0
+        self._change(TradingState.ACTIVE, reason, False, operator)
+
+    def count_order(self) -> None:
+        self._sent.append(self._clock.mono_ns())
+
+    def recent_orders(self) -> int:
+        """Orders that passed the gate in the last 10 s."""
+        horizon = self._clock.mono_ns() - RATE_WINDOW_NS
+        while self._sent and self._sent[0] <= horizon:
+            self._sent.popleft()
+        return len(self._sent)
+
+    def venue_accepted(self) -> None:
+        self._same_code, self._same_count = "", 0
+
+    def venue_rejected(self, code: str, text: str) -> None:
+        """The same refusal again and again is a loop, not bad luck (F36): stop opening risk."""
+        self._same_count = self._same_count + 1 if code == self._same_code else 1
+        self._same_code = code
+        if self._same_count == self._breaker:
+            self.reduce(f"{self._breaker} orders in a row refused by the venue with {code} ({text})")
+
+    def _change(self, state: TradingState, reason: str, killed: bool, operator: str) -> None:
+        self.state, self.reason, self.killed = state, reason, killed
+        self._on_change(
+            TradingStateChanged(
+                state=state,
+                reason=reason,
+                killed=killed,
+                operator=operator,
+                at_ms=self._clock.wall_ns() // 1_000_000,
+            )
+        )
+
+
+class Sweep(msgspec.Struct, frozen=True):
+    """What one pass over the venues cancelled, what is still open there, and what went wrong."""
+
+    canceled: tuple[str, ...]
+    left: tuple[str, ...]
+    errors: tuple[str, ...]
+
+    def result(self) -> CancelAllResult:
+        return CancelAllResult(canceled=self.canceled, left=self.left, errors=self.errors)
+
+
+class KillSwitch:
+    """Halt, cancel everything at every venue, then record."""
+
+    def __init__(
+        self,
+        guard: Guard,
+        venues: Mapping[str, Venue],
+        *,
+        open_symbols: Callable[[str], Iterable[str]],
+        on_report: Callable[[OrderReport], None],
+        keep_sweeping: Callable[[], None],
+    ) -> None:
+        self._guard = guard
+        self._venues = venues
+        self._open_symbols = open_symbols
+        self._on_report = on_report
+        self._keep_sweeping = keep_sweeping
+
+    async def kill(self, reason: str, operator: str) -> CancelAllResult:
+        """Never raises. Errors of every kind end in the result's `errors`."""
+        self._guard.halt_in_memory(reason)
+        swept = await self.sweep()
+        errors = list(swept.errors)
+        try:
+            self._guard.announce(operator)
+        except Exception as error:  # recording and publishing may fail in any way; the halt stands regardless
+            errors.append(f"The halt stands but could not be recorded: {describe(error)}.")
+        if swept.left or swept.errors:
+            try:
+                self._keep_sweeping()
+            except Exception as error:  # the same: a kill reports and never raises
+                errors.append(f"The sweep cannot be repeated by itself: {describe(error)}; kill again.")
+        return CancelAllResult(canceled=swept.canceled, left=swept.left, errors=tuple(errors))
+
+    async def sweep(self) -> Sweep:
+        """One pass over all venues at once."""
+        parts = await asyncio.gather(*(self._sweep_venue(venue) for venue in self._venues.values()))
+        return Sweep(
+            canceled=tuple(dict.fromkeys(client_id for part in parts for client_id in part.canceled)),
+            left=tuple(client_id for part in parts for client_id in part.left),
+            errors=tuple(text for part in parts for text in part.errors),
+        )
+
+    async def _sweep_venue(self, venue: Venue) -> Sweep:
+        """Cancel by symbol what we know of at once, then ask the venue what is left and cancel that too."""
+        canceled: dict[str, None] = {}
+        errors: list[str] = []
+        left: tuple[str, ...] = ()
+        symbols = self._known_symbols(venue.name)
+        for round_number in range(SWEEP_ROUNDS):
+            errors.clear()
+            await asyncio.gather(*(self._cancel(venue, symbol, canceled, errors) for symbol in symbols))
+            try:
+                reports = await venue.open_orders()
+            except Exception as error:  # whatever the adapter raises: cancelling what we knew was done before
+                errors.append(f"{venue.name} did not say what is still open: {_text(error)}")
+                break
+            left = tuple(report.client_order_id for report in reports)
+            symbols = sorted({report.symbol for report in reports})
+            if not left:
+                break
+            if round_number == SWEEP_ROUNDS - 1:
+                errors.append(f"{len(left)} orders are still open at {venue.name}.")
+        return Sweep(canceled=tuple(canceled), left=left, errors=tuple(errors))
+
+    async def _cancel(self, venue: Venue, symbol: str, canceled: dict[str, None], errors: list[str]) -> None:
+        try:
+            reports = await venue.cancel_all(symbol)
+        except Exception as error:  # one symbol's failure must not keep the others from being cancelled
+            errors.append(f"{symbol} at {venue.name}: {_text(error)}")
+            return
+        for report in reports:
+            canceled.setdefault(report.client_order_id)
+            try:
+                self._on_report(report)
+            except Exception as error:  # bookkeeping, screen or log in trouble: the cancel itself is done
+                errors.append(f"{report.client_order_id} is cancelled but not booked: {describe(error)}.")
+
+    def _known_symbols(self, venue: str) -> list[str]:
+        try:
+            return sorted(set(self._open_symbols(venue)))
+        except Exception:  # our own books may be the broken part; the venue is asked next anyway
+            return []
+
+
+def _text(error: Exception) -> str:
+    return f"{error.code}: {error.text}" if isinstance(error, VenueError) else describe(error)

@@ -1,0 +1,170 @@
+"""Feeds of one venue -> books, tickers, trades and candles. The hot path: decoded events arrive here one by
+one."""
+
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Any
+
+from spark_tui.domain.book import Depth, OrderBook, Quote, Sync, Unusable
+from spark_tui.domain.market import (
+    BookTicker,
+    Candle,
+    DepthDiff,
+    DepthSnapshot,
+    MarketEvent,
+    Ticker,
+    Trade,
+)
+from spark_tui.engine.candles import CandleSeries, Spark
+from spark_tui.engine.resync import ResyncQueue
+from spark_tui.wire.clock import NS_PER_S, Clock
+
+TRADES_KEPT = 50
+MAX_SERIES = 16  # candle intervals of one symbol that are kept
+
+
+class SymbolMarket:
+    """What is known of one symbol. The `*_version` counters let each face send only what changed."""
+
+    __slots__ = (
+        "best",
+        "book",
+        "candles",
+        "depth_version",
+        "heard_ns",
+        "spark",
+        "symbol",
+        "ticker",
+        "ticker_version",
+        "trades",
+        "trades_version",
+    )
+
+    def __init__(self, symbol: str) -> None:
+        self.symbol = symbol
+        self.book = OrderBook(symbol)
+        self.ticker: Ticker | None = None
+        self.best: BookTicker | None = None
+        self.trades: deque[Trade] = deque(maxlen=TRADES_KEPT)
+        self.candles: OrderedDict[str, CandleSeries] = OrderedDict()  # by interval
+        self.spark = Spark()
+        self.heard_ns = 0  # monotonic; 0 = never
+        self.ticker_version = 0
+        self.depth_version = 0
+        self.trades_version = 0
+
+    def age_s(self, now_ns: int) -> float:
+        """Seconds since anything was heard; infinity when nothing ever was."""
+        return (now_ns - self.heard_ns) / NS_PER_S if self.heard_ns else float("inf")
+
+    def series(self, interval: str) -> CandleSeries:
+        found = self.candles.get(interval)
+        if found is None:
+            found = self.candles[interval] = CandleSeries()
+            if len(self.candles) > MAX_SERIES:
+                self.candles.popitem(last=False)
+        return found
+
+    def last_price(self) -> float | None:
+        """The newest trade, or the day's ticker where no trades are streamed."""
+        if self.trades:
+            return self.trades[-1].price
+        return self.ticker.last if self.ticker else None
+
+
+class Market:
+    """All symbols of one venue. `on_event` is the venue's market sink and must stay cheap."""
+
+    def __init__(
+        self,
+        venue: str,
+        symbols: tuple[str, ...],
+        clock: Clock,
+        resync: ResyncQueue,
+        *,
+        max_age_s: float,
+    ) -> None:
+        self.venue = venue
+        self.symbols = {symbol: SymbolMarket(symbol) for symbol in symbols}
+        self.events = 0
+        self.holes: set[tuple[str, str]] = set()  # (symbol, interval) whose history wants fetching again
+        self.strangers = 0  # events of symbols nobody asked for
+        self._clock = clock
+        self._resync = resync
+        self._max_age_ns = round(max_age_s * NS_PER_S)
+        self._mono_ns = clock.mono_ns
+        self._handlers: dict[type, Callable[[SymbolMarket, Any, int], None]] = {
+            DepthDiff: self._on_diff,
+            Trade: self._on_trade,
+            BookTicker: self._on_best,
+            Ticker: self._on_ticker,
+            Candle: self._on_candle,
+            DepthSnapshot: self._on_snapshot,
+        }
+
+    def on_event(self, event: MarketEvent, receipt_ns: int) -> None:
+        """One decoded frame. `receipt_ns` is for the tape; ages here are monotonic."""
+        self.events += 1
+        market = self.symbols.get(event.symbol)
+        if market is None:
+            self.strangers += 1
+            return
+        now = self._mono_ns()
+        market.heard_ns = now
+        handler = self._handlers.get(type(event))
+        if handler is not None:
+            handler(market, event, now)
+
+    def on_snapshot(self, snapshot: DepthSnapshot) -> bool:
+        """A fetched snapshot; False when it came too late and another one is needed."""
+        market = self.symbols[snapshot.symbol]
+        market.depth_version += 1
+        return market.book.on_snapshot(snapshot, self._mono_ns()) is not Sync.NEED_SNAPSHOT
+
+    def quote(self, symbol: str) -> Quote | Unusable:
+        """The price that may enter a decision, or why there is none."""
+        market = self.symbols.get(symbol)
+        if market is None:
+            return Unusable(f"{symbol} is not streamed")
+        return market.book.read(self._mono_ns(), self._max_age_ns)
+
+    def depth(self, symbol: str, count: int) -> Depth | Unusable:
+        market = self.symbols.get(symbol)
+        if market is None:
+            return Unusable(f"{symbol} is not streamed")
+        return market.book.levels(count, self._mono_ns(), self._max_age_ns)
+
+    def last_price(self, symbol: str) -> float | None:
+        market = self.symbols.get(symbol)
+        return market.last_price() if market else None
+
+    def gaps(self) -> int:
+        return sum(market.book.gaps for market in self.symbols.values())
+
+    def _on_diff(self, market: SymbolMarket, diff: DepthDiff, now: int) -> None:
+        market.depth_version += 1
+        if market.book.on_diff(diff, now) is Sync.NEED_SNAPSHOT:
+            self._resync.want(market.symbol)
+
+    def _on_trade(self, market: SymbolMarket, trade: Trade, now: int) -> None:
+        market.trades.append(trade)
+        market.trades_version += 1
+        market.spark.price(trade.time_ms, trade.price)
+
+    def _on_best(self, market: SymbolMarket, best: BookTicker, now: int) -> None:
+        market.best = best
+        market.ticker_version += 1
+
+    def _on_ticker(self, market: SymbolMarket, ticker: Ticker, now: int) -> None:
+        market.ticker = ticker
+        market.ticker_version += 1
+        market.spark.price(ticker.time_ms, ticker.last)
+
+    def _on_candle(self, market: SymbolMarket, candle: Candle, now: int) -> None:
+        series = market.series(candle.interval)
+        if series.merge(candle):
+            self.holes.add((market.symbol, candle.interval))
+
+    def _on_snapshot(self, market: SymbolMarket, snapshot: DepthSnapshot, now: int) -> None:
+        if not self.on_snapshot(snapshot):
+            self._resync.want(market.symbol)

@@ -1,0 +1,19 @@
+"""What the engine must be told that no venue and no ledger knows."""
+
+import msgspec
+
+from spark_tui.domain.risk import RiskLimits
+
+
+class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """`symbols`: what is streamed, by venue name; the first is shown to a face that has not chosen."""
+
+    symbols: dict[str, tuple[str, ...]]
+    limits: RiskLimits = RiskLimits()
+    live_armed: bool = False
+    data_badge: str = "Real"  # Real | Mock | Replay
+    data_dir: str = ""
+    metrics_port: int = 0  # as served; 0 when off
+    book_max_age_s: float = 5.0  # an older book is no price
+    breaker: int = 5  # equal refusals of the venue in a row that reduce trading
+    reconcile_every_s: float = 60.0

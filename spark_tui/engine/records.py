@@ -1,0 +1,91 @@
+"""What the engine writes into the ledger, and nothing else: its whole state is the fold of these records."""
+
+from decimal import Decimal
+
+import msgspec
+
+from spark_tui.domain.order import Fill, OrderEvent
+from spark_tui.domain.values import Side, TradingState
+from spark_tui.store.ledger import Entry
+
+
+class RunStarted(msgspec.Struct, frozen=True, kw_only=True, tag="run"):
+    """An engine start; `run` is part of every client order id of that run."""
+
+    run: str
+    at_ms: int
+
+
+class OrderRecord(msgspec.Struct, frozen=True, kw_only=True, tag="order"):
+    """One event of one order. `base` and `quote` come with the write-ahead, so that positions need no
+    venue."""
+
+    client_order_id: str
+    event: OrderEvent
+    base: str = ""
+    quote: str = ""
+
+
+class ExternalFill(msgspec.Struct, frozen=True, kw_only=True, tag="external-fill"):
+    """An execution of an order that was placed outside this engine; it moves our position all the same."""
+
+    venue: str
+    symbol: str
+    side: Side
+    client_order_id: str
+    venue_order_id: str
+    fill: Fill
+    base: str
+    quote: str
+
+
+class TradesReconciled(msgspec.Struct, frozen=True, kw_only=True, tag="trades-reconciled"):
+    """Every account trade of `symbol` up to and including `last_trade_id` is accounted for."""
+
+    venue: str
+    symbol: str
+    last_trade_id: int
+
+
+class TradingStateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="trading-state"):
+    """`killed`: the kill switch did it, so whatever still comes alive at the venue is cancelled too."""
+
+    state: TradingState
+    reason: str
+    killed: bool
+    operator: str
+    at_ms: int
+
+
+class DayStarted(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
+    """`baseline`: total PnL in USDT terms when the UTC day `day` was first seen; day PnL counts from it."""
+
+    day: str
+    baseline: Decimal
+
+
+class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
+    """A command that is not one order's event, for the audit only; it changes no state."""
+
+    action: str
+    operator: str
+    text: str
+    at_ms: int
+
+
+Record = (
+    RunStarted | OrderRecord | ExternalFill | TradesReconciled | TradingStateChanged | DayStarted | Decision
+)
+
+_encoder = msgspec.json.Encoder()
+_decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
+
+
+def to_entry(record: Record) -> Entry:
+    """The ledger's kind is the record's tag, its body the record as JSON (Decimals as text)."""
+    return Entry(kind=str(record.__struct_config__.tag), body=_encoder.encode(record))
+
+
+def from_body(body: bytes) -> Record:
+    """Raises msgspec.ValidationError / DecodeError for a body this version does not know."""
+    return _decoder.decode(body)

@@ -1,0 +1,183 @@
+"""Every request a face may make, and who answers it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+from spark_tui.engine.feed import FeedCursor
+from spark_tui.engine.hub import Face
+from spark_tui.engine.market import SymbolMarket
+from spark_tui.engine.options import EngineSettings
+from spark_tui.engine.preview import preview
+from spark_tui.engine.submission import find_venue, to_request
+from spark_tui.engine.supervise import describe
+from spark_tui.engine.views import rules_view
+from spark_tui.link.messages import (
+    AnyRequest,
+    CancelAll,
+    CancelOrder,
+    Done,
+    Focus,
+    GetBalances,
+    GetBook,
+    GetFills,
+    GetHealth,
+    GetInstruments,
+    GetOrder,
+    GetOrders,
+    GetPositions,
+    GetRules,
+    GetStatus,
+    GetTickers,
+    GetVenues,
+    Instruments,
+    Kill,
+    PreviewOrder,
+    Result,
+    Resume,
+    StopEngine,
+    SubmitOrder,
+    Tickers,
+)
+from spark_tui.link.service import Attachment, LinkError
+from spark_tui.store.ledger import LedgerError
+from spark_tui.venues.port import VenueError
+
+if TYPE_CHECKING:
+    from spark_tui.engine.engine import Engine
+
+MAX_DEPTH = 1_000
+_STOP_DELAY_S = 0.1  # so that the answer still reaches the face
+
+Handler = Callable[[Any, str, Attachment | None], Awaitable[Result]]
+
+
+class Requests:
+    """One method a request; a table says which."""
+
+    def __init__(self, engine: "Engine", settings: EngineSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._handlers: dict[type, Handler] = {
+            SubmitOrder: self._submit,
+            PreviewOrder: self._preview,
+            CancelOrder: self._cancel,
+            CancelAll: self._cancel_all,
+            Kill: self._kill,
+            Resume: self._resume,
+            Focus: self._focus,
+            StopEngine: self._stop,
+        }
+        self._queries: dict[type, Callable[[Any], Result]] = {
+            GetOrders: lambda q: engine.views.orders(q.symbol, open_only=q.open_only, limit=q.limit),
+            GetOrder: self._order,
+            GetFills: lambda q: engine.views.fills(q.symbol, q.limit),
+            GetPositions: lambda q: engine.views.positions(),
+            GetBalances: lambda q: engine.views.balances(),
+            GetBook: self._book,
+            GetTickers: self._tickers,
+            GetInstruments: self._instruments,
+            GetVenues: lambda q: engine.condition.venues(),
+            GetStatus: lambda q: engine.condition.status(),
+            GetHealth: lambda q: engine.condition.health(),
+            GetRules: lambda q: rules_view(
+                engine.gate.limits, settings.breaker, engine.guard.recent_orders()
+            ),
+        }
+
+    async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
+        """Raises LinkError, and nothing else."""
+        try:
+            query = self._queries.get(type(request))
+            if query is not None:
+                return query(request)
+            return await self._handlers[type(request)](request, operator, attachment)
+        except LinkError:
+            raise
+        except VenueError as error:
+            raise LinkError(error.code, error.text) from error
+        except (
+            Exception
+        ) as error:  # a defect here must not reach an operator as a traceback, nor end the link
+            self._engine.notices("bad", f"{type(request).__name__} failed: {describe(error)}.")
+            raise LinkError("INTERNAL", f"The engine could not do this: {describe(error)}.") from error
+
+    # --- commands ------------------------------------------------------------------------------------------
+
+    async def _submit(self, submit: SubmitOrder, operator: str, attachment: Attachment | None) -> Result:
+        request = to_request(submit, self._venue(submit.venue, submit.symbol))
+        return await self._engine.desk.submit(request, operator, submit.key)
+
+    async def _preview(self, ask: PreviewOrder, operator: str, attachment: Attachment | None) -> Result:
+        request = to_request(ask.order, self._venue(ask.order.venue, ask.order.symbol))
+        market = self._engine.markets[request.venue]
+        return preview(request, ask.order.key, self._engine.gate, market)
+
+    async def _cancel(self, cancel: CancelOrder, operator: str, attachment: Attachment | None) -> Result:
+        return await self._engine.desk.cancel(cancel.client_order_id)
+
+    async def _cancel_all(self, cancel: CancelAll, operator: str, attachment: Attachment | None) -> Result:
+        venue = self._venue(cancel.venue, cancel.symbol) if cancel.venue or cancel.symbol else ""
+        return await self._engine.desk.cancel_all(venue, cancel.symbol, operator)
+
+    async def _kill(self, kill: Kill, operator: str, attachment: Attachment | None) -> Result:
+        """Not even the task group is needed for this one."""
+        return await asyncio.shield(
+            asyncio.ensure_future(self._engine.kill_switch.kill(kill.reason, operator))
+        )
+
+    async def _resume(self, resume: Resume, operator: str, attachment: Attachment | None) -> Result:
+        if not resume.reason.strip():
+            raise LinkError("REASON_NEEDED", "Say why trading may go on: resume reason=...")
+        try:
+            await self._engine.journal.retry()
+            self._engine.guard.resume(resume.reason, operator)
+            await self._engine.journal.durable()
+        except LedgerError as error:
+            raise LinkError("LEDGER_UNAVAILABLE", f"Trading stays halted: {error}") from None
+        return Done()
+
+    async def _focus(self, focus: Focus, operator: str, attachment: Attachment | None) -> Result:
+        venue = self._venue(focus.venue, focus.symbol)
+        market = self._watched(venue, focus.symbol)
+        await self._engine.runners[venue].venue.focus(focus.symbol, focus.interval)
+        if not market.series(focus.interval).rows:
+            self._engine.markets[venue].holes.add((focus.symbol, focus.interval))
+        if isinstance(attachment, Face) and isinstance(attachment.cursor, FeedCursor):
+            attachment.cursor.look_at(venue, focus.symbol, focus.interval)
+        return Done()
+
+    async def _stop(self, stop: StopEngine, operator: str, attachment: Attachment | None) -> Result:
+        self._engine.stop_soon(_STOP_DELAY_S)
+        return Done()
+
+    # --- queries -------------------------------------------------------------------------------------------
+
+    def _order(self, ask: GetOrder) -> Result:
+        found = self._engine.views.order(ask.client_order_id)
+        if found is None:
+            raise LinkError("NO_SUCH_ORDER", f"There is no order {ask.client_order_id}.")
+        return found
+
+    def _book(self, ask: GetBook) -> Result:
+        venue = self._venue(ask.venue, ask.symbol)
+        self._watched(venue, ask.symbol)
+        return self._engine.views.book(venue, ask.symbol, max(1, min(ask.depth, MAX_DEPTH)))
+
+    def _tickers(self, ask: GetTickers) -> Result:
+        views = self._engine.views
+        return Tickers(rows=tuple(views.ticker(venue, market) for venue, market in views.symbols()))
+
+    def _instruments(self, ask: GetInstruments) -> Result:
+        rows = (one for known in self._engine.instruments().values() for one in known.values())
+        return Instruments(rows=tuple(rows))
+
+    def _venue(self, wanted: str, symbol: str) -> str:
+        return find_venue(wanted, symbol, self._engine.instruments())
+
+    def _watched(self, venue: str, symbol: str) -> SymbolMarket:
+        market = self._engine.views.market(venue, symbol)
+        if market is None:
+            watched = ", ".join(self._engine.markets[venue].symbols)
+            raise LinkError("NOT_WATCHED", f"{symbol} is not watched here; this engine watches {watched}.")
+        return market

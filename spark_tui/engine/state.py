@@ -1,0 +1,200 @@
+"""The engine's trading state as a pure fold of ledger records: same ledger, same state, byte for byte."""
+
+from collections import OrderedDict, deque
+from decimal import Decimal
+
+import msgspec
+
+from spark_tui.domain import account, lifecycle
+from spark_tui.domain.account import Position
+from spark_tui.domain.order import Fill, Intended, Order
+from spark_tui.domain.values import Side, TradingState
+from spark_tui.engine.records import (
+    DayStarted,
+    Decision,
+    ExternalFill,
+    OrderRecord,
+    Record,
+    RunStarted,
+    TradesReconciled,
+    TradingStateChanged,
+)
+from spark_tui.link.messages import FillRow
+
+MAX_ORDERS = 5_000  # finished orders beyond this leave memory; the ledger keeps them
+MAX_FILLS = 2_000
+MAX_EXTERNAL_TRADES = 10_000  # per symbol
+
+Pair = tuple[str, str]  # (venue, symbol)
+
+
+class Effect(msgspec.Struct, frozen=True, kw_only=True):
+    """What one record changed. `query`: the move was illegal or unclear, ask the venue."""
+
+    order: Order | None = None
+    fills: tuple[FillRow, ...] = ()
+    anomaly: str = ""
+    query: bool = False
+
+
+NOTHING = Effect()
+
+
+class State:
+    """Only `apply` changes it. Reading it is free for everyone in the engine."""
+
+    def __init__(self) -> None:
+        self.orders: OrderedDict[str, Order] = OrderedDict()  # by client order id, oldest first
+        self.open: dict[str, None] = {}  # ids of the orders that are not terminal, oldest first
+        self.by_venue_id: dict[tuple[str, str, str], str] = {}  # (venue, symbol, venue order id) -> id
+        self.keys: dict[str, str] = {}  # idempotency key -> id, for as long as the order is in memory
+        self.positions: dict[Pair, Position] = {}
+        self.assets: dict[Pair, tuple[str, str]] = {}  # (base, quote)
+        self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)
+        self.reconciled: dict[Pair, int] = {}
+        self.external_trades: dict[Pair, OrderedDict[str, None]] = {}
+        self.runs: set[str] = set()
+        self.trading = TradingStateChanged(
+            state=TradingState.ACTIVE, reason="", killed=False, operator="", at_ms=0
+        )
+        self.day = DayStarted(day="", baseline=Decimal(0))
+
+    def apply(self, record: Record) -> Effect:
+        """Fold one record in. Never raises for an event that does not fit: that is an anomaly."""
+        match record:
+            case OrderRecord():
+                return self._order(record)
+            case ExternalFill():
+                return self._external(record)
+            case RunStarted():
+                self.runs.add(record.run)
+            case TradingStateChanged():
+                self.trading = record
+            case TradesReconciled():
+                self.reconciled[record.venue, record.symbol] = record.last_trade_id
+            case DayStarted():
+                self.day = record
+            case Decision():
+                pass  # for the audit only
+        return NOTHING
+
+    def open_orders(self, venue: str = "", symbol: str = "") -> list[Order]:
+        """Every order that may still trade, UNKNOWN ones included; oldest first."""
+        found = (self.orders[client_id] for client_id in self.open)
+        return [
+            order
+            for order in found
+            if (not venue or order.request.venue == venue) and (not symbol or order.request.symbol == symbol)
+        ]
+
+    def digest(self) -> bytes:
+        """The whole state as bytes; equal digests are equal states."""
+        return msgspec.json.encode(
+            {
+                "orders": list(self.orders.values()),
+                "open": list(self.open),
+                "keys": self.keys,
+                "positions": list(self.positions.values()),
+                "assets": [[*pair, *names] for pair, names in self.assets.items()],
+                "fills": list(self.fills),
+                "reconciled": [[*pair, last] for pair, last in self.reconciled.items()],
+                "external": [[*pair, list(ids)] for pair, ids in self.external_trades.items()],
+                "runs": sorted(self.runs),
+                "trading": self.trading,
+                "day": self.day,
+            }
+        )
+
+    def _order(self, record: OrderRecord) -> Effect:
+        event = record.event
+        before = self.orders.get(record.client_order_id)
+        if isinstance(event, Intended):
+            if before is not None:
+                return Effect(order=before, anomaly=f"Order id {record.client_order_id} was intended twice.")
+            pair = (event.request.venue, event.request.symbol)
+            if record.base:
+                self.assets[pair] = (record.base, record.quote)
+            order = lifecycle.begin(event)
+            if event.key:
+                self.keys[event.key] = event.client_order_id
+            self._keep(order)
+            self._forget_finished()
+            return Effect(order=order)
+        if before is None:
+            return Effect(anomaly=f"An event for order {record.client_order_id}, which is not in the ledger.")
+        applied = lifecycle.apply(before, event)
+        self._keep(applied.order)
+        rows = self._book(applied.order, _new_fills(before, applied.order))
+        return Effect(order=applied.order, fills=rows, anomaly=applied.anomaly, query=applied.query)
+
+    def _keep(self, order: Order) -> None:
+        self.orders[order.client_order_id] = order
+        if lifecycle.is_open(order.state):
+            self.open.setdefault(order.client_order_id)
+        else:
+            self.open.pop(order.client_order_id, None)
+        if order.venue_order_id:
+            request = order.request
+            self.by_venue_id[request.venue, request.symbol, order.venue_order_id] = order.client_order_id
+
+    def _forget_finished(self) -> None:
+        if len(self.orders) <= MAX_ORDERS:
+            return
+        oldest = next(
+            (order for order in self.orders.values() if order.client_order_id not in self.open), None
+        )
+        if oldest is None:
+            return
+        request = oldest.request
+        del self.orders[oldest.client_order_id]
+        self.by_venue_id.pop((request.venue, request.symbol, oldest.venue_order_id), None)
+        if oldest.key:
+            self.keys.pop(oldest.key, None)
+
+    def _book(self, order: Order, fills: list[Fill]) -> tuple[FillRow, ...]:
+        request = order.request
+        external = self.external_trades.get((request.venue, request.symbol), OrderedDict())
+        rows = []
+        for fill in fills:
+            row = FillRow(
+                client_order_id=order.client_order_id,
+                venue=request.venue,
+                symbol=request.symbol,
+                side=request.side,
+                fill=fill,
+            )
+            rows.append(row)
+            if fill.trade_id not in external:  # else the position moved when it looked like somebody else's
+                self._move(row)
+        return tuple(rows)
+
+    def _external(self, record: ExternalFill) -> Effect:
+        pair = (record.venue, record.symbol)
+        seen = self.external_trades.setdefault(pair, OrderedDict())
+        if record.fill.trade_id in seen:
+            return NOTHING
+        seen[record.fill.trade_id] = None
+        if len(seen) > MAX_EXTERNAL_TRADES:
+            seen.popitem(last=False)
+        self.assets[pair] = (record.base, record.quote)
+        row = FillRow(
+            client_order_id=record.client_order_id,
+            venue=record.venue,
+            symbol=record.symbol,
+            side=record.side,
+            fill=record.fill,
+        )
+        self._move(row)
+        return Effect(fills=(row,))
+
+    def _move(self, row: FillRow) -> None:
+        self.fills.append(row)
+        pair = (row.venue, row.symbol)
+        base, quote = self.assets.get(pair, ("", ""))
+        position = self.positions.get(pair) or Position(venue=row.venue, symbol=row.symbol)
+        self.positions[pair] = account.apply_fill(position, Side(row.side), row.fill, base, quote)
+
+
+def _new_fills(before: Order, after: Order) -> list[Fill]:
+    known = {fill.trade_id for fill in before.fills}
+    return [fill for fill in after.fills if fill.trade_id not in known]

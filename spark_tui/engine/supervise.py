@@ -1,0 +1,107 @@
+"""Tasks that may fail without taking the engine along."""
+
+import asyncio
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from spark_tui.wire.backoff import Backoff
+from spark_tui.wire.clock import NS_PER_S, Clock
+
+T = TypeVar("T")
+
+Notify = Callable[[str, str], None]  # (level, text)
+
+REPEATED = 3  # failures of one service within `_WINDOW_NS` that count as "keeps failing"
+_WINDOW_NS = 120 * NS_PER_S
+_STABLE_NS = 30 * NS_PER_S
+
+
+class Supervisor:
+    """Runs services for ever and jobs once. A service that fails is noticed and restarted with backoff; one
+    that keeps failing is reported to `on_repeated` (the guard reduces). A job's failure is noticed, never
+    raised."""
+
+    def __init__(
+        self, clock: Clock, rng: random.Random, notify: Notify, on_repeated: Callable[[str], None]
+    ) -> None:
+        self._clock = clock
+        self._rng = rng
+        self._notify = notify
+        self._on_repeated = on_repeated
+        self._group: asyncio.TaskGroup | None = None
+        self.restarts = 0
+
+    def enter(self, group: asyncio.TaskGroup) -> None:
+        """Everything started from now on lives in `group`."""
+        self._group = group
+
+    def service(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        """Run `work` again whenever it ends, until the group is cancelled."""
+        self._task(name, self._forever(name, work))
+
+    def job(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` once, in the background."""
+        self._task(name, self._once(name, work))
+
+    def ask(self, name: str, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
+        """Run `work` as the engine's own task: it goes on when the one who awaits the answer goes away."""
+        answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._task(name, _carry(work, answer))
+        return answer
+
+    def _task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        if self._group is None:
+            work.close()
+            raise RuntimeError("The engine is not running.")
+        self._group.create_task(work, name=name)
+
+    async def _forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
+        backoff = Backoff(self._rng)
+        failures: deque[int] = deque(maxlen=REPEATED)
+        while True:
+            started = self._clock.mono_ns()
+            try:
+                await work()
+                text = f"{name} ended by itself"
+            except Exception as error:  # any failure of a service is survived: that is what this class is for
+                text = f"{name} failed: {describe(error)}"
+            now = self._clock.mono_ns()
+            self.restarts += 1
+            failures.append(now)
+            if now - started > _STABLE_NS:
+                backoff.reset()
+            self._notify("warn", f"{text}; it is started again.")
+            if len(failures) == REPEATED and now - failures[0] < _WINDOW_NS:
+                failures.clear()
+                self._on_repeated(f"{text} ({REPEATED} times in {_WINDOW_NS // NS_PER_S} s)")
+            await self._clock.sleep(backoff.next())
+
+    async def _once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        try:
+            await work
+        except Exception as error:  # a background job has nobody to raise to; the operator is told
+            self._notify("bad", f"{name} failed: {describe(error)}.")
+
+
+async def _carry(work: Coroutine[Any, Any, T], answer: "asyncio.Future[T]") -> None:
+    try:
+        result = await work
+    except asyncio.CancelledError:
+        answer.cancel()
+        raise
+    except Exception as error:  # handed on to whoever awaits the answer
+        if not answer.done():
+            answer.set_exception(error)
+    else:
+        if not answer.done():
+            answer.set_result(result)
+
+
+def describe(error: BaseException) -> str:
+    """One line for an operator: the kind of failure and its text, no traceback."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    text = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {text[0]}" if text else type(error).__name__

@@ -1,0 +1,192 @@
+"""One venue's life inside the engine: start until it works, then streams, snapshots, history and
+reconciliation."""
+
+import asyncio
+import random
+from collections.abc import Callable
+
+from spark_tui.engine.bookkeeper import Bookkeeper
+from spark_tui.engine.gate import Desk
+from spark_tui.engine.market import Market
+from spark_tui.engine.notices import Notices
+from spark_tui.engine.portfolio import Portfolio
+from spark_tui.engine.reconcile import Reconciler, revive
+from spark_tui.engine.resolver import Resolver
+from spark_tui.engine.resync import ResyncQueue
+from spark_tui.engine.supervise import Supervisor
+from spark_tui.venues.port import (
+    BalancesReport,
+    FrameSink,
+    OrderReport,
+    Reaction,
+    UserEvent,
+    UserStreamDown,
+    UserStreamUp,
+    Venue,
+    VenueError,
+)
+from spark_tui.wire.backoff import Backoff
+from spark_tui.wire.clock import Clock
+
+REFUSED_RETRY_S = 30.0  # a key that is refused will be refused again; do not hammer
+INSTRUMENTS_EVERY_S = 60.0  # the adapter caches; this is how soon a halted symbol is noticed here
+HISTORY = 500  # candles
+_HOLES_EVERY_S = 1.0
+
+
+class VenueRunner:
+    """`run` is a service: it ends only by an exception, and the supervisor starts it again."""
+
+    def __init__(
+        self,
+        venue: Venue,
+        market: Market,
+        resync: ResyncQueue,
+        reconciler: Reconciler,
+        desk: Desk,
+        *,
+        books: Bookkeeper,
+        portfolio: Portfolio,
+        resolver: Resolver,
+        supervisor: Supervisor,
+        clock: Clock,
+        rng: random.Random,
+        notices: Notices,
+        on_frame: FrameSink,
+        on_started: Callable[[], None],
+    ) -> None:
+        self.venue = venue
+        self.market = market
+        self.resync = resync
+        self.reconciler = reconciler
+        self.desk = desk
+        self.attempted = asyncio.Event()  # the first start was tried, however it ended
+        self.started = False
+        self.trouble = ""
+        self._books = books
+        self._portfolio = portfolio
+        self._resolver = resolver
+        self._supervisor = supervisor
+        self._clock = clock
+        self._rng = rng
+        self._notices = notices
+        self._on_frame = on_frame
+        self._on_started = on_started
+        self._revived = False
+
+    async def run(self) -> None:
+        await self._start()
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(self._streams())
+                group.create_task(self.resync.run(self.market.on_snapshot))
+                group.create_task(self._instruments())
+                group.create_task(self._history())
+        finally:
+            self._down("its streams are started again")
+
+    async def ready(self) -> None:
+        """Tried to start and, if that worked, reconciled once."""
+        await self.attempted.wait()
+        if self.started:
+            await self.reconciler.done.wait()
+
+    async def load(self, symbol: str, interval: str) -> None:
+        """Fetch candle history under the live candles. Raises VenueError."""
+        history = await self.venue.candles(symbol, interval, HISTORY)
+        one = self.market.symbols[symbol]
+        one.series(interval).load(history)
+        if interval == "1m":
+            one.spark.load(history)
+            one.ticker_version += 1
+
+    def on_user(self, event: UserEvent, receipt_ns: int) -> None:
+        """The venue's user sink."""
+        match event:
+            case OrderReport():
+                self._books.on_report(event)
+            case BalancesReport():
+                self._portfolio.on_balances(event)
+            case UserStreamUp():
+                self.reconciler.stream_up()
+                self.desk.reconciling = True
+            case UserStreamDown():
+                self._down(event.reason)
+
+    def reconciled(self) -> None:
+        """The reconciler's word that local and venue agree."""
+        self.desk.reconciling = False
+        self._notices.end(f"{self.venue.name} user stream", f"{self.venue.name} is in step again.")
+
+    def _down(self, reason: str) -> None:
+        self.reconciler.stream_down(reason)
+        if not self.desk.reconciling:
+            self._notices.begin(
+                f"{self.venue.name} user stream",
+                f"{self.venue.name}: no user events ({reason}); new orders are refused until it is back.",
+            )
+        self.desk.reconciling = True
+
+    async def _start(self) -> None:
+        """Try until the venue lets us in. What is wrong stands in the status bar meanwhile."""
+        backoff = Backoff(self._rng)
+        while True:
+            try:
+                await self.venue.start()
+                await self._take_instruments()
+                break
+            except VenueError as error:
+                self.trouble = error.text
+                self._notices.begin(self.venue.name, f"{self.venue.name}: {error.text}", "bad")
+                self.attempted.set()
+                wait_s = backoff.next()
+                if error.reaction is Reaction.AUTH:
+                    wait_s = REFUSED_RETRY_S
+                await self._clock.sleep(max(wait_s, error.retry_after_s or 0.0))
+        self.trouble = ""
+        self._notices.end(self.venue.name, f"{self.venue.name} is up.")
+        self.started = True
+        self.attempted.set()
+        if not self._revived:
+            self._revived = True
+            revive(self._books, self._resolver, self.venue)
+            self._supervisor.service(f"reconciliation of {self.venue.name}", self.reconciler.run)
+        self._on_started()
+
+    async def _streams(self) -> None:
+        await self.venue.run_streams(
+            tuple(self.market.symbols), self.market.on_event, self.on_user, self._on_frame
+        )
+
+    async def _take_instruments(self) -> None:
+        instruments = await self.venue.instruments()
+        self.desk.instruments = {instrument.symbol: instrument for instrument in instruments}
+        self._portfolio.set_instruments(self.venue.name, instruments)
+        for symbol in self.market.symbols:
+            subject = f"{self.venue.name} {symbol}"
+            if symbol in self.desk.instruments:
+                self._notices.end(subject)
+            else:
+                self._notices.begin(subject, f"{self.venue.name} lists no {symbol}; check `symbols`.")
+
+    async def _instruments(self) -> None:
+        while True:
+            await self._clock.sleep(INSTRUMENTS_EVERY_S)
+            try:
+                await self._take_instruments()
+            except VenueError as error:
+                self._notices("warn", f"{self.venue.name}: instruments not refreshed: {error.text}")
+
+    async def _history(self) -> None:
+        """One-minute history of every symbol first, then whatever shows a hole."""
+        holes = self.market.holes
+        holes.update((symbol, "1m") for symbol in self.market.symbols)
+        while True:
+            failed = False
+            for symbol, interval in sorted(holes):
+                try:
+                    await self.load(symbol, interval)
+                    holes.discard((symbol, interval))
+                except VenueError:
+                    failed = True  # candles are for eyes only: try again later, quietly
+            await self._clock.sleep(_HOLES_EVERY_S * (10 if failed else 1))
