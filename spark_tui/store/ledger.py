@@ -25,7 +25,8 @@ __all__ = ["Entry", "Ledger", "LedgerError", "Stored", "Verification", "verify"]
 MAX_PENDING = 10_000  # appends waiting; the engine has at most a few per open order
 MAX_BATCH = 1_000  # appends in one transaction, so that the first does not wait for thousands
 MAX_BODY = 4 << 20
-CHECKPOINT_PAGES = 1_000
+CHECKPOINT_PAGES = 250  # folding more at once would keep an order waiting for more than some 3 ms
+QUIET_S = 0.05
 LOG_PAGES_LIMIT = 8_000  # checkpoint even when never idle
 
 
@@ -172,12 +173,11 @@ class Ledger:
                 return
 
     def _next_batch(self) -> list[_Append | None]:
-        """Wait for work; with none at hand a log that has grown is folded into the database first."""
+        """Wait for work; a log that has grown is folded into the database once nothing came for a moment."""
         try:
-            first = self._queue.get_nowait()
+            first = self._queue.get(timeout=QUIET_S if self._log_pages >= CHECKPOINT_PAGES else None)
         except queue.Empty:
-            if self._log_pages >= CHECKPOINT_PAGES:
-                self._checkpoint()
+            self._checkpoint()
             first = self._queue.get()
         batch = [first]
         while len(batch) < MAX_BATCH and batch[-1] is not None:
@@ -222,7 +222,9 @@ class Ledger:
         self._db.execute("COMMIT")
         self._tail = Tail(seq, previous)
         self._witness.write(self._tail)
-        self._log_pages += 2 + len(rows) // 8  # an estimate is enough to say when to fold the log
+        self._log_pages += (
+            3 + sum(len(row[3]) for row in rows) // 4096
+        )  # roughly: it says when to fold the log
         return ends
 
     def _in_place(self) -> bool:

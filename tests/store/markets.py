@@ -97,7 +97,7 @@ def _level(price: int, quantity: int) -> list[str]:
 
 
 def recording(seed: int, steps: int = 300, snapshot_every: int = 60, symbol: str = "BTCUSDT") -> list[Line]:
-    """A few diffs, the first snapshot, and more snapshots on the way as an engine that resyncs fetches them."""
+    """A few diffs, the first snapshot, and more of them on the way, as an engine that resyncs records."""
     market = Market(symbol, seed)
     lines: list[Line] = []
     for number in range(steps):

@@ -5,6 +5,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -184,8 +185,14 @@ def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
 
 async def test_the_log_is_folded_when_idle(ledger: Ledger) -> None:
-    ledger._log_pages = 1_000_000
-    await ledger.append(Entry("test", b"x"))
-    await ledger.append(Entry("test", b"y"))
-    assert ledger._log_pages < 1_000
+    for _ in range(200):
+        await ledger.append(Entry("test", bytes(10_000)))
+    log = ledger.path.with_name(f"{ledger.path.name}-wal")
+    grown = log.stat().st_size
+    deadline = time.monotonic() + 20
+    while ledger._log_pages:
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+    await ledger.append(Entry("test", b"over the old log"))
+    assert log.stat().st_size == grown
     assert ledger.lag_ms > 0
