@@ -141,7 +141,7 @@ class OrderBook:
         if not bids or not asks:
             return Unusable("one side of the book is empty")
         bid, ask = bids[-1], asks[0]
-        return Quote(bid, self._bids[bid], ask, self._asks[ask], self.update_id, max(age_ns, 0))
+        return Quote(bid, self._bids[bid], ask, self._asks[ask], self.update_id, age_ns if age_ns > 0 else 0)
 
     def levels(self, count: int, now_ns: int, max_age_ns: int) -> Depth | Unusable:
         """Up to `count` levels a side, best first."""
