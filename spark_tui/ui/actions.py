@@ -45,7 +45,7 @@ class Action:
 
     `request` turns `do`-style parameters into what the engine is asked (None: only the cockpit knows the
     action); call it through `build_request`, which checks the names first. `trades`: refused by a read-only
-    cockpit. `footer` is the short label on the key line, empty when the key is not shown there.
+    cockpit. `footer` is the label on the key line (after `|` a shorter one), empty when not shown there.
     """
 
     id: str
@@ -160,7 +160,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "order.cancel-all", "Cancel all orders", "Cancel every open order, after the code shown is typed.",
-        keys=("X",), screens=(TRADE,), group="Trading", footer="Cancel all", trades=True, request=_cancel_all,
+        keys=("X",), screens=(TRADE,), group="Trading", footer="Cancel all|All", trades=True,
+        request=_cancel_all,
         params=(Param("symbol", "only this instrument"), _VENUE),
     ),
     Action(
@@ -233,6 +234,10 @@ ACTIONS: tuple[Action, ...] = (
         "panel.previous", "Previous panel", "Move the focus back.",
         keys=("shift+tab",), group="Moving",
     ),
+    Action(
+        "panel.back", "Back", "Leave the ticket or the search for the table; in a dialog: cancel.",
+        keys=("escape",), group="Moving",
+    ),
     Action("row.down", "Down", "Next row of the panel in focus.", keys=("down", "j"), group="Moving"),
     Action("row.up", "Up", "Previous row.", keys=("up", "k"), group="Moving"),
     Action("row.first", "First row", "To the top.", keys=("g",), group="Moving"),
@@ -246,7 +251,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("tab.fills", "Fills", "Show the fills.", keys=("3",), screens=(TRADE,), group="Moving"),
     Action("tab.log", "Log", "Show the log.", keys=("4",), screens=(TRADE,), group="Moving"),
     # --- cockpit ---------------------------------------------------------------------------------------
-    Action("palette", "Command", "Find and run any action by name.", keys=(":", "ctrl+p"), footer="Command"),
+    Action("palette", "Command", "Find and run any action.", keys=(":", "ctrl+p"), footer="Command|Cmd"),
     Action("help", "Help", "Every key that works here, and what it does.", keys=("?",), footer="Help"),
     Action("screen.trade", "Trade screen", "Watchlist, candles, depth, ticket, orders.", keys=("f1",)),
     Action("screen.health", "Health screen", "Streams, lag, weight, ledger, tape, link.", keys=("f2",)),

@@ -1,0 +1,296 @@
+"""The cockpit: a thin face on the engine. Holds the link, the pump and the look; keys act in `commands`."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from spark_tui.link.messages import (
+    AnyRequest,
+    BookView,
+    Event,
+    Focus,
+    GetInstruments,
+    Instruments,
+    Notice,
+    OrderUpdate,
+    Result,
+    Status,
+    Tickers,
+)
+from spark_tui.link.service import Link, LinkError
+from spark_tui.ui.actions import ACTIONS
+from spark_tui.ui.clock import Clock, SystemClock
+from spark_tui.ui.commands import Commands
+from spark_tui.ui.context import Context, TerminalReading
+from spark_tui.ui.model import Key, Model
+from spark_tui.ui.pump import Pulls, Pump
+from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.screens.dialog import DialogScreen
+from spark_tui.ui.screens.trade import TradeScreen
+from spark_tui.ui.terminal import TerminalMeter, metered
+from spark_tui.ui.theme import BUILT_IN, Painter, load_themes, theme_folder
+
+RETRY_S = 0.5  # between attempts to attach again; the link has its own patience inside each
+FOCUS_S = 0.12  # the watchlist's cursor rests this long before the engine is asked to follow
+LEAN_HZ, FULL_HZ = 2.0, 5.0
+
+
+def _trade(context: Context) -> CockpitScreen:
+    return TradeScreen(context)
+
+
+def _health(context: Context) -> CockpitScreen:
+    from spark_tui.ui.screens.health import HealthScreen  # lazy: few look at it, and start-up is counted
+
+    return HealthScreen(context)
+
+
+SCREENS = {"trade": _trade, "health": _health}
+
+
+class CockpitApp(App[str], inherit_bindings=False):
+    """`run()` returns "detached" (the engine goes on) or "stopped" (it was asked to stop); None when ended
+    from outside.
+
+    theme: name of a theme; an unknown one is reported and the default used. theme_folders: the operator's
+    own, read after the shipped ones. lean: fewer paints, for slow lines. read_only: nothing that trades but
+    the kill switch. owns_engine: quitting ends the engine too (the demo). session: unique to this cockpit;
+    idempotency keys begin with it. paced: run the pump by itself; tests pump by hand.
+    """
+
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding(",".join(action.keys), f"run({action.id!r})", show=False, priority=action.id == "kill")
+        for action in ACTIONS
+        if action.keys
+    ]
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        clock: Clock | None = None,
+        theme: str = BUILT_IN.name,
+        theme_folders: Iterable[Path] = (),
+        lean: bool = False,
+        read_only: bool = False,
+        owns_engine: bool = False,
+        session: str = "cockpit",
+        paced: bool = True,
+    ) -> None:
+        self.meter = TerminalMeter()
+        super().__init__(driver_class=metered(self.get_driver_class(), self.meter))
+        self.animation_level = "none"
+        self.link = link
+        self.owns_engine = owns_engine
+        self.time: Clock = clock or SystemClock()
+        self.model = Model(self.time)
+        shipped = theme_folder()
+        self.themes, troubles = load_themes([*([shipped] if shipped else []), *theme_folders])
+        if theme not in self.themes:
+            troubles.append(f"There is no theme {theme}; known are {', '.join(self.themes)}.")
+        chosen = self.themes.get(theme, BUILT_IN)
+        self.context = Context(
+            model=self.model,
+            clock=self.time,
+            painter=Painter(chosen),
+            plain=Painter(chosen),
+            act=self.act,
+            call=self.call,
+            say=self.say,
+            terminal=self._terminal,
+            session=session,
+            read_only=read_only,
+            lean=lean,
+        )
+        self.pump = Pump(
+            self.model,
+            panes=self._panes,
+            queued=lambda: self.meter.queued,
+            painted=self._painted,
+            interval_s=1 / (LEAN_HZ if lean else FULL_HZ),
+        )
+        self.commands = Commands(self)
+        self._paced = paced
+        self._screens: dict[str, CockpitScreen] = {}
+        for trouble in troubles:
+            self.say("warn", trouble)
+
+    def _terminal(self) -> TerminalReading:
+        pump = self.pump
+        return TerminalReading(
+            self.meter.written,
+            self.meter.queued,
+            pump.frame_ms,
+            pump.beats,
+            pump.skipped,
+            1 / pump.interval_s,
+        )
+
+    # --- life ----------------------------------------------------------------------------------------------
+
+    def get_default_screen(self) -> Screen[None]:
+        return self._screen_named("trade")
+
+    def _screen_named(self, name: str) -> CockpitScreen:
+        if name not in self._screens:
+            self._screens[name] = SCREENS[name](self.context)
+        return self._screens[name]
+
+    def on_mount(self) -> None:
+        self._use_terminal_colours()
+        self.run_worker(self._attend(), group="link", exit_on_error=True)
+        if self._paced:
+            self.run_worker(self.pump.run(), group="pump", exit_on_error=True)
+
+    @property
+    def cockpit_screen(self) -> CockpitScreen:
+        """The full screen shown, also while a dialog is over it."""
+        return next(screen for screen in reversed(self.screen_stack) if isinstance(screen, CockpitScreen))
+
+    def _panes(self) -> Iterable[Pulls]:
+        """Whom the pump feeds: nobody behind a dialog."""
+        if isinstance(self.screen, CockpitScreen):
+            return self.screen.panes
+        return ()
+
+    def _painted(self) -> "asyncio.Future[None]":
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.screen.call_after_refresh(lambda: None if done.done() else done.set_result(None))
+        return done
+
+    # --- the engine ----------------------------------------------------------------------------------------
+
+    async def _attend(self) -> None:
+        """Take what the engine says for as long as the cockpit lives; attach again after every loss."""
+        while True:
+            fresh = True
+            try:
+                async for batch in self.link.events():
+                    if fresh:
+                        fresh = False
+                        self._attached(batch)
+                    self.model.apply_all(batch)
+                    if any(isinstance(event, OrderUpdate | Notice | Status) for event in batch):
+                        self.pump.nudge()
+            except LinkError as error:
+                self._lost(error.text)
+            else:
+                self._lost("The engine closed the line.")
+            await asyncio.sleep(RETRY_S)
+
+    def _attached(self, snapshot: tuple[Event, ...]) -> None:
+        self.model.reset()
+        self.model.lost("")
+        self.refade()
+        if not self.model.look[1]:
+            self.model.set_look(_first_look(snapshot), self.model.interval)
+        self.run_worker(self._load_instruments(), group="instruments", exclusive=True)
+        if self.model.look[1]:
+            self.follow()
+
+    def _lost(self, why: str) -> None:
+        self.model.lost(why)
+        self.refade()
+        self.pump.nudge()
+
+    async def _load_instruments(self) -> None:
+        try:
+            result = await self.link.call(GetInstruments())
+        except LinkError as error:
+            self.say("warn", f"Instruments are not known yet: {error.text}")
+            return
+        if isinstance(result, Instruments):
+            self.model.set_instruments(result.rows)
+
+    def follow(self) -> None:
+        """Ask the engine to follow what is looked at, once the cursor has come to rest."""
+        self.run_worker(self._focus(), group="focus", exclusive=True)
+
+    async def _focus(self) -> None:
+        await asyncio.sleep(FOCUS_S)
+        venue, symbol = self.model.look
+        try:
+            await self.link.call(Focus(symbol=symbol, interval=self.model.interval, venue=venue))
+        except LinkError as error:
+            self.say("warn", error.text)
+
+    async def call(self, request: AnyRequest) -> Result:
+        """Raises LinkError."""
+        return await self.link.call(request)
+
+    def say(self, level: str, text: str) -> None:
+        """A line of the cockpit's own in the log."""
+        self.model.apply(Notice(time_ms=self.model.venue_now_ms(), level=level, text=text))
+
+    # --- actions -------------------------------------------------------------------------------------------
+
+    def action_run(self, action_id: str) -> None:
+        self.act(action_id, {})
+
+    def act(self, action_id: str, params: Mapping[str, str]) -> None:
+        """Run an action of the table, from a key, the palette or a pane."""
+        self.commands.run(action_id, params)
+
+    async def ask(self, dialog: DialogScreen) -> str:
+        """Show a dialog and wait for its answer; "" when it was canceled."""
+        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+
+        def answered(result: str | None) -> None:
+            if not answer.done():
+                answer.set_result(result or "")
+
+        self.push_screen(dialog, answered)
+        self.refade()
+        try:
+            return await answer
+        finally:
+            self.refade()
+            self.pump.nudge()
+
+    def show_screen(self, name: str) -> None:
+        if self.cockpit_screen.screen_name == name:
+            return
+        self.close_dialogs()
+        self.switch_screen(self._screen_named(name))
+
+    def close_dialogs(self) -> None:
+        for _ in range(len(self.screen_stack)):
+            if isinstance(self.screen, DialogScreen):
+                self.screen.dismiss("")
+        self.refade()
+
+    # --- the look ------------------------------------------------------------------------------------------
+
+    def set_theme(self, name: str) -> None:
+        self.context.plain = Painter(self.themes[name])
+        self._use_terminal_colours()
+        self.refade(force=True)
+
+    def _use_terminal_colours(self) -> None:
+        self.ansi_color = self.context.plain.theme.terminal
+
+    def refade(self, *, force: bool = False) -> None:
+        """Faint behind dialogs and while the engine is lost."""
+        dialog = isinstance(self.screen, DialogScreen)
+        faded = dialog or (bool(self.model.lost_because) and self.model.status is not None)
+        if force or faded != self.context.painter.faded:
+            theme = self.context.plain.theme
+            self.context.painter = Painter(theme, faded=True) if faded else self.context.plain
+            self.cockpit_screen.repaint()
+
+
+def _first_look(snapshot: tuple[Event, ...]) -> Key:
+    """What the engine looks at already, or else the first instrument it has a price for."""
+    for event in snapshot:
+        if isinstance(event, BookView):
+            return event.venue, event.symbol
+    for event in snapshot:
+        if isinstance(event, Tickers) and event.rows:
+            return event.rows[0].venue, event.rows[0].symbol
+    return "", ""

@@ -1,0 +1,368 @@
+"""What each action of the table does in the cockpit. Every action has exactly one command here."""
+
+from collections.abc import Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING
+
+from spark_tui.domain.values import Environment, Side, TradingState
+from spark_tui.link.messages import (
+    CancelAll,
+    CancelAllResult,
+    CancelOrder,
+    Kill,
+    OrderUpdate,
+    Preview,
+    Resume,
+    StopEngine,
+    SubmitOrder,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.ui import offers
+from spark_tui.ui.actions import BY_ID, EVERYWHERE, ActionError, build_request
+from spark_tui.ui.model import CLOSED
+from spark_tui.ui.offers import Offer
+from spark_tui.ui.screens.dialog import ConfirmScreen
+from spark_tui.ui.screens.trade import TradeScreen
+from spark_tui.ui.widgets.bars import Banner
+from spark_tui.ui.widgets.candles import INTERVALS
+from spark_tui.ui.widgets.desk import DeskTable, Details, OrdersTable, short_id
+from spark_tui.ui.widgets.line_table import LineTable
+from spark_tui.ui.widgets.ticket import Ticket
+
+if TYPE_CHECKING:
+    from spark_tui.ui.app import CockpitApp
+
+Params = Mapping[str, str]
+
+
+class Commands:
+    """`run` finds the command, says why when it cannot be run here, and never raises at the operator."""
+
+    def __init__(self, app: "CockpitApp") -> None:
+        self.app = app
+        self.context = app.context
+        self.model = app.model
+        self.table: dict[str, Callable[[Params], None]] = {
+            "ticket.buy": lambda _: self._ticket().take_side(Side.BUY),
+            "ticket.sell": lambda _: self._ticket().take_side(Side.SELL),
+            "order.submit": self._submit,
+            "order.cancel": self._cancel,
+            "order.cancel-all": self._cancel_all,
+            "kill": self._kill,
+            "resume": self._resume,
+            "ticket.type": lambda _: self._ticket().next_type(),
+            "ticket.time-in-force": lambda _: self._ticket().next_time_in_force(),
+            "ticket.unit": lambda _: self._ticket().toggle_unit(),
+            "ticket.touch": lambda _: self._ticket().at_touch(),
+            "ticket.more": lambda _: self._ticket().nudge(1),
+            "ticket.less": lambda _: self._ticket().nudge(-1),
+            "ticket.clear": lambda _: self._ticket().clear(),
+            "find": lambda _: self._trade().watch_pane.find(),
+            "focus": self._focus,
+            "symbol.next": lambda _: self._trade().watch_pane.move(1),
+            "symbol.previous": lambda _: self._trade().watch_pane.move(-1),
+            "interval.next": self._next_interval,
+            "panel.next": lambda _: self._panel(1),
+            "panel.previous": lambda _: self._panel(-1),
+            "panel.back": self._back,
+            "row.down": lambda _: self._row(1),
+            "row.up": lambda _: self._row(-1),
+            "row.first": lambda _: self._row_end(last=False),
+            "row.last": lambda _: self._row_end(last=True),
+            "row.open": self._open_row,
+            "tab.orders": lambda _: self._trade().show_tab("orders"),
+            "tab.positions": lambda _: self._trade().show_tab("positions"),
+            "tab.fills": lambda _: self._trade().show_tab("fills"),
+            "tab.log": lambda _: self._trade().show_tab("log"),
+            "palette": self._palette,
+            "help": self._help,
+            "screen.trade": lambda _: self.app.show_screen("trade"),
+            "screen.health": lambda _: self.app.show_screen("health"),
+            "theme": self._next_theme,
+            "redraw": self._redraw,
+            "detach": self._detach,
+            "engine.stop": self._stop_engine,
+        }
+
+    def run(self, action_id: str, params: Params) -> None:
+        action = BY_ID[action_id]
+        if action.trades and self.context.read_only:
+            self.context.say("warn", f"{action.title}: this cockpit is read-only.")
+            return
+        if EVERYWHERE not in action.screens and self.app.cockpit_screen.screen_name not in action.screens:
+            self.app.show_screen(action.screens[0])
+        self.table[action_id](params)
+
+    # --- helpers -------------------------------------------------------------------------------------------
+
+    def _trade(self) -> TradeScreen:
+        screen = self.app.cockpit_screen
+        assert isinstance(screen, TradeScreen)  # run() has switched to it
+        return screen
+
+    def _ticket(self) -> Ticket:
+        return self._trade().ticket
+
+    def _work(self, job: Coroutine[None, None, None]) -> None:
+        self.app.run_worker(job, group="command", exit_on_error=True)
+
+    async def _offer(self, offer: Offer) -> str:
+        return await self.app.ask(ConfirmScreen(self.context, offer))
+
+    @property
+    def _environment(self) -> Environment:
+        """As the engine says; before it said anything, the most careful one."""
+        return self.model.status.environment if self.model.status else Environment.LIVE
+
+    # --- orders --------------------------------------------------------------------------------------------
+
+    def _submit(self, params: Params) -> None:
+        ticket = self._ticket()
+        if params:
+            self._fill_ticket(ticket, params)
+            return
+        self._work(ticket.send(self._confirm_order))
+
+    def _fill_ticket(self, ticket: Ticket, params: Params) -> None:
+        """A command with parameters only fills the ticket: it is looked at before it is sent."""
+        try:
+            request = build_request("order.submit", {"symbol": self.model.look[1], **params})
+        except ActionError as error:
+            self.context.say("warn", str(error))
+            return
+        assert isinstance(request, SubmitOrder)
+        if request.symbol != self.model.look[1]:
+            self._focus({"symbol": request.symbol, "venue": request.venue})
+            ticket.pull()
+        ticket.load(request)
+
+    async def _confirm_order(self, preview: Preview) -> bool:
+        if not offers.needs_confirming(self._environment):
+            return True
+        return bool(await self._offer(offers.offer_order(preview, self.model, self._environment)))
+
+    def _cancel(self, params: Params) -> None:
+        table = self._trade().desk
+        key = params.get("client_order_id", "")
+        if not key and isinstance(table, OrdersTable) and table.cursor:
+            key = table.cursor[0]
+        update = self.model.orders.get(key)
+        if update is None:
+            self.context.say("info", "Nothing to cancel: select an order first (1, then ↑ ↓).")
+        elif update.order.state in CLOSED:
+            self.context.say("info", f"{short_id(key)} is {update.order.state}; nothing is left to cancel.")
+        else:
+            self._work(self._cancel_after_confirm(key))
+
+    async def _cancel_after_confirm(self, key: str) -> None:
+        order = self.model.orders[key].order
+        if await self._offer(offers.offer_cancel(order, self.model, self._environment)):
+            try:
+                result = await self.context.call(CancelOrder(client_order_id=key))
+            except LinkError as error:
+                self.context.say("bad", f"{short_id(key)} not canceled: {error.text}")
+            else:
+                if isinstance(result, OrderUpdate):
+                    self.model.apply(result)
+        self.app.pump.nudge()
+
+    def _cancel_all(self, params: Params) -> None:
+        orders = [
+            row
+            for row in self.model.open_orders()
+            if params.get("symbol", row.order.request.symbol).upper() == row.order.request.symbol
+        ]
+        if not orders:
+            self.context.say("info", "No open orders to cancel.")
+            return
+        self._work(self._cancel_all_after_confirm(orders, CancelAll(symbol=params.get("symbol", "").upper())))
+
+    async def _cancel_all_after_confirm(self, orders: list[OrderUpdate], request: CancelAll) -> None:
+        code = str(10 + self.context.clock.wall_ms() // 1_000 % 90)
+        if not await self._offer(offers.offer_cancel_all(orders, self.model, self._environment, code)):
+            return
+        try:
+            result = await self.context.call(request)
+        except LinkError as error:
+            self.context.say("bad", f"Cancel all: {error.text}")
+            return
+        if isinstance(result, CancelAllResult):
+            self.context.say("warn" if result.left else "good", f"Cancel all: {_swept(result)}")
+
+    # --- kill and resume -----------------------------------------------------------------------------------
+
+    def _kill(self, params: Params) -> None:
+        """At once, without asking: a halt is always safe. Whatever dialog was open is gone with it."""
+        self._work(self._kill_now(params.get("reason", "operator")))
+        self.app.close_dialogs()
+
+    async def _kill_now(self, reason: str) -> None:
+        self.model.alarm = "KILL sent, waiting for the engine"
+        self._show_banner()
+        try:
+            result = await self.context.call(Kill(reason=reason))
+        except LinkError as error:
+            self.model.alarm = f"KILL NOT CONFIRMED: {error.text} Run: spark-tui do kill"
+            self.context.say("bad", self.model.alarm)
+            self.app.bell()
+        else:
+            self.model.alarm = ""
+            if isinstance(result, CancelAllResult):
+                self.model.kill_result = _swept(result)
+                self.context.say("bad", f"KILL: halted, {self.model.kill_result}")
+        self._show_banner()
+        self.app.pump.nudge()
+
+    def _show_banner(self) -> None:
+        self.app.cockpit_screen.query_one(Banner).pull()
+
+    def _resume(self, params: Params) -> None:
+        status = self.model.status
+        if status is not None and status.trading_state is TradingState.ACTIVE:
+            self.context.say("info", "Trading is ACTIVE; there is nothing to resume.")
+        else:
+            self._work(self._resume_with(params.get("reason", "")))
+
+    async def _resume_with(self, reason: str) -> None:
+        from spark_tui.ui.screens.reason import ReasonScreen  # lazy: rarely needed
+
+        halted = f"halted by {self.model.status.halt_reason}" if self.model.status else "halted"
+        reason = reason or await self.app.ask(
+            ReasonScreen(self.context, f"Resume trading · {self._environment}", f"Trading is {halted}.")
+        )
+        if not reason:
+            return
+        try:
+            await self.context.call(Resume(reason=reason))
+        except LinkError as error:
+            self.context.say("bad", f"Not resumed: {error.text}")
+            return
+        self.model.kill_result = ""
+        self.context.say("good", f"Resumed: {reason}")
+        self.app.pump.nudge()
+
+    # --- market --------------------------------------------------------------------------------------------
+
+    def _focus(self, params: Params) -> None:
+        symbol = params.get("symbol", "").upper()
+        known = [
+            key
+            for key in self.model.tickers
+            if key[1] == symbol and params.get("venue", key[0]) in {key[0], ""}
+        ]
+        if not known:
+            self.context.say("warn", f"{symbol or 'no symbol'} is not in the watchlist.")
+            return
+        self.model.set_look(known[0], params.get("interval", self.model.interval))
+        self._trade().watch_pane.cursor = known[0]
+        self.app.follow()
+        self.app.pump.nudge()
+
+    def _next_interval(self, params: Params) -> None:
+        at = INTERVALS.index(self.model.interval) if self.model.interval in INTERVALS else -1
+        self.model.set_look(self.model.look, INTERVALS[(at + 1) % len(INTERVALS)])
+        self.app.follow()
+        self.app.pump.nudge()
+
+    # --- moving --------------------------------------------------------------------------------------------
+
+    def _panel(self, by: int) -> None:
+        screen = self.app.cockpit_screen
+        focused = screen.focused
+        if isinstance(focused, Ticket) and focused.move(by):
+            return
+        ring = screen.ring()
+        if ring:
+            at = ring.index(focused) + by if focused in ring else 0
+            ring[at % len(ring)].focus()
+
+    def _back(self, params: Params) -> None:
+        screen = self.app.cockpit_screen
+        if isinstance(screen, TradeScreen):
+            screen.watch_pane.stop_finding()
+            screen.desk.focus()
+        else:
+            self.app.show_screen("trade")
+
+    def _row(self, by: int) -> None:
+        focused = self.app.cockpit_screen.focused
+        if isinstance(focused, LineTable | Ticket):
+            focused.move(by)
+
+    def _row_end(self, *, last: bool) -> None:
+        focused = self.app.cockpit_screen.focused
+        if isinstance(focused, LineTable):
+            focused.move_to_end(last)
+
+    def _open_row(self, params: Params) -> None:
+        focused = self.app.cockpit_screen.focused
+        if isinstance(focused, DeskTable) and focused.cursor:
+            details = focused.details(focused.cursor)
+            if details:
+                self._work(self._show_details(details))
+
+    async def _show_details(self, details: Details) -> None:
+        from spark_tui.ui.screens.details import DetailsScreen  # lazy: rarely needed
+
+        await self.app.ask(DetailsScreen(self.context, details))
+
+    # --- cockpit -------------------------------------------------------------------------------------------
+
+    def _palette(self, params: Params) -> None:
+        self._work(self._run_palette())
+
+    async def _run_palette(self) -> None:
+        from spark_tui.ui.screens.palette import PaletteScreen, command  # lazy: start-up is counted
+
+        typed = await self.app.ask(PaletteScreen(self.context))
+        if typed:
+            self.run(*command(typed))
+
+    def _help(self, params: Params) -> None:
+        self._work(self._show_help())
+
+    async def _show_help(self) -> None:
+        from spark_tui.ui.screens.help import HelpScreen  # lazy: start-up is counted
+
+        await self.app.ask(HelpScreen(self.context, self.app.cockpit_screen.screen_name))
+
+    def _next_theme(self, params: Params) -> None:
+        names = list(self.app.themes)
+        name = names[(names.index(self.context.plain.theme.name) + 1) % len(names)]
+        self.app.set_theme(name)
+        self.context.say("info", f"Theme: {self.app.themes[name].title}")
+
+    def _redraw(self, params: Params) -> None:
+        self.app.cockpit_screen.repaint()
+        self.app.refresh(layout=True)
+
+    def _detach(self, params: Params) -> None:
+        self._work(self._detach_after_confirm())
+
+    async def _detach_after_confirm(self) -> None:
+        owns = self.app.owns_engine
+        answer = await self._offer(offers.offer_detach(self.model, owns_engine=owns))
+        if answer == "l":
+            self.app.exit("detached")
+        elif answer in {"s", "y"}:
+            await self._stop_now()
+
+    def _stop_engine(self, params: Params) -> None:
+        self._work(self._stop_after_confirm())
+
+    async def _stop_after_confirm(self) -> None:
+        if await self._offer(offers.offer_stop(self.model)):
+            await self._stop_now()
+
+    async def _stop_now(self) -> None:
+        try:
+            await self.context.call(StopEngine())
+        except LinkError as error:
+            if not self.model.lost_because:
+                self.context.say("bad", f"The engine was not stopped: {error.text}")
+                return
+        self.app.exit("stopped")
+
+
+def _swept(result: CancelAllResult) -> str:
+    errors = f", {result.errors[0]}" if result.errors else ""
+    return f"{len(result.canceled)} canceled, {len(result.left)} left{errors}"

@@ -1,0 +1,171 @@
+"""What each confirm dialog says: from what is known to an `Offer`. Pure, no Textual."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from spark_tui.domain.order import Order
+from spark_tui.domain.values import Environment
+from spark_tui.link.messages import OrderUpdate, Preview, SubmitOrder
+from spark_tui.ui import format as fmt
+from spark_tui.ui.actions import BY_ID
+from spark_tui.ui.model import Model
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a confirm dialog says and takes. `facts`: (label, text, tone) rows. `choices`: (key, deed);
+    with a `phrase` there is one choice and it is typed out. `opened_by`: keys that must not confirm."""
+
+    title: str
+    tone: str
+    facts: tuple[tuple[str, str, str], ...]
+    choices: tuple[tuple[str, str], ...]
+    opened_by: tuple[str, ...]
+    phrase: str = ""
+    expires_s: float = 20.0
+
+
+def _money(value: Decimal | None, unit: str) -> str:
+    return f"{fmt.fixed(value, 2)} {unit}"
+
+
+def order_words(order: SubmitOrder, model: Model) -> str:
+    """BUY 0.010 BTCUSDT LIMIT at 67 000.0 GTC"""
+    steps = model.steps((order.venue or model.look[0], order.symbol))
+    instrument = model.instruments.get((order.venue or model.look[0], order.symbol))
+    if order.quantity is not None:
+        amount = f"{fmt.fixed(order.quantity, steps.quantity)} {order.symbol}"
+    else:
+        unit = f" {instrument.quote}" if instrument else ""
+        amount = f"{order.symbol} for {fmt.exact(order.quote_quantity)}{unit}"
+    words = [order.side.value, amount, order.type.replace("_", " ")]
+    if order.stop_price is not None:
+        words.append(f"stop {fmt.fixed(order.stop_price, steps.price)}")
+    if order.price is not None:
+        words.append(f"at {fmt.fixed(order.price, steps.price)}")
+    if order.time_in_force is not None:
+        words.append(order.time_in_force.value)
+    return " ".join(words)
+
+
+def needs_confirming(environment: Environment) -> bool:
+    """Play money goes out on the ticket's own key: the ticket has said everything a dialog would."""
+    return environment not in {Environment.SIM, Environment.PAPER}
+
+
+def offer_order(preview: Preview, model: Model, environment: Environment) -> Offer:
+    """For TESTNET a key; for LIVE the symbol has to be typed out."""
+    order = preview.order
+    instrument = model.instruments.get((order.venue or model.look[0], order.symbol))
+    unit = instrument.quote if instrument else ""
+    live = environment is Environment.LIVE
+    cap = next((rule for rule in preview.verdicts if rule.rule == "max_notional" and rule.allowed), None)
+    worth = _money(preview.notional, unit) + (f" of {fmt.exact(cap.allowed)} allowed" if cap else "")
+    fee = f"fee {fmt.fixed(preview.fee, 2)} {preview.fee_asset}" if preview.fee is not None else "fee unknown"
+    slip = "" if preview.slippage_bp is None else f"   slip {preview.slippage_bp:.1f} bp"
+    follows = (
+        "rests in the book until filled or canceled" if order.price else "fills at once at the best prices"
+    )
+    return Offer(
+        title=f"Send order · {environment}, proved by host" + (" · REAL MONEY" if live else ""),
+        tone="down" if live else "warn",
+        facts=(
+            ("will send", order_words(order, model), "b ink"),
+            ("worth", worth, "ink"),
+            ("expected", fee + slip, "ink"),
+            ("rests on", f"{len(preview.verdicts)} rules pass, book {fmt.age(model.book_age_s())} old", "up"),
+            ("then", follows, "ink"),
+        ),
+        choices=((order.symbol if live else "y", "send it"),),
+        opened_by=BY_ID["order.submit"].keys,
+        phrase=order.symbol if live else "",
+    )
+
+
+def offer_cancel(order: Order, model: Model, environment: Environment) -> Offer:
+    request = order.request
+    steps = model.steps((request.venue, request.symbol))
+    instrument = model.instruments.get((request.venue, request.symbol))
+    quantity = fmt.fixed(request.quantity, steps.quantity)
+    left = (request.quantity or Decimal(0)) - order.filled
+    price = request.price if request.price is not None else request.stop_price
+    at = f" at {fmt.fixed(price, steps.price)}" if price is not None else ""
+    worth = _money(left * price, instrument.quote if instrument else "") if price is not None else "not known"
+    age_s = (model.clock.wall_ms() - order.created_ms) / 1_000
+    return Offer(
+        title=f"Cancel order · {environment}",
+        tone="warn",
+        facts=(
+            (
+                "will cancel",
+                f"{request.side} {quantity} {request.symbol} {request.type.replace('_', ' ')}{at}",
+                "b ink",
+            ),
+            ("worth", f"{worth} still open", "ink"),
+            ("rests on", f"{order.state}, {fmt.elapsed(age_s)} old, {order.client_order_id}", "ink"),
+            ("then", "what was filled stays filled; the venue has the last word", "ink"),
+        ),
+        choices=(("y", "cancel the order"),),
+        opened_by=BY_ID["order.cancel"].keys,
+    )
+
+
+def offer_cancel_all(orders: list[OrderUpdate], model: Model, environment: Environment, code: str) -> Offer:
+    """`code`: two digits to type, so that no reflex cancels everything."""
+    symbols = sorted({row.order.request.symbol for row in orders})
+    named = ", ".join(symbols[:4]) + (f" and {len(symbols) - 4} more" if len(symbols) > 4 else "")
+    oldest = max((model.clock.wall_ms() - row.order.created_ms) / 1_000 for row in orders)
+    return Offer(
+        title=f"Cancel all orders · {environment}",
+        tone="warn",
+        facts=(
+            ("will cancel", f"{len(orders)} open order{'s' if len(orders) != 1 else ''} in {named}", "b ink"),
+            ("rests on", f"the orders shown; the oldest is {fmt.elapsed(oldest)} old", "ink"),
+            ("then", "positions stay; trading stays on. ctrl+k would halt as well", "ink"),
+        ),
+        choices=((code, "cancel them all"),),
+        opened_by=BY_ID["order.cancel-all"].keys,
+        phrase=code,
+    )
+
+
+def offer_detach(model: Model, *, owns_engine: bool) -> Offer:
+    open_orders = len(model.open_orders())
+    resting = f"{open_orders} open order{'s' if open_orders != 1 else ''}"
+    if owns_engine:
+        return Offer(
+            title="Quit the demo",
+            tone="accent",
+            facts=(
+                ("will stop", "the engine, the simulator and its throw-away account", "b ink"),
+                ("worth", f"nothing real; {resting} end with it", "ink"),
+            ),
+            choices=(("y", "quit"),),
+            opened_by=BY_ID["detach"].keys,
+            expires_s=60,
+        )
+    return Offer(
+        title="Detach",
+        tone="accent",
+        facts=(
+            ("engine", f"pid {model.status.pid if model.status else '?'}, {resting}", "b ink"),
+            ("left on", "it goes on guarding; spark-tui attaches again", "ink"),
+            ("stopped", "open orders stay at the exchange, unguarded", "ink"),
+        ),
+        choices=(("l", "leave the engine running"), ("s", "stop the engine")),
+        opened_by=BY_ID["detach"].keys,
+        expires_s=60,
+    )
+
+
+def offer_stop(model: Model) -> Offer:
+    return Offer(
+        title="Stop the engine",
+        tone="warn",
+        facts=(
+            ("will stop", f"the engine, pid {model.status.pid if model.status else '?'}", "b ink"),
+            ("then", f"{len(model.open_orders())} open orders stay at the exchange, unguarded", "ink"),
+        ),
+        choices=(("y", "stop the engine and quit"),),
+        opened_by=(),
+    )

@@ -1,0 +1,165 @@
+"""Dialogs: a framed pane over the faded screen. Esc closes every one of them; Enter confirms in none."""
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import ModalScreen
+
+from spark_tui.ui.confirm_guard import Answer, ConfirmGuard
+from spark_tui.ui.context import Context
+from spark_tui.ui.keys import spoken
+from spark_tui.ui.lines import Line, Span, clip, width_of
+from spark_tui.ui.offers import Offer
+from spark_tui.ui.widgets.pane import Pane
+
+GROUND = "ink5"  # the ground of dialogs
+
+
+class FramedPane(Pane):
+    """Draws a frame with a title around the lines its screen gives."""
+
+    always_bright = True
+
+    def __init__(self, context: Context, screen: "DialogScreen") -> None:
+        super().__init__(context, id="frame")
+        self._source = screen
+
+    def body(self, width: int, height: int) -> list[Line]:
+        tone = self._source.tone
+        inner = width - 4
+        title = clip(((f" {self._source.title_text} ", f"b {tone}"),), width - 6)
+        top: Line = (("╭─", tone), *title, ("─" * (width - 3 - width_of(title)) + "╮", tone))
+        lines = [top]
+        for line in self._source.lines(inner, height - 2)[: height - 2]:
+            cut = clip(line, inner)
+            lines.append((("│ ", tone), *cut, (" " * (inner - width_of(cut)) + " ", "ink"), ("│", tone)))
+        lines += [(("│", tone), (" " * (width - 2), "ink"), ("│", tone))] * (height - 1 - len(lines))
+        lines.append((("╰" + "─" * (width - 2) + "╯", tone),))
+        return [tuple((text, _grounded(token)) for text, token in line) for line in lines]
+
+
+def _grounded(token: str) -> str:
+    return token if " on " in token else f"{token} on {GROUND}"
+
+
+class DialogScreen(ModalScreen[str], inherit_bindings=False):
+    """Dismissed with the key or word that was chosen, or "" when it was canceled."""
+
+    DEFAULT_CSS = """
+    DialogScreen {
+        align: center middle;
+        background: transparent;
+        #frame { width: 70; height: 16; }
+    }
+    """
+    AUTO_FOCUS = ""
+    tone = "accent"
+    title_text = ""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__()
+        self.context = context
+        self.frame = FramedPane(context, self)
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        raise NotImplementedError
+
+    def wanted_size(self) -> tuple[int, int]:
+        """Cells the frame would like; cut to the terminal."""
+        return 70, 16
+
+    def compose(self) -> ComposeResult:
+        yield self.frame
+
+    def on_mount(self) -> None:
+        self._resize_frame()
+
+    def on_resize(self) -> None:
+        self._resize_frame()
+
+    def _resize_frame(self) -> None:
+        width, height = self.wanted_size()
+        self.frame.styles.width = max(20, min(width, self.app.size.width - 2))
+        self.frame.styles.height = max(5, min(height, self.app.size.height - 2))
+
+    async def on_key(self, event: events.Key) -> None:
+        event.stop()
+        event.prevent_default()
+        self.key_pressed(event.key, event.character)
+
+    def key_pressed(self, key: str, character: str | None) -> None:
+        if key == "escape":
+            self.dismiss("")
+
+    def on_paste(self, event: events.Paste) -> None:
+        event.stop()  # a pasted text decides nothing
+
+
+class ConfirmScreen(DialogScreen):
+    """Says what will be sent, what it is worth, what it rests on and what follows; focus is on Cancel."""
+
+    def __init__(self, context: Context, offer: Offer) -> None:
+        super().__init__(context)
+        self.offer = offer
+        self.tone = offer.tone
+        self.title_text = offer.title
+        self.guard = ConfirmGuard(
+            keys=frozenset() if offer.phrase else frozenset(key for key, _ in offer.choices),
+            phrase=offer.phrase,
+            opening_keys=frozenset(offer.opened_by),
+            opened_s=context.clock.mono_s(),
+            expires_s=offer.expires_s,
+        )
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_interval(0.2, self.tick)
+
+    def tick(self) -> None:
+        """Once in a while: the countdown, and the end of the offer."""
+        if self.guard.left_s(self.context.clock.mono_s()) <= 0:
+            self.context.say("info", f"{self.offer.title}: expired, nothing was done")
+            self.dismiss("")
+            return
+        self.frame.pull()
+
+    def wanted_size(self) -> tuple[int, int]:
+        return 70, len(self.offer.facts) + 8 + max(1, len(self.offer.choices))
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        now = self.context.clock.mono_s()
+        lines: list[Line] = [()]
+        for label, text, tone in self.offer.facts:
+            lines.append(((f" {label:<11}", "dim"), (text, tone)))
+        lines.append(())
+        if self.offer.phrase:
+            lines.append(
+                (
+                    (f" type {self.offer.phrase} to {self.offer.choices[0][1]}  ", "dim"),
+                    (f" {self.guard.typed}▏".ljust(len(self.offer.phrase) + 3), "b ink on background"),
+                )
+            )
+        else:
+            for key, what in self.offer.choices:
+                lines.append(((f" {spoken(key):>3}  ", "b accent"), (what, "ink")))
+        lines.append(())
+        lines.append(
+            (
+                (" ", "ink"),
+                (" Esc  Cancel ", "b background on accent"),
+                ("  focus is here; Enter never confirms", "dim"),
+            )
+        )
+        left = f" offer ends in {self.guard.left_s(now):.0f} s"
+        wait: Span = (" · keys are ignored for 0.4 s", "dim") if self.guard.settling(now) else ("", "dim")
+        return [*lines, (), ((left, "dim"), wait)]
+
+    def key_pressed(self, key: str, character: str | None) -> None:
+        answer = self.guard.press(key, character, self.context.clock.mono_s())
+        if answer is Answer.CANCELED:
+            self.dismiss("")
+        elif answer is Answer.CONFIRMED:
+            self.dismiss(self.offer.phrase or key)
+        else:
+            self.frame.pull()

@@ -1,0 +1,55 @@
+"""Help: every key that works on the screen behind it, from the action table."""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from spark_tui.ui import format as fmt
+from spark_tui.ui.actions import ACTIONS, EVERYWHERE
+from spark_tui.ui.context import Context
+from spark_tui.ui.keys import spoken
+from spark_tui.ui.lines import Line
+from spark_tui.ui.screens.dialog import DialogScreen
+
+
+class HelpScreen(DialogScreen):
+    title_text = "Keys"
+
+    def __init__(self, context: Context, screen_name: str) -> None:
+        super().__init__(context)
+        self._screen_name = screen_name
+        self._top = 0
+
+    def wanted_size(self) -> tuple[int, int]:
+        return 100, 60
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        every = self._all(width)
+        rows = height - 2
+        self._top = max(0, min(self._top, len(every) - rows))
+        shown = every[self._top : self._top + rows]
+        below = len(every) - self._top - rows
+        more = f" · ↓ {below} more" if below > 0 else ""
+        foot: Line = ((" Esc", "b accent"), (" closes", "dim"), (more, "accent"))
+        return [*shown, *([()] * (rows - len(shown))), (), foot]
+
+    def _all(self, width: int) -> list[Line]:
+        here = {EVERYWHERE, self._screen_name}
+        lines: list[Line] = []
+        for group, actions in groupby(ACTIONS, key=lambda action: action.group):
+            lines += [(), ((f" {group}", "b ink"),)] if lines else [((f" {group}", "b ink"),)]
+            for action in actions:
+                works = bool(here.intersection(action.screens))
+                keys = "  ".join(spoken(key) for key in action.keys) or ":"
+                lines.append(
+                    (
+                        (f"  {keys:<15}", "b accent" if works else "dim"),
+                        (fmt.fit(action.help, width - 18), "ink" if works else "dim"),
+                    )
+                )
+        return lines
+
+    def key_pressed(self, key: str, character: str | None) -> None:
+        if key in {"escape", "q", "?", "question_mark"}:
+            self.dismiss("")
+        self._top += {"down": 1, "j": 1, "up": -1, "k": -1, "space": 10, "g": -999, "G": 999}.get(key, 0)
+        self.frame.pull()

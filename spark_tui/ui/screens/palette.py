@@ -1,0 +1,95 @@
+"""The command palette: every action of the table, found by typing, with the key that would have done it."""
+
+from collections.abc import Sequence
+
+from spark_tui.ui.actions import ACTIONS, Action
+from spark_tui.ui.context import Context
+from spark_tui.ui.entry import Entry
+from spark_tui.ui.keys import spoken
+from spark_tui.ui.lines import Line
+from spark_tui.ui.screens.dialog import DialogScreen
+
+
+def matches(text: str) -> list[Action]:
+    """Actions with every typed word in id, title or help; those whose id or title begins with it first."""
+    words = text.lower().split()
+    found = [
+        action
+        for action in ACTIONS
+        if all(word in f"{action.id} {action.title} {action.help}".lower() for word in words)
+    ]
+    first = words[0] if words else ""
+    return sorted(
+        found,
+        key=lambda action: (
+            not action.title.lower().startswith(first) and not action.id.startswith(first),
+            not all(word in f"{action.id} {action.title}".lower() for word in words),
+        ),
+    )
+
+
+def command(text: str) -> tuple[str, dict[str, str]]:
+    """`order.cancel client_order_id=a1` as (id, parameters); ("", {}) when it is no such command."""
+    name, *rest = text.split()
+    if not any(action.id == name for action in ACTIONS) or not all("=" in word for word in rest):
+        return "", {}
+    return name, dict(word.split("=", 1) for word in rest)
+
+
+class PaletteScreen(DialogScreen):
+    """Dismissed with the text of a command: `id` or `id key=value ...`."""
+
+    title_text = "Command"
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.entry = Entry()
+        self.at = 0
+
+    def wanted_size(self) -> tuple[int, int]:
+        return 76, 20
+
+    def lines(self, width: int, height: int) -> Sequence[Line]:
+        found = matches(self._search())
+        self.at = max(0, min(self.at, len(found) - 1))
+        lines: list[Line] = [((" : ", "b accent"), (self.entry.shown(), "b ink")), ()]
+        rows = height - 4
+        top = max(0, min(self.at - rows + 1, len(found) - rows))
+        for index, action in enumerate(found[top : top + rows], top):
+            ground = " on ink15" if index == self.at else ""
+            keys = " ".join(spoken(key) for key in action.keys)
+            lines.append(
+                (
+                    (" ▸ " if index == self.at else "   ", f"accent{ground}"),
+                    (f"{action.title:<32}", f"{'b ' if ground else ''}ink{ground}"),
+                    (f"{action.id:<{max(1, width - 48)}}"[: width - 48], f"dim{ground}"),
+                    (f"{keys:>12} ", f"accent{ground}"),
+                )
+            )
+        if not found:
+            lines.append(((f"   nothing is called {self.entry.text}", "warn"),))
+        lines += [()] * (height - 2 - len(lines))
+        picked = found[self.at].help if found else ""
+        return [*lines, (), ((f" {picked}", "dim"),)]
+
+    def _search(self) -> str:
+        """A command with parameters is looked up by its id alone."""
+        return self.entry.text.split(" ", 1)[0] if "=" in self.entry.text else self.entry.text
+
+    def key_pressed(self, key: str, character: str | None) -> None:
+        found = matches(self._search())
+        if key == "escape":
+            self.dismiss("")
+        elif key == "enter":
+            typed = self.entry.text.strip()
+            if typed and command(typed)[0]:
+                self.dismiss(typed)
+            elif found:
+                self.dismiss(found[self.at].id)
+        elif key in {"down", "tab"}:
+            self.at += 1
+        elif key in {"up", "shift+tab"}:
+            self.at = max(0, self.at - 1)
+        elif self.entry.press(key, character):
+            self.at = 0
+        self.frame.pull()

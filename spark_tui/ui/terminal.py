@@ -1,0 +1,44 @@
+"""The one place that looks inside Textual's driver: how much is written, how much waits to be written.
+
+A terminal that reads slowly (SSH, a stopped tmux client) fills the writer's queue; painting more then only
+adds delay. The pump asks `queued` before each beat and skips while the terminal is behind.
+"""
+
+from typing import Any
+
+from textual.driver import Driver
+
+
+class TerminalMeter:
+    """Bytes handed to the terminal and frames still queued. Counts nothing until `attach`."""
+
+    def __init__(self) -> None:
+        self.written = 0
+        self._driver: Driver | None = None
+
+    def attach(self, driver: Driver) -> None:
+        self._driver = driver
+
+    def count(self, data: str) -> None:
+        self.written += len(data) if data.isascii() else len(data.encode("utf-8", "replace"))
+
+    @property
+    def queued(self) -> int:
+        """Writes the driver's thread has not taken yet; 0 for drivers that have no thread."""
+        writer = getattr(self._driver, "_writer_thread", None)
+        return 0 if writer is None else int(writer._queue.qsize())
+
+
+def metered(driver_class: type[Driver], meter: TerminalMeter) -> type[Driver]:
+    """`driver_class`, counting into `meter` whatever it writes."""
+
+    class MeteredDriver(driver_class):  # type: ignore[misc, valid-type]  # the base is chosen at run time
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            meter.attach(self)
+
+        def write(self, data: str) -> None:
+            meter.count(data)
+            super().write(data)
+
+    return MeteredDriver

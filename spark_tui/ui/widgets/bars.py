@@ -1,0 +1,161 @@
+"""The edges of the screen: the status bar at the top, the banner under it, the keys at the bottom."""
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from spark_tui.domain.values import Environment, TradingState
+from spark_tui.link.messages import Status, VenueRow
+from spark_tui.ui import format as fmt
+from spark_tui.ui.actions import ACTIONS, EVERYWHERE
+from spark_tui.ui.context import Context
+from spark_tui.ui.keys import spoken
+from spark_tui.ui.lines import Line, Span, clip, spread, width_of
+from spark_tui.ui.model import Topic
+from spark_tui.ui.widgets.pane import Pane
+
+ENVIRONMENT_TONES = {
+    Environment.SIM: "accent",
+    Environment.PAPER: "up",
+    Environment.TESTNET: "warn",
+    Environment.LIVE: "down",
+}
+STATE_TONES = {TradingState.ACTIVE: "up", TradingState.REDUCING: "warn", TradingState.HALTED: "down"}
+AGE_SHOWN_S = 3.0  # a venue younger than this has nothing to say
+WIDE = 100
+
+
+class StatusBar(Pane):
+    """The environment is the bar: its word and its colour. LIVE fills the bar, all others tint it."""
+
+    topics = frozenset({Topic.STATUS, Topic.BALANCES, Topic.LINK, Topic.SECOND})
+
+    def body(self, width: int, height: int) -> list[Line]:
+        status = self.context.model.status
+        if status is None:
+            return [((f"{' spark-tui  attaching to the engine':<{width}}", "dim on faint40"),)]
+        tone = ENVIRONMENT_TONES[status.environment]
+        live = status.environment is Environment.LIVE
+        ground = f"on {tone}" if live else f"on {tone}30"
+        ink = "b background" if live else "ink"
+        quiet = "background" if live else "ink"
+        word = f" {status.environment} " if not live else " LIVE · REAL MONEY "
+        left: list[Span] = [(f" {word} ", f"b background on {tone}" if not live else "b down on background")]
+        wide = width >= WIDE
+        left.append(((" Data: " if wide else " ") + status.data_badge, f"{quiet} {ground}"))
+        state_tone = ink if live else f"b {STATE_TONES[status.trading_state]}"
+        state = "RECONCILING" if status.reconciling else status.trading_state.value
+        left.append((f"  {state}", f"{'b warn' if status.reconciling and not live else state_tone} {ground}"))
+        for venue in status.venues:
+            left += self._venue(venue, ground, quiet, live)
+        if status.unknown_orders:
+            unknown_tone = "b background" if live else "b warn"
+            left.append((f"  {status.unknown_orders} UNKNOWN", f"{unknown_tone} {ground}"))
+        right = self._right(status, ground, quiet, live, wide)
+        while len(right) > 1 and width_of(left) + width_of(right) + 2 > width:
+            right = right[1:]
+        return [spread(clip(tuple(left), width), right, width, (" ", f"{quiet} {ground}"))]
+
+    def _venue(self, venue: VenueRow, ground: str, quiet: str, live: bool) -> list[Span]:
+        dot, tone = {"up": ("●", "up"), "down": ("○", "down")}.get(venue.state, ("◐", "warn"))
+        status_age = self.context.model.status_age_s()
+        age = None if venue.age_s is None else venue.age_s + status_age
+        spans: list[Span] = [
+            (f"  {dot}", f"{quiet if live else tone} {ground}"),
+            (f" {venue.name.rpartition('-')[2]}", f"{quiet} {ground}"),
+        ]
+        if venue.state != "up":
+            spans.append((f" {venue.state}", f"{quiet if live else 'warn'} {ground}"))
+        elif age is not None and age >= AGE_SHOWN_S:
+            spans.append((f" {fmt.age(age)}", f"{quiet if live else 'warn'} {ground}"))
+        return spans
+
+    def _right(self, status: Status, ground: str, quiet: str, live: bool, wide: bool) -> Line:
+        """Day's profit, equity, weight, clock; the least important first, so that it gives way first."""
+        balances = self.context.model.balances
+        equity = balances.equity if balances is not None else status.equity
+        pnl = balances.day_pnl if balances is not None else status.day_pnl
+        weights = [venue.weight for venue in status.venues if venue.weight.limit]
+        used = max((weight.used / weight.limit for weight in weights), default=0.0)
+        weight_tone = quiet if live or used < 0.7 else "b warn"
+        clock = fmt.clock(self.context.model.venue_now_ms())
+        return (
+            (f"wt {used:.0%}  ", f"{weight_tone} {ground}"),
+            ("day ", f"{quiet} {ground}"),
+            (f"{fmt.fixed(pnl, 2, sign=True)}  ", f"{quiet if live else _sign_tone(pnl)} {ground}"),
+            (f"eq {fmt.fixed(equity, 2 if wide else 0)}  ", f"{quiet} {ground}"),
+            (f"{clock}Z " if wide else f"{clock[:5]} ", f"{quiet} {ground}"),
+        )
+
+
+def _sign_tone(value: Decimal | None) -> str:
+    return "b up" if value and value > 0 else "b down" if value and value < 0 else "ink"
+
+
+class Banner(Pane):
+    """One loud line under the bar while something stands: the engine is lost, trading is halted, a disk is
+    full. Hidden while there is nothing to say."""
+
+    topics = frozenset({Topic.STATUS, Topic.LINK, Topic.SECOND, Topic.LOG})
+    always_bright = True
+
+    def words(self) -> tuple[str, str]:
+        """(text, tone); empty text hides the banner."""
+        model = self.context.model
+        if model.alarm:
+            return model.alarm, "down"
+        if model.lost_because and model.status is not None:
+            age = fmt.age(model.clock.mono_s() - model.lost_at_s)
+            return f"ENGINE LOST {age} · all below is old · attaching again · {model.lost_because}", "down"
+        if model.lost_because:
+            return f"No engine yet: {model.lost_because}", "warn"
+        status = model.status
+        if status is None:
+            return "", "ink"
+        if status.trading_state is TradingState.HALTED:
+            because = f" by {status.halt_reason}" if status.halt_reason else ""
+            result = f" · {model.kill_result}" if model.kill_result else ""
+            return f"HALTED{because}: nothing leaves but cancels{result} · R resumes", "down"
+        if status.notes:
+            return " · ".join(status.notes), "warn"
+        return "", "ink"
+
+    def pull(self) -> None:
+        text, _ = self.words()
+        self.display = bool(text)
+        super().pull()
+
+    def body(self, width: int, height: int) -> list[Line]:
+        text, tone = self.words()
+        if not text:
+            return []
+        return [((f" ■ {fmt.fit(text, width - 4)}".ljust(width), f"b background on {tone}"),)]
+
+
+class Footer(Pane):
+    """The keys that work here, and the kill switch apart at the right, always at the same place."""
+
+    topics = frozenset({Topic.LINK})
+
+    def __init__(self, context: Context, screen_name: Callable[[], str], *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._screen_name = screen_name
+
+    def body(self, width: int, height: int) -> list[Line]:
+        here = {EVERYWHERE, self._screen_name()}
+        kill: Line = ((" ctrl+k KILL ", "b ink on down60"), (" ", "ink"))
+        line: list[Span] = [(" ", "ink")]
+        roomy = width >= WIDE
+        for action in ACTIONS:
+            if not action.footer or not here.intersection(action.screens):
+                continue
+            label, _, short = action.footer.partition("|")
+            after = f" {label}   " if roomy else f" {short or label}  "
+            more: Line = ((spoken(action.keys[0]), "b accent"), (after, "dim"))
+            if width_of(line) + width_of(more) + width_of(kill) > width:
+                break
+            line += more
+        if roomy:
+            screens: Line = (("F1 F2", "b accent"), (" Screens", "dim"))
+            if width_of(line) + width_of(screens) + width_of(kill) + 1 <= width:
+                line += screens
+        return [spread(tuple(line), kill, width)]

@@ -1,0 +1,234 @@
+"""How the ticket looks: top to bottom a sentence, then each rule's bar, then the verdict. Pure."""
+
+import textwrap
+from dataclasses import dataclass
+from decimal import Decimal
+
+from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.risk import Verdict
+from spark_tui.domain.values import Side
+from spark_tui.link.messages import Preview
+from spark_tui.ui import format as fmt
+from spark_tui.ui.draft import PRICE, QUANTITY, STOP, Draft
+from spark_tui.ui.lines import Line, Span, clip
+from spark_tui.ui.model import Model
+from spark_tui.ui.widgets.desk import TYPE_WORDS, short_id, state_words
+
+LABEL = 11  # cells of the label column
+FIELD = 12  # cells of a number field
+BAR = 10
+
+
+@dataclass(slots=True)
+class TicketState:
+    """What the ticket shows beside the draft itself."""
+
+    draft: Draft
+    preview: Preview | None = None
+    preview_of: int = -1  # the draft's version the preview is about
+    message: tuple[str, str] = ("", "dim")  # answer to the last key, until the draft changes
+    sent_id: str = ""
+    sent_version: int = -1
+    sending: bool = False
+
+    @property
+    def answered(self) -> bool:
+        return self.preview is not None and self.preview_of == self.draft.version
+
+    def forget(self) -> None:
+        self.preview, self.preview_of = None, -1
+        self.message, self.sent_id = ("", "dim"), ""
+
+
+def wide(state: TicketState, model: Model, width: int, height: int, *, focused: bool) -> list[Line]:
+    """The ticket at the left of the 120-column layout."""
+    draft = state.draft
+    instrument = model.instrument
+    lines = [_sentence(draft, model)]
+    for field in draft.fields:
+        lines.append((*_field(draft, field, focused), *_beside(draft, field, model, instrument)))
+    lines.append(_notional(state, model))
+    verdict = _verdict(state, model, width)
+    changes = _changes(state, width)
+    fee: list[Line] = [_costs(state)] if height >= len(lines) + len(verdict) + len(changes) + 4 else []
+    room = height - len(lines) - len(verdict) - len(changes) - len(fee)
+    bars = [_bar(rule, width) for rule in _with_bars(state.preview)]
+    gaps = room - len(bars)
+    lines += changes
+    if gaps > 0:
+        lines.append(())
+    lines += bars[: max(0, room - (1 if gaps > 0 else 0))]
+    if gaps > 1:
+        lines.append(())
+    return [*lines, *fee, *verdict]
+
+
+def narrow(state: TicketState, model: Model, width: int, height: int, *, focused: bool) -> list[Line]:
+    """Two lines across the 80-column layout: the sentence, and the rules with the verdict."""
+    draft = state.draft
+    instrument = model.instrument
+    line: list[Span] = [*_side_chip(draft), (f" {TYPE_WORDS[draft.type]} ", "b ink")]
+    for field in draft.fields:
+        if field != QUANTITY:
+            line.append((" @ " if field == PRICE else " stop ", "dim"))
+        line.append(_entry(draft, field, focused, 10))
+        if field == QUANTITY and instrument is not None:
+            line.append((f" {instrument.quote if draft.in_quote else instrument.base}", "dim"))
+    preview = state.preview if state.answered else None
+    if preview is not None and preview.notional is not None and instrument is not None:
+        line.append((f"  = {fmt.fixed(preview.notional, 2)} {instrument.quote}", "ink"))
+        if preview.fee is not None:
+            line.append((f"  fee {fmt.fixed(preview.fee, 2)}", "dim"))
+    verdict = _verdict(state, model, width)[0]
+    second: list[Span] = [(" ", "dim")]
+    if preview is None or preview.ok:
+        for rule in _with_bars(state.preview)[:3]:
+            second += [(f"{rule.label} ", "dim"), *_meter(rule, 7), ("  ", "dim")]
+        if len(second) > 1:
+            verdict = verdict[1:] if verdict and verdict[0][0] == " " else verdict
+    used = sum(len(text) for text, _ in second)
+    if used + sum(len(text) for text, _ in verdict) > width:
+        second = [(" ", "dim")]
+    return [clip(tuple(line), width), clip((*second, *verdict), width)][:height]
+
+
+def _side_chip(draft: Draft) -> Line:
+    tone = "up" if draft.side is Side.BUY else "down"
+    return ((" ", "ink"), (f" {draft.side} ", f"b background on {tone}"))
+
+
+def _sentence(draft: Draft, model: Model) -> Line:
+    force = f" {draft.time_in_force}" if draft.timed else ""
+    return (
+        *_side_chip(draft),
+        (f" {draft.type.replace('_', ' ')}", "b ink"),
+        (f"{force}  ", "ink"),
+        (model.look[1], "dim"),
+    )
+
+
+def _entry(draft: Draft, field: str, focused: bool, width: int) -> Span:
+    active = focused and draft.field == field
+    shown = draft.shown(field) + ("▏" if active else "")
+    return (
+        f"{shown:>{width}} " if not active else f"{shown:>{width + 1}}",
+        "b ink on ink15" if active else "b ink on ink6",
+    )
+
+
+def _field(draft: Draft, field: str, focused: bool) -> Line:
+    label = {QUANTITY: "quantity", STOP: "stop", PRICE: "price"}[field]
+    return ((f" {label:<{LABEL}}", "dim"), _entry(draft, field, focused, FIELD - 1))
+
+
+def _beside(draft: Draft, field: str, model: Model, instrument: Instrument | None) -> Line:
+    """The unit of a quantity; how far a price is from the middle of the book."""
+    if field == QUANTITY:
+        unit = "" if instrument is None else instrument.quote if draft.in_quote else instrument.base
+        return ((f" {unit}", "ink"),)
+    price = draft.number(field)
+    book = model.book
+    if price is None or book is None or not (book.usable and book.bids and book.asks):
+        return ()
+    middle = (book.bids[0].price + book.asks[0].price) / 2
+    away = (float(price) / middle - 1) * 100
+    return ((f" {away:+.2f} %", "dim"),)
+
+
+def _notional(state: TicketState, model: Model) -> Line:
+    preview = state.preview if state.answered else None
+    instrument = model.instrument
+    if preview is None or preview.notional is None or instrument is None:
+        return ((f" {'notional':<{LABEL}}", "dim"), (f"{fmt.ABSENT:>{FIELD - 1}}", "dim"))
+    equity = model.balances.equity if model.balances else None
+    share = f" {preview.notional / equity * 100:.1f} %" if equity and instrument.quote == "USDT" else ""
+    return (
+        (f" {'notional':<{LABEL}}", "dim"),
+        (f"{fmt.fixed(preview.notional, 2):>{FIELD - 1}} ", "ink"),
+        (instrument.quote, "dim"),
+        (share, "dim"),
+    )
+
+
+def _changes(state: TicketState, width: int) -> list[Line]:
+    """What quantising changed."""
+    if not state.answered or state.preview is None:
+        return []
+    return [((f" {fmt.fit(change, width - 2)}", "warn"),) for change in state.preview.changes[:2]]
+
+
+def _costs(state: TicketState) -> Line:
+    preview = state.preview if state.answered else None
+    if preview is None:
+        return ()
+    slip = "" if preview.slippage_bp is None else f"   slip {preview.slippage_bp:.1f} bp"
+    fee = "" if preview.fee is None else f" fee {fmt.fixed(preview.fee, 2)} {preview.fee_asset}"
+    return ((fee + slip, "dim"),)
+
+
+def _with_bars(preview: Preview | None) -> list[Verdict]:
+    """Rules with a measure, the broken and the fullest first; order within equals is the gate's own."""
+    if preview is None:
+        return []
+    rules = [rule for rule in preview.verdicts if rule.used is not None and rule.allowed]
+    return sorted(rules, key=lambda rule: rule.ok)
+
+
+def _share(rule: Verdict) -> float:
+    if rule.used is None or not rule.allowed:
+        return 0.0
+    return float(min(Decimal(1), max(Decimal(0), rule.used / rule.allowed)))
+
+
+def _meter(rule: Verdict, width: int) -> Line:
+    share = _share(rule)
+    filled = max(1, round(share * width)) if share > 0 else 0
+    tone = "down" if not rule.ok else "warn" if share >= 0.6 else "up"
+    return (("━" * filled, tone), ("━" * (width - filled), "faint"))
+
+
+def _bar(rule: Verdict, width: int) -> Line:
+    figures = f" {_measure(rule.used)}/{_measure(rule.allowed)}{' ' + rule.unit if rule.unit == '%' else ''}"
+    tone = "dim" if rule.ok else "down"
+    return (
+        (f" {fmt.fit(rule.label, LABEL):<{LABEL}}", tone),
+        *_meter(rule, BAR),
+        (fmt.fit(figures, width - LABEL - BAR - 1), tone),
+    )
+
+
+def _measure(value: Decimal | None) -> str:
+    if value is None:
+        return fmt.ABSENT
+    return fmt.fixed(value, 0) if abs(value) >= 100 else fmt.exact(value.quantize(Decimal("0.01")))
+
+
+def _verdict(state: TicketState, model: Model, width: int) -> list[Line]:
+    """One line that says whether it would pass and which key sends it; a refusal may take three."""
+    text, tone = _verdict_words(state, model)
+    if tone == "sent":
+        update = model.orders[state.sent_id]
+        words, token = state_words(update.order, model.venue_now_ms())
+        return [((f" {short_id(state.sent_id)} ", "accent"), (words, token))]
+    if tone == "pass":
+        return [((f" ✓ {text}", "b up"), ("  ctrl+o", "b accent"), (" send", "accent"))]
+    rows = textwrap.wrap(text, max(10, width - 3), max_lines=3, placeholder="…") or [""]
+    mark = "✗ " if tone == "down" else ""
+    return [((f" {mark if row == rows[0] else ''}{row}", tone),) for row in rows]
+
+
+def _verdict_words(state: TicketState, model: Model) -> tuple[str, str]:
+    """(text, tone); the tones `pass` and `sent` ask for a line of their own."""
+    if model.lost_because:
+        return "engine lost: nothing can be sent", "down"
+    if state.message[0]:
+        return state.message
+    if state.sent_id and state.sent_version == state.draft.version and state.sent_id in model.orders:
+        return "", "sent"
+    if missing := state.draft.missing():
+        return missing, "dim"
+    if not state.answered or state.preview is None:
+        return "checking the rules", "dim"
+    if state.preview.ok:
+        return f"passes {len(state.preview.verdicts)} rules", "pass"
+    return state.preview.reason, "down"
