@@ -194,8 +194,7 @@ class WeightLimiter:
                 self._grant(self._ordinary, priority=False)
             if not self._urgent and not self._ordinary:
                 return
-            # Look again every second: the server's clock, which ends the window, may step.
-            await self._clock.sleep(max(0.001, min(1.0, self._next_s())))
+            await self._clock.sleep(max(0.001, self._next_s()))
 
     def _grant(self, line: deque[_Waiter], *, priority: bool) -> None:
         while line:

@@ -1,0 +1,114 @@
+"""Servers on loopback for the wire tests: a raw HTTP one that shows exact bytes, and WebSocket ones."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from websockets.asyncio.server import ServerConnection, serve
+
+
+class RawHttp:
+    """An HTTP/1.1 server of raw bytes: `answer(request bytes) -> reply bytes`, None closes without a reply."""
+
+    def __init__(self, answer: Callable[[bytes], bytes | None]) -> None:
+        self.answer = answer
+        self.requests: list[bytes] = []
+        self.connections = 0
+        self.port = 0
+        self.arrived = asyncio.Event()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = next(
+                    (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
+                )
+                request = head + (await reader.readexactly(length))
+                self.requests.append(request)
+                self.arrived.set()
+                reply = self.answer(request)
+                if reply is None:
+                    return
+                writer.write(reply)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return
+        finally:
+            writer.close()
+
+
+@contextlib.asynccontextmanager
+async def raw_http(answer: Callable[[bytes], bytes | None]) -> AsyncIterator[RawHttp]:
+    peer = RawHttp(answer)
+    server = await asyncio.start_server(peer._serve, "127.0.0.1", 0)
+    peer.port = server.sockets[0].getsockname()[1]
+    try:
+        yield peer
+    finally:
+        server.close()
+
+
+def reply(status: int = 200, body: bytes = b"{}", **headers: str) -> bytes:
+    """An HTTP reply; header names with _ for -."""
+    lines = [f"HTTP/1.1 {status} Status", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+class Peer:
+    """A WebSocket server that keeps what it received, connection by connection."""
+
+    def __init__(self) -> None:
+        self.port = 0
+        self.connections: list[ServerConnection] = []
+        self.received: list[tuple[int, str]] = []  # (connection number from 1, message)
+        self.changed = asyncio.Condition()
+
+    @property
+    def url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    async def serve(self, connection: ServerConnection) -> None:
+        self.connections.append(connection)
+        number = len(self.connections)
+        await self._notify()
+        try:
+            async for message in connection:
+                self.received.append((number, str(message)))
+                await self._notify()
+        except Exception:  # tests cut connections in every way
+            return
+
+    async def until(self, condition: Callable[[], bool]) -> None:
+        """Wait until it holds; looked at after each connection and message."""
+        async with self.changed:
+            await self.changed.wait_for(condition)
+
+    async def _notify(self) -> None:
+        async with self.changed:
+            self.changed.notify_all()
+
+
+@contextlib.asynccontextmanager
+async def websocket_peer(
+    handler: Callable[[ServerConnection], Awaitable[None]] | None = None,
+) -> AsyncIterator[Peer]:
+    """Serve WebSockets with `handler`, by default recording what arrives."""
+    peer = Peer()
+
+    async def serve_one(connection: ServerConnection) -> None:
+        if handler is None:
+            await peer.serve(connection)
+            return
+        peer.connections.append(connection)
+        await handler(connection)
+
+    async with serve(serve_one, "127.0.0.1", 0, compression=None, ping_interval=None, close_timeout=0.1) as server:
+        peer.port = next(iter(server.sockets)).getsockname()[1]
+        yield peer
