@@ -20,7 +20,8 @@ STEP_MS = 20
 _SLOTS = 120  # quotes a side
 _GROWTH = 1.07  # each quote that much further from the fair price
 _NEAR = 13.0  # mean index of the quote a maker touches: the near ones change most
-_TAKER_SHARE = 0.24
+_TAKER_SHARE = 0.11
+_ARBITRAGE_SHARE = 0.3  # of the steps
 _SIZES = 2_048
 _PULL = 1 / (8 * 3_600)  # per second, back to the starting price: a long run stays plausible
 
@@ -39,10 +40,10 @@ class Temper(msgspec.Struct, frozen=True):
 
 
 TEMPERS = {
-    "BTCUSDT": Temper(67_000.0, 0.30, 0.000070, 0.92, 0.045, 78.0, 24_000.0),
-    "ETHUSDT": Temper(3_400.0, 0.03, 0.000085, 0.80, 0.55, 58.0, 12_000.0),
-    "BNBUSDT": Temper(610.0, 0.02, 0.000075, 0.65, 1.4, 30.0, 1_900.0),
-    "BTCTRY": Temper(2_745_000.0, 90.0, 0.000075, 0.90, 0.009, 26.0, 4_000_000.0),
+    "BTCUSDT": Temper(67_000.0, 0.30, 0.000070, 0.92, 0.045, 180.0, 110_000.0),
+    "ETHUSDT": Temper(3_400.0, 0.03, 0.000085, 0.80, 0.55, 130.0, 60_000.0),
+    "BNBUSDT": Temper(610.0, 0.02, 0.000075, 0.65, 1.4, 70.0, 10_000.0),
+    "BTCTRY": Temper(2_745_000.0, 90.0, 0.000075, 0.90, 0.009, 60.0, 280_000.0),
 }
 
 
@@ -146,15 +147,17 @@ class Crowd:
         self.fair *= math.exp(self._shock_scale * shock + pull)
 
     def _arbitrage(self, ms: int) -> None:
-        """Take what the fair price has left behind by more than half a spread."""
+        """Take what the fair price has left behind by more than a spread."""
+        if self._rng.random() > _ARBITRAGE_SHARE:
+            return
         fair = int(self.fair * SCALE)
-        slack = int(self._offsets[0] * 0.5)
+        slack = int(self._offsets[0] * 2.0)
         book = self._market.book
         ask, bid = book.best_ask(), book.best_bid()
         if ask is not None and ask < fair - slack:
-            self._hit(buy=True, limit=fair - slack, quantity=self._size() * 2, ms=ms)
+            self._hit(buy=True, limit=fair - slack, quantity=self._size(), ms=ms)
         elif bid is not None and bid > fair + slack:
-            self._hit(buy=False, limit=fair + slack, quantity=self._size() * 2, ms=ms)
+            self._hit(buy=False, limit=fair + slack, quantity=self._size(), ms=ms)
 
     def _noise_take(self, ms: int) -> None:
         rng = self._rng

@@ -298,7 +298,7 @@ class Past:
             quote = notional((start + close) // 2, base)
             bought = 0.5 + max(-0.3, min(0.3, shock * -0.08 + self._own.gauss(0, 0.05)))
             taker_base = floor_to(int(base * bought), self._step)
-            trades = max(1, int(seconds * 4 * self._own.uniform(0.6, 1.4)))
+            trades = max(1, int(seconds * 30 * self._own.uniform(0.6, 1.4)))
             bars.append(
                 (
                     end_ms - index * span,

@@ -1,6 +1,6 @@
 """Who wants which stream. Publishing costs one look-up when nobody does."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 
@@ -13,10 +13,15 @@ class Subscriber(Protocol):
         """Queue a frame; never blocks, never raises."""
         ...
 
+    async def eased(self) -> None:
+        """Wait until most of what is queued has been read."""
+        ...
+
 
 class Hub:
     def __init__(self) -> None:
         self._streams: dict[str, dict[Subscriber, None]] = {}
+        self.on_subscribe: list[Callable[[str], None]] = []
 
     def wants(self, stream: str) -> bool:
         return stream in self._streams
@@ -29,6 +34,8 @@ class Hub:
 
     def subscribe(self, stream: str, subscriber: Subscriber) -> None:
         self._streams.setdefault(stream, {})[subscriber] = None
+        for told in self.on_subscribe:
+            told(stream)
 
     def unsubscribe(self, stream: str, subscriber: Subscriber) -> None:
         wanting = self._streams.get(stream)
@@ -38,12 +45,12 @@ class Hub:
         if not wanting:
             del self._streams[stream]
 
-    def publish(self, stream: str, data: bytes) -> None:
-        """Send one payload to everybody who wants the stream."""
+    def publish(self, stream: str, data: bytes, combined: bytes = b"") -> None:
+        """Send one payload to everybody who wants the stream. `combined` is its wrapped form when that exists
+        already (a recorded frame goes out as it came in)."""
         wanting = self._streams.get(stream)
         if wanting is None:
             return
-        combined = b""
         for subscriber in tuple(wanting):
             if not subscriber.combined:
                 subscriber.deliver(data)

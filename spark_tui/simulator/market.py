@@ -121,6 +121,10 @@ class Market:
         book = self.book
         return book.update_id, book.levels(bids=True, limit=limit), book.levels(bids=False, limit=limit)
 
+    def touch(self) -> tuple[int, int, int, int]:
+        """(bid, bid quantity, ask, ask quantity) as the public sees them; zeros for an empty side."""
+        return self.book.top()
+
     def moved(self) -> None:
         """Say that a transaction that may have changed the book has ended."""
         self._sink.moved(self)

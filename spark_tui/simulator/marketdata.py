@@ -40,11 +40,15 @@ class Feed:
 
 
 class Publisher:
-    """Turns market changes into frames. `muted` names streams that something else publishes (a replay)."""
+    """Turns market changes into frames."""
 
-    def __init__(self, hub: Hub, muted: Callable[[str], bool] = lambda stream: False) -> None:
+    def __init__(self, hub: Hub) -> None:
         self._hub = hub
         self._feeds: dict[str, Feed] = {}
+        self._muted: Callable[[str], bool] = lambda stream: False
+
+    def mute(self, muted: Callable[[str], bool]) -> None:
+        """Leave the streams this names to something else (a replay)."""
         self._muted = muted
 
     def add(self, market: Market) -> None:
@@ -68,7 +72,7 @@ class Publisher:
         feed = self._feeds[market.symbol.name]
         if not self._wants(feed.book_ticker):
             return
-        top = market.book.top()
+        top = market.touch()
         if top == feed.top:
             return
         feed.top = top
@@ -211,7 +215,7 @@ def percent(change: int, start: int) -> str:
 
 
 def ticker_frame(market: Market, window: Rolling, now_ms: int) -> dict[str, Any]:
-    bid, bid_quantity, ask, ask_quantity = market.book.top()
+    bid, bid_quantity, ask, ask_quantity = market.touch()
     last_quantity = market.trades[-1].quantity if market.trades else 0
     return {
         "e": "24hrTicker",

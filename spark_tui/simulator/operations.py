@@ -22,6 +22,11 @@ class Call(msgspec.Struct, frozen=True):
     account: Account | None = None
 
     @property
+    def market_ms(self) -> int:
+        """The time market data is at: the server's, or the recording's in a replay."""
+        return self.simulation.market_ms()
+
+    @property
     def holder(self) -> Account:
         """The account of a signed call."""
         if self.account is None:

@@ -158,7 +158,7 @@ def _klines(call: Call) -> list[list[Any]]:
         raise ApiError(400, -1130, "Data sent for parameter 'timeZone' is not valid.")
     bars = market.candles.read(
         interval,
-        now_ms=call.now_ms,
+        now_ms=call.market_ms,
         limit=arguments.limit(500, 1_000),
         start_ms=arguments.integer("startTime"),
         end_ms=arguments.integer("endTime"),
@@ -183,8 +183,8 @@ def _average_price(call: Call) -> dict[str, Any]:
     market = _market(call)
     return {
         "mins": 5,
-        "price": show(market.average_price(call.now_ms)),
-        "closeTime": market.trades[-1].ms if market.trades else call.now_ms,
+        "price": show(market.average_price(call.market_ms)),
+        "closeTime": market.trades[-1].ms if market.trades else call.market_ms,
     }
 
 
@@ -224,10 +224,10 @@ def _ticker_day(call: Call) -> Any:
     markets, single = _markets(call)
     rows = []
     for market in markets:
-        window = market.rolling(call.now_ms, candles.DAY)
+        window = market.rolling(call.market_ms, candles.DAY)
         row = _statistics(market, window, mini=mini)
         if not mini:
-            bid, bid_quantity, ask, ask_quantity = _touch(market)
+            bid, bid_quantity, ask, ask_quantity = market.touch()
             row |= {
                 "prevClosePrice": show(window.previous_close),
                 "lastQty": show(market.trades[-1].quantity if market.trades else 0),
@@ -244,7 +244,7 @@ def _ticker_rolling(call: Call) -> Any:
     mini = _mini(call)
     span = _span(call.arguments.optional("windowSize") or "1d")
     markets, single = _markets(call, most=_MOST_SYMBOLS)
-    rows = [_statistics(market, market.rolling(call.now_ms, span), mini=mini) for market in markets]
+    rows = [_statistics(market, market.rolling(call.market_ms, span), mini=mini) for market in markets]
     return rows[0] if single else rows
 
 
@@ -261,11 +261,13 @@ def _ticker_trading_day(call: Call) -> Any:
     offset = zone_offset_ms(zone) if zone is not None else 0
     if offset is None:
         raise ApiError(400, -1130, "Data sent for parameter 'timeZone' is not valid.")
-    start = candles.open_of(call.now_ms, "1d", offset)
+    start = candles.open_of(call.market_ms, "1d", offset)
     markets, single = _markets(call, most=_MOST_SYMBOLS)
     rows = []
     for market in markets:
-        bars = market.candles.read("1m", now_ms=call.now_ms, limit=1_000_000, start_ms=start - candles.MINUTE)
+        bars = market.candles.read(
+            "1m", now_ms=call.market_ms, limit=1_000_000, start_ms=start - candles.MINUTE
+        )
         window = summarise(bars, market.last_price, start, start + candles.DAY - 1)
         rows.append(_statistics(market, window, mini=mini))
     return rows[0] if single else rows
@@ -277,17 +279,11 @@ def _ticker_price(call: Call) -> Any:
     return rows[0] if single else rows
 
 
-def _touch(market: Market) -> tuple[int, int, int, int]:
-    """Best bid and ask as the public sees them."""
-    _, bids, asks = market.depth(1)
-    return (*(bids[0] if bids else (0, 0)), *(asks[0] if asks else (0, 0)))
-
-
 def _ticker_book(call: Call) -> Any:
     markets, single = _markets(call)
     rows = []
     for market in markets:
-        bid, bid_quantity, ask, ask_quantity = _touch(market)
+        bid, bid_quantity, ask, ask_quantity = market.touch()
         rows.append(
             {
                 "symbol": market.symbol.name,

@@ -14,6 +14,7 @@ import msgspec
 from aiohttp import WSCloseCode, web
 
 from spark_tui.simulator.agents import STEP_MS
+from spark_tui.simulator.compose import Composed, compose
 from spark_tui.simulator.connection import Connection
 from spark_tui.simulator.errors import ApiError
 from spark_tui.simulator.options import Options, OptionsError, add_arguments, read_options
@@ -27,19 +28,21 @@ __all__ = ["Server", "add_arguments", "run"]
 _HOST = "127.0.0.1"
 _TEND_EVERY_S = 1.0
 _BODY_LIMIT = 1 << 16
+_SAVE_EVERY_S = 0.5
+_WATCH_EVERY_S = 0.5
 
 
 class Server:
     """Sockets around one Simulation."""
 
     def __init__(
-        self, simulation: Simulation, *, api_key: str, api_secret: str, ed25519_key: str = ""
+        self, simulation: Simulation, *, api_key: str, api_secret: str, ed25519_api_key: str = ""
     ) -> None:
         self.simulation = simulation
         self.base_url = self.ws_url = self.ws_api_url = ""
         self.api_key = api_key
         self._api_secret = api_secret
-        self._ed25519_key = ed25519_key
+        self._ed25519_api_key = ed25519_api_key
         self._rest = RestFace(simulation)
         self._connections: set[Connection] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -132,7 +135,7 @@ class Server:
             "data": self.simulation.data,
             "api_key": self.api_key,
             "api_secret": self._api_secret,
-            "ed25519_api_key": self._ed25519_key,
+            "ed25519_api_key": self._ed25519_api_key,
         }
 
     async def _ws_api(self, request: web.BaseRequest, query: bytes, address: str) -> web.StreamResponse:
@@ -213,27 +216,69 @@ def _with_loop(options: Options) -> int:
 
 
 async def serve(options: Options) -> int:
-    """Compose, serve, and end cleanly on a signal."""
+    """Compose, serve, and end cleanly on a signal or with the process of `--exit-with`."""
     ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for name in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(name, ended.set)
-    simulation = Simulation(wall_ns=time.time_ns)
-    simulation.populate(options.seed, simulation.wall_ms())
-    key, secret = simulation.issue_hmac_key()
-    server = Server(simulation, api_key=key, api_secret=secret)
+    composed = compose(options)
+    server = Server(
+        composed.simulation,
+        api_key=composed.api_key,
+        api_secret=composed.api_secret,
+        ed25519_api_key=composed.ed25519_api_key,
+    )
     try:
         await server.start(options.port)
     except OSError as error:
-        raise OptionsError(
-            f"port {options.port} cannot be used ({error.strerror}); choose another with --port"
-        ) from None
+        text = f"port {options.port} cannot be used ({error.strerror}); choose another with --port"
+        raise OptionsError(text) from None
+    work = [loop.create_task(player.run()) for player in composed.players]
+    if composed.state is not None:
+        work.append(loop.create_task(_keep_saved(server, composed)))
+    if options.exit_with is not None:
+        work.append(loop.create_task(_watch(options.exit_with, ended)))
     if options.ready_file is not None:
         write_ready(options.ready_file, server.ready())
     print(f"simulator serving at {server.base_url}", flush=True)
     await ended.wait()
+    for task in work:
+        task.cancel()
     await server.stop()
+    if composed.state is not None:
+        composed.state.write(composed.encode_state())
     return 0
+
+
+async def _keep_saved(server: Server, composed: Composed) -> None:
+    """Write the state soon after it changes, off the loop."""
+    state = composed.state
+    while state is not None:
+        await asyncio.sleep(_SAVE_EVERY_S)
+        if state.due(composed.simulation):
+            try:
+                await asyncio.to_thread(state.write, composed.encode_state())
+            except OSError as error:
+                print(f"spark-tui simulator: state not saved ({error.strerror})", file=sys.stderr)
+
+
+async def _watch(pid: int, ended: asyncio.Event) -> None:
+    """End with another process. A parent that died may have left its number behind, so ours is looked at
+    too."""
+    child_of_it = os.getppid() == pid
+    while _alive(pid) and not (child_of_it and os.getppid() != pid):  # noqa: ASYNC110 - another process has no event
+        await asyncio.sleep(_WATCH_EVERY_S)
+    ended.set()
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def write_ready(path: Path, facts: dict[str, str]) -> None:

@@ -3,9 +3,10 @@
 import random
 import secrets
 import string
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
+import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from spark_tui.simulator import candles
@@ -33,6 +34,30 @@ _KEY_LETTERS = string.ascii_letters + string.digits
 def _fresh_secret() -> str:
     """64 letters and digits, the form of the venue's keys and secrets."""
     return "".join(secrets.choice(_KEY_LETTERS) for _ in range(64))
+
+
+def _is_difference(stream: str) -> bool:
+    kind = stream.partition("@")[2]
+    return kind == "depth" or kind.startswith("depth@")
+
+
+class Mark(msgspec.Struct, frozen=True):
+    """Where a simulated market stood: what a later run continues from."""
+
+    fair: float
+    update_id: int
+    trade_id: int
+    agg_id: int
+
+
+def _first_mark(symbol: Symbol, ids: random.Random) -> Mark:
+    temper = TEMPERS.get(symbol.name)
+    return Mark(
+        temper.start if temper is not None else 0.0,
+        ids.randrange(10**9, 10**10),
+        ids.randrange(10**8, 10**9),
+        ids.randrange(10**7, 10**8),
+    )
 
 
 class UserSink(Protocol):
@@ -81,7 +106,7 @@ class Simulation:
 
     # the crowd's market
 
-    def populate(self, seed: int, now_ms: int, *, prices: dict[str, float] | None = None) -> None:
+    def populate(self, seed: int, now_ms: int, *, marks: Mapping[str, Mark] | None = None) -> None:
         """List the simulated symbols and let their crowds live up to `now_ms`. `prices` continue an
         earlier run."""
         start = (now_ms - _WARM_MS) // SLOW_MS * SLOW_MS
@@ -90,11 +115,19 @@ class Simulation:
         by_name: dict[str, Crowd] = {}
         for symbol in listed():
             ids = random.Random(f"{seed}/{symbol.name}/ids")
-            market = self.list_symbol(symbol, ids)
+            mark = (marks or {}).get(symbol.name) or _first_mark(symbol, ids)
+            market = Market(
+                symbol,
+                self.publisher,
+                update_id=mark.update_id,
+                trade_id=mark.trade_id,
+                agg_id=mark.agg_id,
+            )
+            self.add_market(market)
             if symbol.status != TRADING:
                 continue
             temper = TEMPERS[symbol.name]
-            fair = (prices or {}).get(symbol.name, temper.start)
+            fair = mark.fair
             market.last_price = int(fair * SCALE) // symbol.tick * symbol.tick
             past = candles.Past(
                 own=random.Random(f"{seed}/{symbol.name}/past"),
@@ -120,30 +153,22 @@ class Simulation:
             crowd.populate()
         self.advance(now_ms)
 
-    def list_symbol(self, symbol: Symbol, ids: random.Random) -> Market:
-        market = Market(
-            symbol,
-            self.publisher,
-            update_id=ids.randrange(10**9, 10**10),
-            trade_id=ids.randrange(10**8, 10**9),
-            agg_id=ids.randrange(10**7, 10**8),
-        )
-        self.add_market(market)
-        return market
-
     def add_market(self, market: Market) -> None:
         self.symbols.append(market.symbol)
         self.exchange.markets[market.symbol.name] = market
         self.publisher.add(market)
 
-    def fair_prices(self) -> dict[str, float]:
-        """Where each crowd's hidden price stands: what a later run continues from."""
-        return {crowd.symbol: crowd.fair for crowd in self._crowds}
+    def marks(self) -> dict[str, Mark]:
+        """Where each crowd's market stands."""
+        found: dict[str, Mark] = {}
+        for crowd in self._crowds:
+            market = self.exchange.markets[crowd.symbol]
+            found[crowd.symbol] = Mark(crowd.fair, market.book.update_id, market.trade_id, market.agg_id)
+        return found
 
     def advance(self, now_ms: int) -> None:
-        """Live every whole step up to `now_ms`."""
+        """Live every whole step up to `now_ms`; a replay moves by its recording instead."""
         if self._mood is None:
-            self._tick_clock(now_ms)
             return
         behind = now_ms - self._time_ms
         if behind > _WARM_MS + _LAG_LIMIT_MS:
@@ -158,14 +183,25 @@ class Simulation:
                 if self._time_ms % SLOW_MS == 0:
                     self.publisher.slow(self._time_ms)
 
-    def _tick_clock(self, now_ms: int) -> None:
-        """Without a crowd (a replay) only the publishing clock runs; missed ticks are skipped."""
-        if now_ms // FAST_MS == self._time_ms // FAST_MS:
-            return
-        self.publisher.fast(now_ms)
-        if now_ms // SLOW_MS != self._time_ms // SLOW_MS:
-            self.publisher.slow(now_ms)
-        self._time_ms = now_ms
+    # a recorded market
+
+    def replays(self, streams: frozenset[str]) -> None:
+        """Say that these streams come from a recording: nothing else publishes them, nor any other depth
+        difference, whose ids only the recording knows."""
+        self.data = "Replay"
+        self.publisher.mute(lambda stream: stream in streams or _is_difference(stream))
+
+    def replayed_to(self, recorded_ms: int) -> None:
+        """The recording has reached this time; derived frames (tickers, candles) are due on its clock."""
+        before, self._time_ms = self._time_ms, max(self._time_ms, recorded_ms)
+        if before and self._time_ms // FAST_MS != before // FAST_MS:
+            self.publisher.fast(self._time_ms)
+            if self._time_ms // SLOW_MS != before // SLOW_MS:
+                self.publisher.slow(self._time_ms)
+
+    def market_ms(self) -> int:
+        """The time market data is at: the recording's in a replay, else the server's."""
+        return self._time_ms if self.data == "Replay" else self.clock.now_ms()
 
     # what the exchange says
 
