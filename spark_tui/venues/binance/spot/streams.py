@@ -296,6 +296,8 @@ class MarketStreams:
             if waiting is not None and not waiting.done():
                 waiting.set_result(frame)
         elif isinstance(frame, Shutdown):
+            if self._socket.session is None:  # not live yet, so there is nothing to keep while replacing it
+                raise ConnectionResetError("the server is shutting down")
             self._socket.rotate()
 
 

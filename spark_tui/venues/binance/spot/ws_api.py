@@ -78,6 +78,7 @@ class WsApi:
         self._pending: dict[int, _Pending] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._events = StreamClock(_USER_STALE_S, self._clock.mono_ns())
+        self._session: Session | None = None  # the newest connection with a subscription
         self._subscribed = False
         self._socket = SupervisedSocket(
             "ws-api",
@@ -87,7 +88,6 @@ class WsApi:
             budget=budget,
             on_open=self._opened,
             on_message=lambda raw, receipt_ns: None,  # each session brings its own
-            on_down=self._say_down,
             on_close=self._closed,
             limiter=account.limiter,
             connect_weight=CONNECT_WEIGHT,
@@ -150,7 +150,7 @@ class WsApi:
         Raises NotSentError when there is no connection to send on, VenueError otherwise: UNKNOWN for a
         trading call that left and whose answer is missing or doubtful, also when the caller is cancelled.
         """
-        session = self._socket.session
+        session = self._session
         if session is None:
             why = self._socket.health().detail or "connecting"
             raise NotSentError(f"There is no WebSocket API connection ({why}).")
@@ -237,6 +237,7 @@ class WsApi:
                 raise
             await self._account.clock_refused()
             await self._ask_for_events(session)
+        self._session = session
         self._subscribed = True
         self._events.restart(self._clock.mono_ns())
         self._on_user(UserStreamUp(venue=VENUE), self._clock.wall_ns())
@@ -267,11 +268,18 @@ class WsApi:
         elif isinstance(frame, BalancesStale):
             self._events.tick(self._clock.mono_ns())
             self._on_balances_stale()
-        elif isinstance(frame, SubscriptionEnded) and self._socket.session in (session, None):
+        elif isinstance(frame, SubscriptionEnded) and session is self._session:
             self._say_down("Binance ended the user data subscription")
             self._spawn(self._resubscribe(session))
         elif isinstance(frame, ServerShutdown):
+            self._leave(session)
+
+    def _leave(self, session: Session) -> None:
+        """The server is going away. A connection already replaced may still bring answers: it stays."""
+        if self._socket.session is session:
             self._socket.rotate()
+        elif self._session is session or self._session is None:
+            session.end("the server is shutting down")
 
     def _answered(self, reply: ApiReply) -> None:
         pending = self._pending.get(reply.id) if isinstance(reply.id, int) else None
@@ -301,6 +309,9 @@ class WsApi:
         for pending in self._pending.values():
             if pending.session is session and not pending.reply.done():
                 pending.reply.set_exception(SocketDown(f"The connection was lost ({reason}).", sent=True))
+        if session is self._session:
+            self._session = None
+            self._say_down(reason)
 
     def _say_down(self, reason: str) -> None:
         if self._subscribed:
