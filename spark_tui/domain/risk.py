@@ -5,7 +5,7 @@ price, a NaN, a zero where a price should be (F28, F61).
 """
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_UP, Decimal
 from typing import Final
 
 import msgspec
@@ -217,7 +217,7 @@ def _price_band(request: OrderRequest, context: RiskContext, limits: RiskLimits)
         text = "the distance from the market cannot be told; wait for a price"
         return _no(*rule, "PRICE_BAND", text, allowed=band, unit="%")
     distance = divide_down(multiply(EXACT.subtract(price, mid).copy_abs(), Decimal(100)), mid)
-    shown = EXACT.quantize(distance, Decimal("0.01"))
+    shown = distance.quantize(Decimal("0.01"), ROUND_UP, EXACT)  # never onto the band
     if distance > band:
         text = f"price {plain(price)} is {plain(shown)} % from mid {plain(mid)}, the band is {plain(band)} %"
         return _no(*rule, "PRICE_BAND", f"{text}; move it closer", shown, band, "%")
