@@ -90,6 +90,7 @@ class HttpClient:
         self._max_connections = max_connections
         self._client: httpx.AsyncClient | None = None
         self._bans = 0
+        self._closed = False
 
     async def request(
         self,
@@ -112,6 +113,8 @@ class HttpClient:
         target = _target(self._prefix, path, query)
         content = body.encode("ascii")
         sent = _Progress()
+        if self._closed:
+            raise HttpFailure(Phase.CONNECT, f"{method} {path}: this client is closed.")
         try:
             return await within(
                 self._clock,
@@ -134,7 +137,8 @@ class HttpClient:
             ) from None
 
     async def close(self) -> None:
-        """Close every connection; calls under way fail."""
+        """Close every connection; calls under way fail, later ones are refused."""
+        self._closed = True
         client, self._client = self._client, None
         if client is not None:
             await client.aclose()
