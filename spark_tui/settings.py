@@ -15,7 +15,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from spark_tui.domain.values import Environment
-from spark_tui.link.rendezvous import default_config_file, default_data_dir
+from spark_tui.link.rendezvous import default_config_file
 
 VENUES = ("binance-spot",)
 
@@ -63,7 +63,7 @@ class _Section(BaseModel):
 
 
 class Binance(_Section):
-    """Addresses decide the environment. Empty ones follow from `api_base`, an empty `api_base` from the mode."""
+    """Addresses decide the environment. Empty ones follow from `api_base`, that from the trade mode."""
 
     api_base: str = ""
     stream_base: str = ""
@@ -94,11 +94,11 @@ class Simulator(_Section):
 
     seed: int | None = None
     replay: tuple[Path, ...] = ()
+    speed: float | None = Field(default=None, ge=0)  # of a replay; 0: as fast as it is read
     port: int = Field(default=0, ge=0, le=65_535)
 
 
 class Settings(_Section):
-    data_dir: Path = Field(default_factory=default_data_dir)
     trade_mode: Annotated[TradeMode | None, BeforeValidator(_lower)] = None
     live_enabled: bool = False
     executor_port: int = Field(default=4001, ge=0, le=65_535)  # metrics and health; 0: off

@@ -36,7 +36,7 @@ class RemoteLink:
 
     `events()` raises LinkError once when the line is lost (ENGINE_GONE), when this face was too slow
     (CUT_OFF) or does not fit the engine (PROTOCOL). Called again, it waits for the engine, attaches again
-    with the last Focus, and begins with a snapshot; so a face shows the error, calls again, and is whole again.
+    with the last Focus, and begins with a snapshot: a face shows the error, calls again, and is whole again.
     """
 
     def __init__(

@@ -20,6 +20,8 @@ APP = "spark-tui"
 SOCKET_PATH_LIMIT = 100  # bytes; sun_path holds 108 on Linux and 104 on macOS, with the ending zero
 ENGINE_FILE = "engine.json"
 LOCK_FILE = "engine.lock"
+LEDGER_FILE = "ledger.sqlite"
+LOG_FILE = "engine.log"
 
 
 class RendezvousError(Exception):

@@ -1,0 +1,1 @@
+"""One module a family of commands, imported when it runs, so that small commands stay quick."""

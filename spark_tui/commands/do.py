@@ -1,0 +1,62 @@
+"""`spark-tui do ACTION key=value ...`: any action of the table, answered in JSON. `kill` is a shortcut."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from spark_tui.commands import rows
+from spark_tui.commands.errors import REFUSED, USAGE, CommandError
+from spark_tui.commands.reach import data_dir_of, line_to, require_engine
+from spark_tui.domain.order import OrderState
+from spark_tui.link.messages import AnyRequest, CancelAllResult, OrderUpdate, Result
+from spark_tui.link.service import LinkError
+from spark_tui.ui.actions import ActionError, build_request
+
+_REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Prints the result. A refusal prints the order or the error as JSON, its sentence on stderr; 1."""
+    try:
+        request = build_request(arguments.action, _params(arguments.params))
+    except ActionError as error:
+        raise CommandError(str(error).rstrip("."), USAGE) from None
+    try:
+        result = asyncio.run(_ask(data_dir_of(arguments), request))
+    except LinkError as error:
+        print(rows.to_json({"error": error.code, "text": error.text}))
+        raise CommandError(error.text, REFUSED) from None
+    print(rows.to_json(rows.listed(result)))
+    refusal = _refusal(result)
+    if refusal:
+        print(f"spark-tui: {refusal}", file=sys.stderr)
+    return REFUSED if refusal else 0
+
+
+def _params(words: Sequence[str]) -> dict[str, str]:
+    params: dict[str, str] = {}
+    for word in words:
+        name, equals, value = word.partition("=")
+        if not equals or not name:
+            raise CommandError(f"{word!r} is not key=value", USAGE)
+        if name in params:
+            raise CommandError(f"{name} is given twice", USAGE)
+        params[name] = value
+    return params
+
+
+async def _ask(data_dir: Path, request: AnyRequest) -> Result:
+    async with line_to(require_engine(data_dir), "do") as link:
+        return await link.call(request)
+
+
+def _refusal(result: Result) -> str:
+    """Why it was not done, in words; empty when it was."""
+    match result:
+        case OrderUpdate(order=order) if order.state in _REFUSED:
+            return f"{order.state} {order.code}: {order.text}"
+        case CancelAllResult(left=left, errors=errors) if left or errors:
+            return f"{len(left)} order(s) are still open. {' '.join(errors)}".strip()
+    return ""

@@ -1,0 +1,80 @@
+"""Starting an engine in the background and waiting until it serves."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from spark_tui.commands.errors import REFUSED, CommandError
+from spark_tui.link.rendezvous import LOG_FILE, EngineFile, find_engine
+
+PATIENCE_S = 60.0  # a simulator to start, a ledger to walk, an exchange to reach
+_POLL_S = 0.02
+
+
+def start_engine(
+    data_dir: Path, flags: Sequence[str] = (), environment: Mapping[str, str] | None = None
+) -> EngineFile:
+    """Start a detached engine on `data_dir` and wait until it serves. Raises CommandError with its own words.
+
+    When another one was quicker, that one is returned.
+    """
+    with _files(data_dir) as (ready, said):
+        with said.open("wb") as errors:
+            process = subprocess.Popen(
+                [
+                    sys.executable,
+                    *("-m", "spark_tui", "engine"),
+                    *("--data-dir", str(data_dir)),
+                    *("--ready-file", str(ready)),
+                    *flags,
+                ],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,  # it must outlive this terminal
+                env=None if environment is None else dict(environment),
+            )
+        deadline = time.monotonic() + PATIENCE_S
+        while not ready.exists():
+            if process.poll() is not None:
+                return find_engine(data_dir) or _failed(said, process.returncode)
+            if time.monotonic() > deadline:
+                process.terminate()
+                raise CommandError(
+                    f"The engine did not serve within {PATIENCE_S:g} s; see {data_dir / LOG_FILE}."
+                )
+            time.sleep(_POLL_S)
+    return find_engine(data_dir) or _failed_late(data_dir)
+
+
+@contextlib.contextmanager
+def _files(data_dir: Path) -> Iterator[tuple[Path, Path]]:
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix="start-", dir=data_dir) as directory:
+            yield Path(directory) / "ready.json", Path(directory) / "stderr"
+    except OSError as error:
+        raise CommandError(
+            f"The data directory {data_dir} cannot be used: {error.strerror}.", REFUSED
+        ) from None
+
+
+def _failed(said: Path, code: int) -> EngineFile:
+    lines = said.read_text("utf-8", "replace").strip().splitlines()
+    text = lines[-1].removeprefix("spark-tui: engine: ") if lines else f"it ended with code {code}."
+    raise CommandError(f"The engine did not start: {text}", code if code in (1, 2) else REFUSED)
+
+
+def _failed_late(data_dir: Path) -> EngineFile:
+    raise CommandError(f"The engine ended again at once; see {data_dir / LOG_FILE}.")
+
+
+def without_trading(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+    """The environment without anything that leads to an exchange: what a demo is started with."""
+    ours = ("BINANCE_", "TRADE_MODE", "LIVE_ENABLED", "SPARK_VENUES", "SPARK_REAL_DATA")
+    return {name: value for name, value in environment.items() if not name.startswith(ours)}

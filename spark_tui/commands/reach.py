@@ -1,0 +1,57 @@
+"""From a data directory to a line with its engine."""
+
+import argparse
+import asyncio
+import contextlib
+import getpass
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+
+from spark_tui.commands.errors import REFUSED, CommandError
+from spark_tui.link.remote import RemoteLink
+from spark_tui.link.rendezvous import EngineFile, default_data_dir, find_engine
+from spark_tui.link.service import LinkError
+
+T = TypeVar("T")
+
+
+def data_dir_of(arguments: argparse.Namespace) -> Path:
+    given: Path | None = getattr(arguments, "data_dir", None)
+    return (given or default_data_dir()).expanduser().absolute()
+
+
+def operator() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in some containers
+        return "operator"
+
+
+def require_engine(data_dir: Path) -> EngineFile:
+    """The running engine, or CommandError."""
+    engine = find_engine(data_dir)
+    if engine is None:
+        raise CommandError(f"No engine runs on {data_dir}; start one with `spark-tui`.")
+    return engine
+
+
+@contextlib.asynccontextmanager
+async def line_to(engine: EngineFile, face: str) -> AsyncIterator[RemoteLink]:
+    """A line for requests only. LinkErrors become CommandErrors."""
+    try:
+        link = await RemoteLink.connect(Path(engine.socket), face=face, operator=operator(), rate_hz=0)
+        try:
+            yield link
+        finally:
+            await link.close()
+    except LinkError as error:
+        raise CommandError(error.text, REFUSED) from error
+
+
+def with_line(data_dir: Path, face: str, work: Callable[[RemoteLink], Awaitable[T]]) -> T:
+    async def go() -> T:
+        async with line_to(require_engine(data_dir), face) as link:
+            return await work(link)
+
+    return asyncio.run(go())

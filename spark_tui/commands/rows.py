@@ -1,0 +1,154 @@
+"""Link results as plain objects for JSON and tables: money as decimal text, times in epoch milliseconds."""
+
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+
+from spark_tui.domain.decimals import plain
+from spark_tui.link.messages import (
+    Balances,
+    BookView,
+    FillRow,
+    Fills,
+    Health,
+    Instruments,
+    Orders,
+    OrderUpdate,
+    PositionRow,
+    Positions,
+    Result,
+    Rules,
+    Status,
+    Tickers,
+    VenueRow,
+    Venues,
+)
+
+Row = dict[str, Any]
+
+
+def order(update: OrderUpdate) -> Row:
+    """The object that `do order.submit` prints and `show orders --json` lists."""
+    this = update.order
+    request = this.request
+    average = this.filled_quote / this.filled if this.filled else None
+    return {
+        "client_order_id": this.client_order_id,
+        "venue_order_id": this.venue_order_id,
+        "venue": request.venue,
+        "symbol": request.symbol,
+        "side": request.side,
+        "type": request.type,
+        "time_in_force": request.time_in_force,
+        "price": request.price,
+        "quantity": request.quantity,
+        "quote_quantity": request.quote_quantity,
+        "stop_price": request.stop_price,
+        "filled": this.filled,
+        "filled_quote": this.filled_quote,
+        "average_price": None if average is None else round(average, 8),
+        "state": this.state,
+        "code": this.code,
+        "text": this.text,
+        "created": this.created_ms,
+        "updated": this.updated_ms,
+        "decidable_at": this.decidable_at_ms,
+        "external": update.external,
+        "replayed": update.replayed,
+        "operator": this.operator,
+        "key": this.key,
+        "fills": [simple(one) for one in this.fills],
+    }
+
+
+def fill(row: FillRow) -> Row:
+    return {
+        "client_order_id": row.client_order_id,
+        "venue": row.venue,
+        "symbol": row.symbol,
+        "side": row.side,
+        **simple(row.fill),
+    }
+
+
+def position(row: PositionRow) -> Row:
+    return {**simple(row.position), "mark": row.mark, "unrealised": row.unrealised, "quote": row.quote}
+
+
+def venue(row: VenueRow) -> Row:
+    return {**simple(row), "weight_used": row.weight.used, "weight_limit": row.weight.limit}
+
+
+def book(view: BookView) -> Row:
+    """Levels as [price, quantity, own quantity], best first."""
+    return simple(view)
+
+
+def listed(result: Result) -> list[Row] | Row:
+    """A list where the result is one, else one object."""
+    match result:
+        case OrderUpdate():
+            return order(result)
+        case Orders():
+            return [order(row) for row in result.rows]
+        case Fills():
+            return [fill(row) for row in result.rows]
+        case Positions():
+            return [position(row) for row in result.rows]
+        case Balances():
+            return [
+                {"venue": name, **simple(row), "total": row.total}
+                for name, rows in result.rows.items()
+                for row in rows
+            ]
+        case Venues():
+            return [venue(row) for row in result.rows]
+        case Tickers() | Rules() | Instruments():
+            return [simple(row) for row in result.rows]
+        case Status():
+            return {**simple(result), "venues": [venue(row) for row in result.venues]}
+        case Health():
+            return simple(result)
+        case BookView():
+            return book(result)
+        case _:
+            return simple(result)
+
+
+def simple(value: msgspec.Struct) -> Row:
+    """A struct as a dict, its tag left out, its Decimals kept for `to_json`."""
+    row: Row = msgspec.to_builtins(value, builtin_types=(Decimal,))
+    row.pop(value.__struct_config__.tag_field or "", None)
+    return row
+
+
+def to_json(value: object) -> str:
+    return json.dumps(value, default=_text, indent=2, ensure_ascii=False)
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form here")
+
+
+def cell(value: object) -> str:
+    """One table cell."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case Decimal():
+            return plain(value)
+        case float():
+            return f"{value:.8f}".rstrip("0").rstrip(".")
+        case list() | tuple():
+            return " ".join(cell(one) for one in value)
+        case Mapping():
+            return " ".join(f"{key}={cell(one)}" for key, one in value.items())
+        case _:
+            return str(value)

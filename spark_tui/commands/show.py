@@ -1,0 +1,116 @@
+"""`spark-tui show WHAT [SYMBOL] [--json]`."""
+
+import argparse
+
+from spark_tui.commands import rows
+from spark_tui.commands.errors import USAGE, CommandError
+from spark_tui.commands.parser import WHAT, nearest
+from spark_tui.commands.reach import data_dir_of, with_line
+from spark_tui.commands.table import facts, table
+from spark_tui.link.messages import (
+    AnyRequest,
+    GetBalances,
+    GetBook,
+    GetFills,
+    GetHealth,
+    GetInstruments,
+    GetOrders,
+    GetPositions,
+    GetRules,
+    GetStatus,
+    GetTickers,
+    GetVenues,
+    Result,
+    Tickers,
+)
+from spark_tui.link.remote import RemoteLink
+
+_REQUESTS: dict[str, AnyRequest] = {
+    "positions": GetPositions(),
+    "balances": GetBalances(),
+    "tickers": GetTickers(),
+    "venues": GetVenues(),
+    "status": GetStatus(),
+    "health": GetHealth(),
+    "rules": GetRules(),
+    "instruments": GetInstruments(),
+}
+
+_COLUMNS = {
+    "orders": (
+        "client_order_id venue_order_id venue symbol side type price quantity filled average_price state code"
+    ),
+    "fills": "trade_id client_order_id venue symbol side price quantity commission commission_asset maker",
+    "positions": "venue symbol quantity average_price mark unrealised realised quote fees",
+    "balances": "venue asset free locked total",
+    "tickers": "symbol last change_percent bid ask high low quote_volume age_s usable venue",
+    "venues": "name environment state age_s clock_offset_ms weight_used weight_limit detail",
+    "rules": "rule label allowed used unit ok text",
+    "instruments": "venue symbol base quote status order_types",
+    "streams": "venue name state age_s rate lag_ms messages gaps reconnects detail",
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    what: str = arguments.what
+    if what not in WHAT:
+        raise CommandError(f"show: there is no {what!r}{nearest(what, WHAT)}", USAGE)
+    result = with_line(
+        data_dir_of(arguments), "show", lambda link: _ask(link, what, arguments.symbol.upper())
+    )
+    found = rows.listed(result)
+    print(rows.to_json(found) if arguments.json else _text(what, found))
+    return 0
+
+
+async def _ask(link: RemoteLink, what: str, symbol: str) -> Result:
+    match what:
+        case "orders":
+            return await link.call(GetOrders(symbol=symbol))
+        case "fills":
+            return await link.call(GetFills(symbol=symbol))
+        case "book":
+            return await link.call(GetBook(symbol=symbol or await _first_symbol(link)))
+    return await link.call(_REQUESTS[what])
+
+
+async def _first_symbol(link: RemoteLink) -> str:
+    tickers = await link.call(GetTickers())
+    if not isinstance(tickers, Tickers) or not tickers.rows:
+        raise CommandError("The engine streams no instrument yet; name one: spark-tui show book BTCUSDT")
+    return tickers.rows[0].symbol
+
+
+def _text(what: str, found: list[rows.Row] | rows.Row) -> str:
+    if isinstance(found, list):
+        return table(_COLUMNS[what].split(), found, f"No {what}.")
+    if what == "book":
+        return _book(found)
+    inner = "venues" if what == "status" else "streams"
+    return "\n\n".join(
+        (
+            facts({name: value for name, value in found.items() if name != inner}),
+            table(_COLUMNS[inner].split(), found[inner], f"No {inner}."),
+        )
+    )
+
+
+def _book(found: rows.Row) -> str:
+    if not found["usable"]:
+        return f"{found['symbol']}: the book cannot be used: {found['why']}."
+    depth = max(len(found["bids"]), len(found["asks"]))
+    lines = [
+        {
+            "bid_quantity": _part(found["bids"], level, 1),
+            "bid": _part(found["bids"], level, 0),
+            "ask": _part(found["asks"], level, 0),
+            "ask_quantity": _part(found["asks"], level, 1),
+        }
+        for level in range(depth)
+    ]
+    head = f"{found['symbol']} {found['venue']}  update {found['update_id']}  age {found['age_s']:.1f} s"
+    return f"{head}\n{table(('bid_quantity', 'bid', 'ask', 'ask_quantity'), lines, 'No levels.')}"
+
+
+def _part(levels: list[list[float]], level: int, index: int) -> float | None:
+    return levels[level][index] if level < len(levels) else None

@@ -1,0 +1,63 @@
+"""`spark-tui stop`: ask the engine to end, and wait until its process is gone."""
+
+import argparse
+import asyncio
+import os
+import select
+import time
+from pathlib import Path
+
+from spark_tui.commands.errors import CommandError
+from spark_tui.commands.reach import data_dir_of, line_to, require_engine
+from spark_tui.link.messages import StopEngine
+from spark_tui.link.rendezvous import EngineFile, is_locked
+
+PATIENCE_S = 30.0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    data_dir = data_dir_of(arguments)
+    engine = stop_engine(data_dir)
+    print(f"The engine (pid {engine.pid}) has ended.")
+    return 0
+
+
+def stop_engine(data_dir: Path) -> EngineFile:
+    """Raises CommandError when none runs, or when it does not end."""
+    engine = require_engine(data_dir)
+    process = _open_process(engine.pid)
+    try:
+        asyncio.run(_ask(engine))
+        if not _wait(data_dir, process):
+            raise CommandError(
+                f"The engine (pid {engine.pid}) was told to end but still runs after {PATIENCE_S:g} s;"
+                f" see its log in {data_dir}, or: kill {engine.pid}"
+            )
+    finally:
+        if process is not None:
+            os.close(process)
+    return engine
+
+
+async def _ask(engine: EngineFile) -> None:
+    async with line_to(engine, "stop") as link:
+        await link.call(StopEngine())
+
+
+def _open_process(pid: int) -> int | None:
+    """A handle that tells when the process ends, where the system has such (Linux)."""
+    try:
+        return os.pidfd_open(pid)
+    except (AttributeError, OSError):
+        return None
+
+
+def _wait(data_dir: Path, process: int | None) -> bool:
+    if process is not None:
+        return bool(select.select([process], [], [], PATIENCE_S)[0])
+    deadline = time.monotonic() + PATIENCE_S
+    while is_locked(data_dir):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

@@ -1,0 +1,33 @@
+"""Aligned plain text: columns of words to the left, of numbers to the right."""
+
+from collections.abc import Mapping, Sequence
+
+from spark_tui.commands.rows import cell
+
+_NUMERIC = frozenset("0123456789.+-")
+
+
+def table(columns: Sequence[str], rows: Sequence[Mapping[str, object]], empty: str) -> str:
+    """`rows` under `columns`; `empty` when there are none."""
+    if not rows:
+        return empty
+    cells = [[cell(row.get(column)) for column in columns] for row in rows]
+    titles = [column.replace("_", " ") for column in columns]
+    widths = [max(len(line[i]) for line in [titles, *cells]) for i in range(len(columns))]
+    right = [all(set(line[i]) <= _NUMERIC for line in cells) for i in range(len(columns))]
+    return "\n".join(
+        "  ".join(
+            text.rjust(width) if numeric else text.ljust(width)
+            for text, width, numeric in zip(line, widths, right, strict=True)
+        ).rstrip()
+        for line in [titles, *cells]
+    )
+
+
+def facts(row: Mapping[str, object]) -> str:
+    """One object as `name  value` lines; empty values are left out."""
+    shown = {
+        name.replace("_", " "): text for name, value in row.items() if (text := cell(value)) not in ("", "-")
+    }
+    width = max(map(len, shown), default=0)
+    return "\n".join(f"{name.ljust(width)}  {text}" for name, text in shown.items())

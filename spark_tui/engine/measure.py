@@ -1,0 +1,99 @@
+"""Between the engine and its meters: what each order took, and a sample of everything else."""
+
+import time
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+
+from spark_tui.domain.order import OrderState
+from spark_tui.engine.engine import Engine
+from spark_tui.link.messages import AnyRequest, OrderUpdate, Result, SubmitOrder
+from spark_tui.link.service import Attachment
+from spark_tui.telemetry.metrics import BookCounts, Metrics, Sample
+
+# When the call that the current task works for came in. A task inherits it from whoever started it: so a
+# checkpoint deep on the order path knows which order it belongs to.
+_called_ns: ContextVar[int] = ContextVar("called_ns")
+
+
+class MeasuredService:
+    """A Service that times orders and counts their outcomes, and is otherwise the engine."""
+
+    def __init__(self, engine: Engine, metrics: Metrics) -> None:
+        self._engine = engine
+        self._metrics = metrics
+
+    async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
+        if not isinstance(request, SubmitOrder):
+            return await self._engine.handle(request, operator, attachment)
+        _called_ns.set(time.perf_counter_ns())
+        result = await self._engine.handle(request, operator, attachment)
+        if isinstance(result, OrderUpdate) and not result.replayed:
+            self._metrics.orders.labels(result.order.state).inc()
+            if result.order.state is OrderState.DENIED:
+                self._metrics.denials.labels(result.order.code).inc()
+        return result
+
+    def attach(self, face: str, operator: str, rate_hz: float) -> Attachment:
+        return self._engine.attach(face, operator, rate_hz)
+
+
+def checkpoint(metrics: Metrics) -> Callable[[str], None]:
+    """For `Engine(checkpoint=...)`: observes how long after the call each step of an order was reached."""
+    steps = {
+        "order.durable": metrics.order_durable,
+        "order.sent": metrics.order_sent,
+        "order.replied": metrics.order_answered,
+    }
+
+    def reached(name: str) -> None:
+        called = _called_ns.get(0)
+        if called:
+            steps[name].observe((time.perf_counter_ns() - called) / 1e9)
+
+    return reached
+
+
+def sample(engine: Engine, simulator_restarts: int) -> Sample:
+    """Cheap: figures that exist anyway."""
+    status = engine.condition.status()
+    health = engine.condition.health()
+    return Sample(
+        streams=health.streams,
+        weights=health.weights,
+        books=tuple(
+            BookCounts(venue=venue, symbol=symbol, gaps=one.book.gaps, resyncs=one.book.resyncs)
+            for venue, market in engine.markets.items()
+            for symbol, one in market.symbols.items()
+        ),
+        environment=status.environment,
+        trading_state=status.trading_state,
+        open_orders=status.open_orders,
+        unknown_orders=status.unknown_orders,
+        ledger_entries=health.ledger_entries,
+        ledger_lag_s=health.ledger_lag_ms / 1e3,
+        tape_frames=health.tape_frames,
+        tape_bytes=health.tape_bytes,
+        tape_queue=health.tape_queue,
+        tape_dropped=health.tape_dropped,
+        tape_lag_s=health.tape_lag_ms / 1e3,
+        faces=status.faces,
+        faces_cut_off=engine.hub.cut_off,
+        task_restarts=engine.supervisor.restarts,
+        simulator_restarts=simulator_restarts,
+        loop_lag_s=health.loop_lag_ms / 1e3,
+        rss_bytes=health.rss_bytes,
+        uptime_s=status.uptime_s,
+    )
+
+
+def healthz(engine: Engine) -> Mapping[str, object]:
+    """Answered at all means alive; the words are for people and for alerts."""
+    status = engine.condition.status()
+    return {
+        "status": "ok" if all(venue.state == "up" for venue in status.venues) else "degraded",
+        "environment": status.environment,
+        "trading_state": status.trading_state,
+        "venues": {venue.name: venue.state for venue in status.venues},
+        "notes": status.notes,
+        "pid": status.pid,
+    }

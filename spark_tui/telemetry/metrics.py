@@ -1,0 +1,177 @@
+"""Every metric's name, in one place.
+
+What happens for every frame is counted as plain ints where it happens and folded in here when somebody asks:
+a counter per frame would cost a microsecond each. Only orders are rare enough to be observed one by one.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from spark_tui.domain.health import StreamHealth, WeightGauge
+
+_LATENCIES_S = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 10.0)
+_STATES = ("connecting", "live", "stale", "down")
+
+
+class BookCounts(msgspec.Struct, frozen=True, kw_only=True):
+    venue: str
+    symbol: str
+    gaps: int
+    resyncs: int
+
+
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """The engine's figures at one instant, taken on its event loop."""
+
+    streams: tuple[StreamHealth, ...] = ()
+    weights: dict[str, WeightGauge] = {}
+    books: tuple[BookCounts, ...] = ()
+    environment: str = ""
+    trading_state: str = ""
+    open_orders: int = 0
+    unknown_orders: int = 0
+    ledger_entries: int = 0
+    ledger_lag_s: float = 0.0
+    tape_frames: int = 0
+    tape_bytes: int = 0
+    tape_queue: int = 0
+    tape_dropped: int = 0
+    tape_lag_s: float = 0.0
+    faces: int = 0
+    faces_cut_off: int = 0
+    task_restarts: int = 0
+    simulator_restarts: int = 0
+    loop_lag_s: float = 0.0
+    rss_bytes: int = 0
+    uptime_s: float = 0.0
+
+
+class Metrics:
+    """One registry an engine. `take` gives the sample to fold in at each scrape."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.sample = Sample()
+        self.orders = Counter(
+            "spark_tui_orders",
+            "Orders submitted, by their state when answered",
+            ["state"],
+            registry=self.registry,
+        )
+        self.denials = Counter(
+            "spark_tui_order_denials",
+            "Orders refused by the engine, by code",
+            ["code"],
+            registry=self.registry,
+        )
+        self.order_durable = self._latency(
+            "spark_tui_order_durable_seconds", "From the call to its write-ahead being durable"
+        )
+        self.order_sent = self._latency(
+            "spark_tui_order_sent_seconds", "From the call to its bytes being handed to the socket"
+        )
+        self.order_answered = self._latency(
+            "spark_tui_order_answered_seconds", "From the call to the venue's answer"
+        )
+        self.registry.register(_Folded(lambda: self.sample))
+
+    def exposition(self) -> bytes:
+        """The text format. Takes milliseconds: call it off the event loop."""
+        return generate_latest(self.registry)
+
+    def _latency(self, name: str, text: str) -> Histogram:
+        return Histogram(name, text, buckets=_LATENCIES_S, registry=self.registry)
+
+
+class _Folded(Collector):
+    """Figures counted elsewhere, as metric families."""
+
+    def __init__(self, sample: Callable[[], Sample]) -> None:
+        self._sample = sample
+
+    def describe(self) -> Iterable[Metric]:
+        return ()  # the names depend on nothing, but asking for them must not need a sample
+
+    def collect(self) -> Iterator[Metric]:
+        now = self._sample()
+        yield from _streams(now.streams)
+        yield from _books(now.books)
+        yield from _weights(now.weights)
+        yield from _scalars(now)
+        state = GaugeMetricFamily(
+            "spark_tui_trading_state", "1 for the state in force", labels=["environment", "state"]
+        )
+        state.add_metric([now.environment, now.trading_state], 1)
+        yield state
+
+
+def _streams(streams: tuple[StreamHealth, ...]) -> Iterator[Metric]:
+    labels = ["venue", "stream"]
+    frames = CounterMetricFamily("spark_tui_stream_frames", "Frames received", labels=labels)
+    gaps = CounterMetricFamily("spark_tui_stream_gaps", "Gaps seen in a stream", labels=labels)
+    reconnects = CounterMetricFamily("spark_tui_stream_reconnects", "Connections made again", labels=labels)
+    age = GaugeMetricFamily("spark_tui_stream_age_seconds", "Since the last frame", labels=labels)
+    lag = GaugeMetricFamily("spark_tui_stream_lag_seconds", "Receipt minus venue time", labels=labels)
+    state = GaugeMetricFamily(
+        "spark_tui_stream_state", "1 for the state a stream is in", labels=[*labels, "state"]
+    )
+    for stream in streams:
+        key = [stream.venue, stream.name]
+        frames.add_metric(key, stream.messages)
+        gaps.add_metric(key, stream.gaps)
+        reconnects.add_metric(key, stream.reconnects)
+        if stream.age_s is not None:
+            age.add_metric(key, stream.age_s)
+        if stream.lag_ms is not None:
+            lag.add_metric(key, stream.lag_ms / 1_000)
+        for name in _STATES:
+            state.add_metric([*key, name], float(stream.state == name))
+    yield from (frames, gaps, reconnects, age, lag, state)
+
+
+def _books(books: tuple[BookCounts, ...]) -> Iterator[Metric]:
+    labels = ["venue", "symbol"]
+    gaps = CounterMetricFamily("spark_tui_book_gaps", "Diffs that did not follow", labels=labels)
+    resyncs = CounterMetricFamily("spark_tui_book_resyncs", "Books begun again", labels=labels)
+    for book in books:
+        gaps.add_metric([book.venue, book.symbol], book.gaps)
+        resyncs.add_metric([book.venue, book.symbol], book.resyncs)
+    yield from (gaps, resyncs)
+
+
+def _weights(weights: dict[str, WeightGauge]) -> Iterator[Metric]:
+    used = GaugeMetricFamily("spark_tui_request_weight_used", "By the server's count", labels=["venue"])
+    limit = GaugeMetricFamily("spark_tui_request_weight_limit", "Of the current window", labels=["venue"])
+    for venue, gauge in weights.items():
+        used.add_metric([venue], gauge.used)
+        limit.add_metric([venue], gauge.limit)
+    yield from (used, limit)
+
+
+def _scalars(now: Sample) -> Iterator[Metric]:
+    for name, text, count in (
+        ("spark_tui_ledger_entries", "Entries in the ledger", now.ledger_entries),
+        ("spark_tui_tape_frames", "Frames made durable since start", now.tape_frames),
+        ("spark_tui_tape_dropped_frames", "Frames the tape had no room for", now.tape_dropped),
+        ("spark_tui_faces_cut_off", "Faces that read too slowly", now.faces_cut_off),
+        ("spark_tui_task_restarts", "Parts of the engine that failed and began again", now.task_restarts),
+        ("spark_tui_simulator_restarts", "Times the bundled simulator began again", now.simulator_restarts),
+    ):
+        yield CounterMetricFamily(name, text, value=count)
+    for name, text, value in (
+        ("spark_tui_orders_open", "Orders that may still trade", now.open_orders),
+        ("spark_tui_orders_unknown", "Orders whose fate is not known", now.unknown_orders),
+        ("spark_tui_ledger_lag_seconds", "Last append's time to durable", now.ledger_lag_s),
+        ("spark_tui_tape_lag_seconds", "Last commit's oldest frame, receipt to durable", now.tape_lag_s),
+        ("spark_tui_tape_queue_frames", "Frames waiting for the tape", now.tape_queue),
+        ("spark_tui_tape_bytes", "Bytes made durable since start", now.tape_bytes),
+        ("spark_tui_faces", "Faces attached", now.faces),
+        ("spark_tui_loop_lag_seconds", "How late the event loop was last", now.loop_lag_s),
+        ("spark_tui_resident_memory_bytes", "Resident memory", now.rss_bytes),
+        ("spark_tui_uptime_seconds", "Since the engine began", now.uptime_s),
+    ):
+        yield GaugeMetricFamily(name, text, value=value)
