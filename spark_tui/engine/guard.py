@@ -40,7 +40,7 @@ class Guard:
 
     def restore(self, trading: TradingStateChanged, recent_orders: int) -> None:
         """Take over what the ledger says: a halt survives the restart, and so does the order rate."""
-        self.state, self.reason, self.killed = trading.state, trading.reason, trading.killed
+        self._take(trading.state, trading.reason, trading.killed)
         self._sent.extend([self._clock.mono_ns()] * recent_orders)
 
     @property
@@ -88,8 +88,12 @@ class Guard:
         if self._same_count == self._breaker:
             self.reduce(f"{self._breaker} orders in a row refused by the venue with {code} ({text})")
 
+    def _take(self, state: TradingState, reason: str, killed: bool) -> None:
+        self.state, self.killed = state, killed
+        self.reason = "" if state is TradingState.ACTIVE else reason  # why a halt was lifted is for the ledger
+
     def _change(self, state: TradingState, reason: str, killed: bool, operator: str) -> None:
-        self.state, self.reason, self.killed = state, reason, killed
+        self._take(state, reason, killed)
         self._on_change(
             TradingStateChanged(
                 state=state,

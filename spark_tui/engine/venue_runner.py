@@ -13,7 +13,7 @@ from spark_tui.engine.portfolio import Portfolio
 from spark_tui.engine.reconcile import Reconciler, revive
 from spark_tui.engine.resolver import Resolver
 from spark_tui.engine.resync import ResyncQueue
-from spark_tui.engine.supervise import Supervisor
+from spark_tui.engine.supervise import Supervisor, describe
 from spark_tui.venues.port import (
     BalancesReport,
     FrameSink,
@@ -82,8 +82,11 @@ class VenueRunner:
                 group.create_task(self.resync.run(self.market.on_snapshot))
                 group.create_task(self._instruments())
                 group.create_task(self._history())
-        finally:
-            self._down("its streams are started again")
+        except asyncio.CancelledError:
+            raise  # the engine stops
+        except BaseException as error:
+            self._down(f"its streams failed: {describe(error)}")
+            raise
 
     async def ready(self) -> None:
         """Tried to start and, if that worked, reconciled once."""

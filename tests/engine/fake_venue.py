@@ -1,0 +1,330 @@
+"""A venue small enough to reason about: it keeps orders and trades, and fails on command."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from decimal import Decimal
+
+import msgspec
+
+from spark_tui.domain.account import Balance
+from spark_tui.domain.health import StreamHealth, WeightGauge
+from spark_tui.domain.instrument import Instrument, LotSize, Notional, PriceFilter, SymbolStatus
+from spark_tui.domain.market import Candle, DepthDiff, DepthSnapshot, Ticker
+from spark_tui.domain.order import Fill, OrderRequest
+from spark_tui.domain.values import Environment, OrderType
+from spark_tui.venues.port import (
+    BalancesReport,
+    FrameSink,
+    MarketSink,
+    OrderReport,
+    OrderStatus,
+    Reaction,
+    TradeReport,
+    UserEvent,
+    UserSink,
+    UserStreamUp,
+    VenueError,
+)
+from spark_tui.wire.clock import NS_PER_MS, Clock
+
+D = Decimal
+NAME = "fake"
+SYMBOL = "BTCUSDT"
+_OPEN = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
+LOST = VenueError(Reaction.UNKNOWN, "-1007", "Timeout waiting for response from backend server.")
+REJECTED = VenueError(Reaction.DEFINITE_REJECT, "-2010", "Account has insufficient balance.")
+NOT_SENT = VenueError(Reaction.RETRY_SAFE, "NOT_SENT", "The connection is down: nothing was sent.")
+UNREACHABLE = VenueError(Reaction.RETRY_SAFE, "NOT_SENT", "The venue cannot be reached.")
+
+
+def instrument(symbol: str = SYMBOL, status: SymbolStatus = SymbolStatus.TRADING) -> Instrument:
+    return Instrument(
+        venue=NAME,
+        symbol=symbol,
+        base=symbol.removesuffix("USDT"),
+        quote="USDT",
+        status=status,
+        base_precision=8,
+        quote_precision=8,
+        order_types=frozenset(OrderType),
+        filters=(
+            PriceFilter(min_price=D("0.01"), max_price=D("1000000"), tick_size=D("0.01")),
+            LotSize(min_quantity=D("0.00001"), max_quantity=D("9000"), step_size=D("0.00001")),
+            Notional(
+                min_notional=D(5),
+                apply_min_to_market=True,
+                max_notional=D(9_000_000),
+                apply_max_to_market=False,
+                avg_price_mins=5,
+            ),
+        ),
+    )
+
+
+class FakeVenue:
+    """Implements venues.port.Venue. `plan` says how each following `place` ends; empty: it rests."""
+
+    name = NAME
+    environment = Environment.SIM
+
+    def __init__(self, clock: Clock, symbols: tuple[str, ...] = (SYMBOL,)) -> None:
+        self.known = {symbol: instrument(symbol) for symbol in symbols}
+        self.plan: deque[str] = deque()  # rest | fill | reject | lost | dead | not-sent | broken | hang
+        self.reports: dict[str, OrderReport] = {}
+        self.account_trades: list[TradeReport] = []
+        self.placed: list[str] = []
+        self.queries: list[str] = []
+        self.cancels: list[str] = []
+        self.sent_bytes: list[str] = []  # every trading call, in order
+        self.failing: dict[str, VenueError] = {}  # by method name
+        self.hidden: set[str] = set()  # queries answer "does not exist" (a replica's lag)
+        self.snapshots = 0
+        self.streams_up = asyncio.Event()
+        self.release = asyncio.Event()  # ends a hanging place
+        self.holdings = {"USDT": D(1_000_000), "BTC": D(10)}
+        self.clock = clock
+        self.on_user: UserSink = lambda event, receipt_ns: None
+        self.on_market: MarketSink = lambda event, receipt_ns: None
+        self.break_streams = asyncio.Event()
+        self.runs = 0
+        self._ids = 0
+        self._trade_ids = 100
+        self._update_id = 0
+        self._top: tuple[float, float] = (60_000.0, 60_010.0)
+
+    # --- life ---
+
+    async def start(self) -> None:
+        self._maybe_fail("start")
+
+    async def close(self) -> None:
+        return
+
+    def server_time_ms(self) -> int:
+        return self.clock.wall_ns() // NS_PER_MS
+
+    @property
+    def decision_window_ms(self) -> int:
+        return 17_000
+
+    async def instruments(self) -> tuple[Instrument, ...]:
+        return tuple(self.known.values())
+
+    async def run_streams(
+        self, symbols: tuple[str, ...], on_market: MarketSink, on_user: UserSink, on_frame: FrameSink
+    ) -> None:
+        self.runs += 1
+        self.on_market, self.on_user = on_market, on_user
+        self._maybe_fail("run_streams")
+        self.user(UserStreamUp(venue=NAME))
+        self.tick()
+        self.streams_up.set()
+        await self.break_streams.wait()
+        self.break_streams.clear()
+        raise RuntimeError("the stream task broke")
+
+    async def focus(self, symbol: str, interval: str) -> None:
+        return
+
+    # --- market ---
+
+    def market(self, event: DepthDiff | Ticker | Candle) -> None:
+        self.on_market(event, self.clock.wall_ns())
+
+    def tick(self, bid: float | None = None, ask: float | None = None) -> None:
+        """The next diff of the book, with one level a side."""
+        old_bid, old_ask = self._top
+        bid, ask = bid or old_bid, ask or old_ask
+        gone_bids = [(old_bid, 0.0)] if old_bid != bid else []
+        gone_asks = [(old_ask, 0.0)] if old_ask != ask else []
+        self._top = (bid, ask)
+        self._update_id += 1
+        self.market(self.diff(self._update_id, [*gone_bids, (bid, 2.0)], [*gone_asks, (ask, 3.0)]))
+
+    def diff(
+        self, update_id: int, bids: list[tuple[float, float]], asks: list[tuple[float, float]]
+    ) -> DepthDiff:
+        return DepthDiff(SYMBOL, update_id, update_id, bids, asks, self.server_time_ms())
+
+    def skip(self, updates: int) -> None:
+        """Lose some diffs."""
+        self._update_id += updates
+
+    async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
+        self.snapshots += 1
+        self._maybe_fail("depth_snapshot")
+        bid, ask = self._top
+        return DepthSnapshot(symbol, self._update_id, [(bid, 2.0)], [(ask, 3.0)])
+
+    async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]:
+        return ()
+
+    # --- orders ---
+
+    async def place(
+        self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
+    ) -> OrderReport:
+        how = self.plan.popleft() if self.plan else "rest"
+        if how == "not-sent":
+            raise NOT_SENT
+        self.placed.append(client_order_id)
+        self.sent_bytes.append(f"place {client_order_id}")
+        on_sent()
+        if how == "reject":
+            raise REJECTED
+        if how == "dead":
+            raise LOST
+        report = self._accept(client_order_id, request)
+        if how == "fill":
+            return self.fill(client_order_id, quiet=True)
+        if how == "lost":
+            raise LOST
+        if how == "broken":
+            raise RuntimeError("a reply nobody can read")
+        if how == "hang":
+            await self.release.wait()
+            raise LOST
+        return report
+
+    async def test_order(self, client_order_id: str, request: OrderRequest) -> None:
+        return
+
+    async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
+        self.cancels.append(client_order_id)
+        self.sent_bytes.append(f"cancel {client_order_id}")
+        self._maybe_fail("cancel")
+        report = self.reports.get(client_order_id)
+        if report is None or report.status not in _OPEN:
+            raise VenueError(Reaction.DEFINITE_REJECT, "-2011", "Unknown order sent.")
+        return self._change(client_order_id, OrderStatus.CANCELED)
+
+    async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
+        self.sent_bytes.append(f"cancel-all {symbol}")
+        self._maybe_fail("cancel_all")
+        return tuple(
+            self._change(client_id, OrderStatus.CANCELED)
+            for client_id, report in list(self.reports.items())
+            if report.symbol == symbol and report.status in _OPEN
+        )
+
+    async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        self.queries.append(client_order_id)
+        self._maybe_fail("query")
+        report = None if client_order_id in self.hidden else self.reports.get(client_order_id)
+        return msgspec.structs.replace(report, fills=()) if report else None
+
+    async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
+        self._maybe_fail("open_orders")
+        return tuple(
+            msgspec.structs.replace(report, fills=())
+            for report in self.reports.values()
+            if report.status in _OPEN
+            and (symbol is None or report.symbol == symbol)
+            and report.client_order_id not in self.hidden
+        )
+
+    async def trades(
+        self, symbol: str, *, venue_order_id: str | None = None, from_id: int | None = None, limit: int = 500
+    ) -> tuple[TradeReport, ...]:
+        self._maybe_fail("trades")
+        found = [
+            trade
+            for trade in self.account_trades
+            if trade.symbol == symbol
+            and (venue_order_id is None or trade.venue_order_id == venue_order_id)
+            and (from_id is None or int(trade.fill.trade_id) >= from_id)
+        ]
+        return tuple(found[:limit] if from_id is not None else found[-limit:])
+
+    async def balances(self) -> BalancesReport:
+        self._maybe_fail("balances")
+        return BalancesReport(
+            venue=NAME,
+            balances=tuple(
+                Balance(asset=asset, free=amount, locked=D(0)) for asset, amount in self.holdings.items()
+            ),
+            time_ms=self.server_time_ms(),
+            complete=True,
+        )
+
+    def health(self) -> tuple[StreamHealth, ...]:
+        return ()
+
+    def weight(self) -> WeightGauge:
+        return WeightGauge(used=0, limit=6000)
+
+    # --- what tests make happen ---
+
+    def user(self, event: UserEvent) -> None:
+        self.on_user(event, self.clock.wall_ns())
+
+    def external(self, client_order_id: str, request: OrderRequest) -> OrderReport:
+        """Somebody else places an order on this account."""
+        return self._accept(client_order_id, request)
+
+    def fill(self, client_order_id: str, quantity: Decimal | None = None, *, quiet: bool = False) -> OrderReport:
+        """Execute some (default: all that is left); tells the stream unless `quiet`."""
+        before = self.reports[client_order_id]
+        request = before.request
+        assert request is not None
+        price = request.price or D("60010")
+        whole = request.quantity if request.quantity is not None else (request.quote_quantity or D(0)) / price
+        left = whole - before.filled
+        part = left if quantity is None else quantity
+        self._trade_ids += 1
+        fill = Fill(
+            trade_id=str(self._trade_ids),
+            price=price,
+            quantity=part,
+            commission=D("0.01"),
+            commission_asset="USDT",
+            maker=False,
+            time_ms=self.server_time_ms(),
+        )
+        self.account_trades.append(
+            TradeReport(
+                venue=NAME,
+                symbol=request.symbol,
+                venue_order_id=before.venue_order_id,
+                side=request.side.value,
+                fill=fill,
+            )
+        )
+        report = msgspec.structs.replace(
+            before,
+            status=OrderStatus.FILLED if part == left else OrderStatus.PARTIALLY_FILLED,
+            filled=before.filled + part,
+            filled_quote=before.filled_quote + part * price,
+            fills=(fill,),
+        )
+        self.reports[client_order_id] = report
+        if not quiet:
+            self.user(report)
+        return report
+
+    def _accept(self, client_order_id: str, request: OrderRequest) -> OrderReport:
+        self._ids += 1
+        report = OrderReport(
+            venue=NAME,
+            symbol=request.symbol,
+            client_order_id=client_order_id,
+            venue_order_id=str(self._ids),
+            status=OrderStatus.NEW,
+            filled=D(0),
+            filled_quote=D(0),
+            time_ms=self.server_time_ms(),
+            request=request,
+        )
+        self.reports[client_order_id] = report
+        return report
+
+    def _change(self, client_order_id: str, status: OrderStatus) -> OrderReport:
+        report = msgspec.structs.replace(self.reports[client_order_id], status=status, fills=())
+        self.reports[client_order_id] = report
+        return report
+
+    def _maybe_fail(self, method: str) -> None:
+        if method in self.failing:
+            raise self.failing[method]
