@@ -51,6 +51,7 @@ def _health(context: Context) -> CockpitScreen:
 
 
 SCREENS = {"trade": _trade, "health": _health}
+HOME = "trade"  # always at the bottom of the stack; the others lie on it
 
 
 class CockpitApp(App[str], inherit_bindings=False):
@@ -117,7 +118,6 @@ class CockpitApp(App[str], inherit_bindings=False):
         )
         self.commands = Commands(self)
         self._paced = paced
-        self._screens: dict[str, CockpitScreen] = {}
         for trouble in troubles:
             self.say("warn", trouble)
 
@@ -135,12 +135,7 @@ class CockpitApp(App[str], inherit_bindings=False):
     # --- life ----------------------------------------------------------------------------------------------
 
     def get_default_screen(self) -> Screen[None]:
-        return self._screen_named("trade")
-
-    def _screen_named(self, name: str) -> CockpitScreen:
-        if name not in self._screens:
-            self._screens[name] = SCREENS[name](self.context)
-        return self._screens[name]
+        return SCREENS[HOME](self.context)
 
     def on_mount(self) -> None:
         self._use_terminal_colours()
@@ -247,17 +242,19 @@ class CockpitApp(App[str], inherit_bindings=False):
 
         self.push_screen(dialog, answered)
         self.refade()
-        try:
-            return await answer
-        finally:
-            self.refade()
-            self.pump.nudge()
+        result = await answer
+        self.refade()
+        self.pump.nudge()
+        return result
 
     def show_screen(self, name: str) -> None:
         if self.cockpit_screen.screen_name == name:
             return
         self.close_dialogs()
-        self.switch_screen(self._screen_named(name))
+        if self.cockpit_screen.screen_name != HOME:
+            self.pop_screen()
+        if name != HOME:
+            self.push_screen(SCREENS[name](self.context))
 
     def close_dialogs(self) -> None:
         for _ in range(len(self.screen_stack)):

@@ -1,7 +1,7 @@
-"""A scripted engine for tests of the cockpit: the pictures' market, orders that fill when they cross, a kill switch.
+"""A scripted engine for tests of the cockpit: the pictures' market, orders that fill when they cross, a kill.
 
-Deterministic: time comes from a clock that tests move, the market from a seeded random. `pause_calls` holds every
-answer back, `lose` cuts the line, `restore` lets it be found again.
+Deterministic: time comes from a clock that tests move, the market from a seeded random. Clearing `gate` holds
+every answer back, `lose` cuts the line, `restore` lets it be found again.
 """
 
 import asyncio
@@ -311,7 +311,11 @@ class FakeEngine:
         )
 
     def balances(self) -> Balances:
-        rows = (Balance(asset="USDT", free=Decimal("9330"), locked=Decimal("682.4")),)
+        rows = (
+            Balance(asset="BTC", free=Decimal("0.504"), locked=Decimal("0.01")),
+            Balance(asset="ETH", free=Decimal(8), locked=Decimal("0.5")),
+            Balance(asset="USDT", free=Decimal("9330"), locked=Decimal("682.4")),
+        )
         return Balances(rows={VENUE: rows}, equity=Decimal("10012.40"), day_pnl=Decimal("12.40"))
 
     def positions(self) -> Positions:
@@ -477,7 +481,7 @@ class FakeEngine:
     def _put(self, request: SubmitOrder, state: OrderState, *, code: str = "", text: str = "") -> OrderUpdate:
         self._ids += 1
         order = Order(
-            client_order_id=f"sim-a{self._ids}",
+            client_order_id=f"sprun7-{self._ids}",
             request=OrderRequest(
                 venue=VENUE,
                 symbol=request.symbol,
@@ -586,16 +590,16 @@ class FakeEngine:
         while not self._queue.empty():
             self._queue.get_nowait()
         self.push(
-            Notice(time_ms=now - 42_000, level="info", text="a41 denied: price 1.6 % from mid, band 1.0 %"),
+            Notice(time_ms=now - 42_000, level="info", text="41 denied: price 1.6 % from mid, band 1.0 %"),
             Notice(
                 time_ms=now - 14_000,
                 level="info",
-                text="a44 filled 0.004 @ 66 900.0   fee 0.27 USDT   ack 3 ms",
+                text="44 filled 0.004 @ 66 900.0   fee 0.27 USDT   ack 3 ms",
             ),
             Notice(
                 time_ms=now - 3_000,
                 level="warn",
-                text="a45 reply lost: UNKNOWN, decidable in 7.4 s; counted, never re-sent",
+                text="45 reply lost: UNKNOWN, decidable in 7.4 s; counted, never re-sent",
             ),
         )
 

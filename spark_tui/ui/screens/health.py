@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
+from textual.widget import Widget
 
 from spark_tui.domain.health import StreamHealth
-from spark_tui.link.messages import GetHealth, Health
+from spark_tui.link.messages import GetHealth, Health, Status
 from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
-from spark_tui.ui.lines import Line, Span
+from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
 from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
@@ -75,7 +76,7 @@ class Streams(LineTable):
             (stream.detail, "dim"),
         ]
         columns = self.columns(width)
-        return ((" ", "ink"), *cells(columns, values[: len(columns)]))
+        return cells(columns, values[: len(columns)])
 
 
 class Facts(Pane):
@@ -99,48 +100,43 @@ class EngineFacts(Facts):
 
     def facts(self, width: int) -> list[tuple[str, Line]]:
         model = self.context.model
-        health, status = model.health, model.status
         facts: list[tuple[str, Line]] = []
-        if health is not None:
-            slow = "warn" if health.ledger_lag_ms > SLOW_LEDGER_MS else "ink"
-            late = "warn" if health.loop_lag_ms > SLOW_LOOP_MS else "ink"
-            facts += [
-                ("ledger", ((f"{health.ledger_lag_ms:.2f} ms to durable", slow),)),
-                ("", ((f"{fmt.group(str(health.ledger_entries))} entries", "dim"),)),
-                ("tape", ((f"{health.tape_lag_ms:.1f} ms behind, {health.tape_queue} queued", "ink"),)),
-                ("", self._tape_rest(health)),
-                (
-                    "event loop",
-                    (
-                        (
-                            f"{health.loop_lag_ms:.1f} ms late",
-                            "warn" if health.loop_lag_ms > SLOW_LOOP_MS else "ink",
-                        ),
-                    ),
-                ),
-                ("memory", ((fmt.size(health.rss_bytes), "ink"),)),
-            ]
-        if status is not None:
-            metrics = f"127.0.0.1:{status.metrics_port}" if status.metrics_port else "off"
-            facts += [
-                (
-                    "up",
-                    ((f"{fmt.elapsed(status.uptime_s)}  pid {status.pid}  {status.faces} attached", "ink"),),
-                ),
-                ("metrics", ((metrics, "ink" if status.metrics_port else "dim"),)),
-                ("data", ((fmt.fit(status.data_dir, max(8, width - 14)), "dim"),)),
-            ]
-        for note in (*(health.notes if health else ()), *(status.notes if status else ())):
-            facts.append(("note", ((fmt.fit(note, width - 14), "warn"),)))
-        return facts or [("", (("waiting for the engine's report", "dim"),))]
+        if model.health is not None:
+            facts += _measures(model.health)
+        if model.status is not None:
+            facts += _identity(model.status, width)
+        notes = (*(model.health.notes if model.health else ()), *(model.status.notes if model.status else ()))
+        facts += [_fact("note", fmt.fit(note, width - 14), "warn") for note in notes]
+        return facts or [_fact("", "waiting for the engine's report", "dim")]
 
-    def _tape_rest(self, health: Health) -> Line:
-        words: list[Span] = [
-            (f"{fmt.group(str(health.tape_frames))} frames, {fmt.size(health.tape_bytes)}", "dim")
-        ]
-        if health.tape_dropped:
-            words.append((f", {health.tape_dropped} dropped", "down"))
-        return tuple(words)
+
+def _fact(label: str, text: str, tone: str = "ink") -> tuple[str, Line]:
+    return label, ((text, tone),)
+
+
+def _measures(health: Health) -> list[tuple[str, Line]]:
+    slow = "warn" if health.ledger_lag_ms > SLOW_LEDGER_MS else "ink"
+    late = "warn" if health.loop_lag_ms > SLOW_LOOP_MS else "ink"
+    frames = f"{fmt.group(str(health.tape_frames))} frames, {fmt.size(health.tape_bytes)}"
+    dropped: Line = ((f", {health.tape_dropped} dropped", "down"),) if health.tape_dropped else ()
+    return [
+        _fact("ledger", f"{health.ledger_lag_ms:.2f} ms to durable", slow),
+        _fact("", f"{fmt.group(str(health.ledger_entries))} entries", "dim"),
+        _fact("tape", f"{health.tape_lag_ms:.1f} ms behind, {health.tape_queue} queued"),
+        ("", ((frames, "dim"), *dropped)),
+        _fact("event loop", f"{health.loop_lag_ms:.1f} ms late", late),
+        _fact("memory", fmt.size(health.rss_bytes)),
+    ]
+
+
+def _identity(status: Status, width: int) -> list[tuple[str, Line]]:
+    metrics = f"127.0.0.1:{status.metrics_port}" if status.metrics_port else "off"
+    return [
+        _fact("up", f"{fmt.elapsed(status.uptime_s)}  pid {status.pid}"),
+        _fact("attached", f"{status.faces} cockpit{'s' if status.faces != 1 else ''}"),
+        _fact("metrics", metrics, "ink" if status.metrics_port else "dim"),
+        _fact("data", fmt.fit(status.data_dir, max(8, width - 14)), "dim"),
+    ]
 
 
 class VenueFacts(Facts):
@@ -216,8 +212,6 @@ class HealthScreen(CockpitScreen):
     """
 
     def compose_middle(self) -> ComposeResult:
-        from textual.widget import Widget
-
         yield Streams(self.context, id="streams")
         with Widget(id="facts"):
             yield EngineFacts(self.context, id="engine-facts")

@@ -18,6 +18,7 @@ from spark_tui.ui.widgets.ladder import Ladder
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.ticket import Ticket
 from spark_tui.ui.widgets.trades import Trades
+from spark_tui.ui.widgets.wallet import Wallet
 from spark_tui.ui.widgets.watch import Watch
 
 
@@ -27,18 +28,19 @@ class TradeScreen(CockpitScreen):
     TradeScreen {
         #top { layout: horizontal; height: 5fr; }
         #bottom { layout: horizontal; height: 4fr; }
-        #watch { width: 34; margin-right: 1; }
+        #left { width: 35; layout: vertical; margin-right: 1; }
+        #balances { height: 7; }
         #candles { margin-right: 1; }
         #side { width: 31; layout: vertical; }
         #trades { height: 4; }
-        #ticket { width: 34; margin-right: 1; }
+        #ticket { width: 35; margin-right: 1; }
         #desk { width: 1fr; layout: vertical; }
         #events { height: 3; }
 
-        &.narrow #top { height: 30%; }
+        &.narrow #top { height: 32%; }
         &.narrow #bottom { layout: vertical; height: 1fr; }
-        &.narrow #watch { width: 1fr; }
-        &.narrow #candles, &.narrow #trades { display: none; }
+        &.narrow #left { width: 1fr; }
+        &.narrow #candles, &.narrow #trades, &.narrow #balances { display: none; }
         &.narrow #side { width: 33; }
         &.narrow #ticket { width: 100%; height: 3; margin-right: 0; }
         &.narrow #desk { height: 1fr; }
@@ -49,7 +51,9 @@ class TradeScreen(CockpitScreen):
     def compose_middle(self) -> ComposeResult:
         context = self.context
         with Widget(id="top"):
-            yield Watch(context, id="watch")
+            with Widget(id="left"):
+                yield Watch(context, id="watch")
+                yield Wallet(context, id="balances")
             yield Candles(context, id="candles")
             with Widget(id="side"):
                 yield Ladder(context, id="ladder")

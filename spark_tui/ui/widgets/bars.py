@@ -50,10 +50,12 @@ class StatusBar(Pane):
         if status.unknown_orders:
             unknown_tone = "b background" if live else "b warn"
             left.append((f"  {status.unknown_orders} UNKNOWN", f"{unknown_tone} {ground}"))
-        right = self._right(status, ground, quiet, live, wide)
-        while len(right) > 1 and width_of(left) + width_of(right) + 2 > width:
-            right = right[1:]
-        return [spread(clip(tuple(left), width), right, width, (" ", f"{quiet} {ground}"))]
+        right = self._right(status, quiet, ground, live, wide)
+        room = width - width_of(left) - 2
+        while len(right) > 1 and sum(width_of(group) for _, group in right) > room:
+            right.remove(min(right, key=lambda group: group[0]))
+        end = tuple(span for _, group in right for span in group)
+        return [spread(clip(tuple(left), width), end, width, (" ", f"{quiet} {ground}"))]
 
     def _venue(self, venue: VenueRow, ground: str, quiet: str, live: bool) -> list[Span]:
         dot, tone = {"up": ("●", "up"), "down": ("○", "down")}.get(venue.state, ("◐", "warn"))
@@ -69,8 +71,10 @@ class StatusBar(Pane):
             spans.append((f" {fmt.age(age)}", f"{quiet if live else 'warn'} {ground}"))
         return spans
 
-    def _right(self, status: Status, ground: str, quiet: str, live: bool, wide: bool) -> Line:
-        """Day's profit, equity, weight, clock; the least important first, so that it gives way first."""
+    def _right(
+        self, status: Status, quiet: str, ground: str, live: bool, wide: bool
+    ) -> list[tuple[int, Line]]:
+        """Day's profit, equity, weight, clock, each with how dear it is: the cheapest gives way first."""
         balances = self.context.model.balances
         equity = balances.equity if balances is not None else status.equity
         pnl = balances.day_pnl if balances is not None else status.day_pnl
@@ -78,13 +82,13 @@ class StatusBar(Pane):
         used = max((weight.used / weight.limit for weight in weights), default=0.0)
         weight_tone = quiet if live or used < 0.7 else "b warn"
         clock = fmt.clock(self.context.model.venue_now_ms())
-        return (
-            (f"wt {used:.0%}  ", f"{weight_tone} {ground}"),
-            ("day ", f"{quiet} {ground}"),
-            (f"{fmt.fixed(pnl, 2, sign=True)}  ", f"{quiet if live else _sign_tone(pnl)} {ground}"),
-            (f"eq {fmt.fixed(equity, 2 if wide else 0)}  ", f"{quiet} {ground}"),
-            (f"{clock}Z " if wide else f"{clock[:5]} ", f"{quiet} {ground}"),
-        )
+        sign = quiet if live else _sign_tone(pnl)
+        return [
+            (3, (("day ", f"{quiet} {ground}"), (f"{fmt.fixed(pnl, 2, sign=True)}  ", f"{sign} {ground}"))),
+            (2, ((f"eq {fmt.fixed(equity, 2 if wide else 0)}  ", f"{quiet} {ground}"),)),
+            (1, ((f"wt {used:.0%}  ", f"{weight_tone} {ground}"),)),
+            (4, ((f"{clock}Z " if wide else f"{clock[:5]} ", f"{quiet} {ground}"),)),
+        ]
 
 
 def _sign_tone(value: Decimal | None) -> str:
@@ -151,11 +155,11 @@ class Footer(Pane):
             label, _, short = action.footer.partition("|")
             after = f" {label}   " if roomy else f" {short or label}  "
             more: Line = ((spoken(action.keys[0]), "b accent"), (after, "dim"))
-            if width_of(line) + width_of(more) + width_of(kill) > width:
+            if width_of(line) + width_of(more) + width_of(kill) >= width:
                 break
             line += more
         if roomy:
             screens: Line = (("F1 F2", "b accent"), (" Screens", "dim"))
-            if width_of(line) + width_of(screens) + width_of(kill) + 1 <= width:
+            if width_of(line) + width_of(screens) + width_of(kill) < width:
                 line += screens
         return [spread(tuple(line), kill, width)]

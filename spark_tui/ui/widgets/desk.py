@@ -23,14 +23,14 @@ TYPE_WORDS = {
     OrderType.TAKE_PROFIT: "TAKE",
     OrderType.TAKE_PROFIT_LIMIT: "TAKE_LIMIT",
 }
-NARROW = 86  # below this many cells the desk uses its narrow columns
+NARROW = 84  # below this many cells the desk uses its narrow columns
 
 LEVEL_TONES = {"info": "dim", "good": "up", "warn": "warn", "bad": "down"}
 
 
 def short_id(client_order_id: str) -> str:
-    """The end of the id, where it differs from its neighbours."""
-    return client_order_id[-5:]
+    """The end of the id, where it differs from its neighbours: its number after the run."""
+    return client_order_id.rpartition("-")[2][-5:]
 
 
 def side_tone(side: Side) -> str:
@@ -109,27 +109,17 @@ class OrdersTable(DeskTable):
         return [(row.order.client_order_id,) for row in rows]
 
     def columns(self, width: int) -> tuple[Column, ...]:
-        if width < NARROW:
-            return (
-                Column("id", 5),
-                Column("symbol", 8),
-                Column("side", 4),
-                Column("type", 6),
-                Column("price", 11, right=True),
-                Column("quantity", 9, right=True),
-                Column("filled", 8, right=True),
-                Column("state", max(13, width - 66)),
-                Column("age", 5, right=True),
-            )
+        narrow = width < NARROW
+        kind = 6 if narrow else 10
         return (
             Column("id", 5),
-            Column("symbol", 9),
+            Column("symbol", 8),
             Column("side", 4),
-            Column("type", 10),
+            Column("type", kind),
             Column("price", 11, right=True),
-            Column("quantity", 9, right=True),
-            Column("filled", 8, right=True),
-            Column("state", max(16, width - 70)),
+            Column("quantity", 8, right=True),
+            Column("filled", 7, right=True),
+            Column("state", max(13, width - 57 - kind)),
             Column("age", 5, right=True),
         )
 
@@ -153,14 +143,14 @@ class OrdersTable(DeskTable):
             (short_id(order.client_order_id), "dim" if closed or update.external else "accent"),
             (request.symbol, ink),
             (request.side.value, side_tone(request.side)),
-            (TYPE_WORDS[request.type], ink),
+            (TYPE_WORDS[request.type].removesuffix("_LIMIT" if width < NARROW else ""), ink),
             (fmt.fixed(price, steps.price) if price is not None else "market", ink),
             (fmt.fixed(quantity, steps.quantity), ink),
             (fmt.fixed(order.filled, steps.quantity), ink if order.filled else "dim"),
             state_words(order, model.venue_now_ms(), narrow=width < NARROW),
             (fmt.elapsed(age_s), "dim"),
         )
-        return ((" ", "ink"), *cells(self.columns(width), values))
+        return cells(self.columns(width), values)
 
     def details(self, key: RowKey) -> Details | None:
         model = self.context.model
@@ -235,7 +225,7 @@ class PositionsTable(DeskTable):
             (fees, "dim"),
         ]
         columns = self.columns(width)
-        return ((" ", "ink"), *cells(columns, values[: len(columns)]))
+        return cells(columns, values[: len(columns)])
 
 
 def _money_tone(value: Decimal | None) -> str:
@@ -280,7 +270,7 @@ class FillsTable(DeskTable):
             ("maker" if row.fill.maker else "taker", "dim"),
         ]
         columns = self.columns(width)
-        return ((" ", "ink"), *cells(columns, values[: len(columns)]))
+        return cells(columns, values[: len(columns)])
 
 
 class LogTable(DeskTable):

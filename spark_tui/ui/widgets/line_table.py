@@ -118,16 +118,13 @@ class LineTable(Pane, can_focus=True):
 
 
 def header(columns: Sequence[Column]) -> Line:
-    return tuple(
-        (f"{column.title:>{column.width}} " if column.right else f"{column.title:<{column.width}} ", "dim")
-        for column in columns
-    )
+    return cells(columns, [(column.title, "dim") for column in columns])
 
 
 def cells(columns: Sequence[Column], values: Sequence[tuple[str, str]]) -> Line:
-    """Values set into their columns; too long ones are cut, never spilled into the neighbour."""
+    """Values set into their columns, one cell before each; too long ones are cut, never spilled over."""
     spans: list[Span] = []
     for column, (text, token) in zip(columns, values, strict=True):
         shown = text if len(text) <= column.width else text[: column.width - 1] + "…"
-        spans.append((f"{shown:>{column.width}} " if column.right else f"{shown:<{column.width}} ", token))
+        spans.append((f" {shown:>{column.width}}" if column.right else f" {shown:<{column.width}}", token))
     return tuple(spans)

@@ -79,17 +79,18 @@ def narrow(state: TicketState, model: Model, width: int, height: int, *, focused
         line.append((f"  = {fmt.fixed(preview.notional, 2)} {instrument.quote}", "ink"))
         if preview.fee is not None:
             line.append((f"  fee {fmt.fixed(preview.fee, 2)}", "dim"))
+    if preview is not None and preview.changes:
+        line.append((f"  {preview.changes[0]}", "warn"))
     verdict = _verdict(state, model, width)[0]
-    second: list[Span] = [(" ", "dim")]
-    if preview is None or preview.ok:
-        for rule in _with_bars(state.preview)[:3]:
-            second += [(f"{rule.label} ", "dim"), *_meter(rule, 7), ("  ", "dim")]
-        if len(second) > 1:
-            verdict = verdict[1:] if verdict and verdict[0][0] == " " else verdict
-    used = sum(len(text) for text, _ in second)
-    if used + sum(len(text) for text, _ in verdict) > width:
-        second = [(" ", "dim")]
-    return [clip(tuple(line), width), clip((*second, *verdict), width)][:height]
+    bars: list[Span] = []
+    if preview is not None and preview.ok:
+        room = width - sum(len(text) for text, _ in verdict) - 1
+        for rule in _with_bars(preview):
+            room -= len(rule.label) + 10
+            if room < 0:
+                break
+            bars += [(f" {rule.label} ", "dim"), *_meter(rule, 7), (" ", "dim")]
+    return [clip(tuple(line), width), clip((*bars, *verdict), width)][:height]
 
 
 def _side_chip(draft: Draft) -> Line:
@@ -132,7 +133,7 @@ def _beside(draft: Draft, field: str, model: Model, instrument: Instrument | Non
         return ()
     middle = (book.bids[0].price + book.asks[0].price) / 2
     away = (float(price) / middle - 1) * 100
-    return ((f" {away:+.2f} %", "dim"),)
+    return ((f" {fmt.fixed(away, 2, sign=True)} %", "dim"),)
 
 
 def _notional(state: TicketState, model: Model) -> Line:
@@ -154,7 +155,8 @@ def _changes(state: TicketState, width: int) -> list[Line]:
     """What quantising changed."""
     if not state.answered or state.preview is None:
         return []
-    return [((f" {fmt.fit(change, width - 2)}", "warn"),) for change in state.preview.changes[:2]]
+    rows = [row for change in state.preview.changes for row in textwrap.wrap(change, width - 2)]
+    return [((f" {row}", "warn"),) for row in rows[:3]]
 
 
 def _costs(state: TicketState) -> Line:

@@ -101,7 +101,7 @@ class Watch(LineTable):
         looked_at = key == model.look
         age = model.ticker_age_s(ticker)
         stale = age >= STALE_S
-        wide_symbol = 9 if width < 40 else 10
+        wide_symbol = 8 if width < 40 else 10
         price = self._shown[venue, symbol]
         fraction = 3 if width < 40 else 4
         price_width = 12 if width < 40 else 14
