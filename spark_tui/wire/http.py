@@ -5,6 +5,7 @@ httpx is imported when the first request is made: most commands never make one.
 
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -73,17 +74,21 @@ class HttpClient:
         clock: Clock | None = None,
         rng: random.Random | None = None,
         observe: Observer | None = None,
+        stops_all: Callable[[HttpReply], bool] | None = None,
         headers: Mapping[str, str] | None = None,
         attempts: int = 3,
         connect_timeout_s: float = 10.0,
         max_connections: int = 10,
     ) -> None:
+        """`stops_all`: does this 429 or 418 hold back every call (by default it does)? A venue says no to one
+        that limits new orders only: cancels must still pass."""
         self._base_url = base_url
         self._prefix = urlsplit(base_url).path.rstrip("/")
         self._limiter = limiter
         self._clock = clock or SystemClock()
         self._rng = rng or random.Random()
         self._observe = observe
+        self._stops_all = stops_all or (lambda _reply: True)
         self._headers = {"User-Agent": "spark-tui", **(headers or {})}
         self._attempts = attempts
         self._connect_timeout_s = connect_timeout_s
@@ -110,31 +115,23 @@ class HttpClient:
         `path` starts with "/"; `query` (without "?") and `body` (a urlencoded form when not empty) must be
         ASCII and percent-encoded already, ValueError otherwise. Raises HttpFailure when there is no reply.
         """
-        target = _target(self._prefix, path, query)
-        content = body.encode("ascii")
-        sent = _Progress()
+        call = _Call(
+            method=method,
+            path=path,
+            target=_target(self._prefix, path, query),
+            content=body.encode("ascii"),
+            headers={**self._headers, **(headers or {})},
+            weight=weight,
+            priority=priority,
+            attempts=self._attempts if idempotent else 1,
+            timeout_s=timeout_s,
+        )
         if self._closed:
-            raise HttpFailure(Phase.CONNECT, f"{method} {path}: this client is closed.")
+            raise call.failure("this client is closed")
         try:
-            return await within(
-                self._clock,
-                timeout_s,
-                self._tries(
-                    method,
-                    target,
-                    content,
-                    {**self._headers, **(headers or {})},
-                    weight,
-                    self._attempts if idempotent else 1,
-                    priority,
-                    timeout_s,
-                    sent,
-                ),
-            )
+            return await within(self._clock, timeout_s, self._tries(call))
         except Expired:
-            raise HttpFailure(
-                sent.phase, f"{method} {path}: no reply from the server within {timeout_s:g} s."
-            ) from None
+            raise call.failure(f"no reply from the server within {timeout_s:g} s") from None
 
     async def close(self) -> None:
         """Close every connection; calls under way fail, later ones are refused."""
@@ -143,83 +140,67 @@ class HttpClient:
         if client is not None:
             await client.aclose()
 
-    async def _tries(
-        self,
-        method: str,
-        target: bytes,
-        content: bytes,
-        headers: dict[str, str],
-        weight: int,
-        attempts: int,
-        priority: bool,
-        timeout_s: float,
-        progress: "_Progress",
-    ) -> HttpReply:
+    async def _tries(self, call: "_Call") -> HttpReply:
         backoff = Backoff(self._rng, fast_s=0.3, steps_s=(1.0, 2.0, 4.0))
-        for left in range(attempts - 1, -1, -1):
+        while True:
+            call.attempts -= 1
             try:
-                window = await self._limiter.acquire(weight, priority=priority, max_wait_s=timeout_s)
+                window = await self._limiter.acquire(
+                    call.weight, priority=call.priority, max_wait_s=call.timeout_s
+                )
             except BudgetError as refused:
-                raise HttpFailure(
-                    progress.phase, refused.text, retry_after_s=refused.retry_after_s
-                ) from refused
+                raise HttpFailure(call.phase, refused.text, retry_after_s=refused.retry_after_s) from refused
             try:
-                reply = await self._once(method, target, content, headers, progress)
+                reply = await self._once(call)
             except HttpFailure:
-                if not left:
+                if not call.attempts:
                     raise
             else:
                 self._learn(reply, window)
-                if reply.status not in TEMPORARY or not left:
+                if reply.status not in TEMPORARY or not call.attempts:
                     return reply
             await self._clock.sleep(backoff.next())
-        raise AssertionError("unreachable: the last attempt returns or raises")
 
-    async def _once(
-        self, method: str, target: bytes, content: bytes, headers: dict[str, str], progress: "_Progress"
-    ) -> HttpReply:
+    async def _once(self, call: "_Call") -> HttpReply:
         import httpx
 
         client = self._client or self._open()
-        if content:
+        headers = call.headers
+        if call.content:
             headers = {"Content-Type": "application/x-www-form-urlencoded", **headers}
-        request = client.build_request(method, self._base_url, content=content or None, headers=headers)
+        request = client.build_request(
+            call.method, self._base_url, content=call.content or None, headers=headers
+        )
         # httpx would normalise a query, and a signature covers exact bytes: hand it the target past that.
-        request.extensions = {**request.extensions, "target": target, "trace": progress.trace}
-        where = f"{method} {target.partition(b'?')[0].decode()}"
+        request.extensions = {**request.extensions, "target": call.target, "trace": call.trace}
         try:
             response = await client.send(request, stream=True)
             try:
-                parts, size = [], 0
+                body = bytearray()
                 async for part in response.aiter_bytes():
-                    parts.append(part)
-                    size += len(part)
-                    if size > MAX_REPLY_BYTES:
-                        raise HttpFailure(
-                            Phase.SENT, f"{where}: the reply is larger than {MAX_REPLY_BYTES} bytes."
-                        )
+                    body += part
+                    if len(body) > MAX_REPLY_BYTES:
+                        raise call.failure(f"the reply is larger than {MAX_REPLY_BYTES} bytes")
             finally:
                 await response.aclose()
         except HttpFailure:
             raise
         except (httpx.NetworkError, httpx.TimeoutException, httpx.RemoteProtocolError, OSError) as error:
             why = str(error)[:200] or type(error).__name__
-            raise HttpFailure(progress.phase, f"{where}: {_HOW_FAR[progress.phase]} ({why}).") from error
+            raise call.failure(f"{_HOW_FAR[call.phase]} ({why})") from error
         except Exception as error:  # whatever broke, callers need to know how far the call got
             # Neither text nor chain: a library's complaint about a header quotes the header, a key maybe.
-            why = type(error).__name__
-            raise HttpFailure(progress.phase, f"{where}: {_HOW_FAR[progress.phase]} ({why}).") from None
+            raise call.failure(f"{_HOW_FAR[call.phase]} ({type(error).__name__})") from None
         names = {name.lower(): value for name, value in response.headers.items()}
-        return HttpReply(
-            response.status_code, names, b"".join(parts), self._retry_after_s(response.status_code, names)
-        )
+        status = response.status_code
+        return HttpReply(status, names, bytes(body), self._retry_after_s(status, names))
 
     def _learn(self, reply: HttpReply, window: int) -> None:
         if self._observe is not None:
             used = self._observe(reply.headers, reply.status)
             if used is not None:
                 self._limiter.observe(used, window)
-        if reply.retry_after_s is not None:
+        if reply.retry_after_s is not None and self._stops_all(reply):
             what = "banned, HTTP 418" if reply.status == 418 else "too many requests, HTTP 429"
             self._limiter.pause(reply.retry_after_s, what)
         self._bans = self._bans + 1 if reply.status == 418 else 0
@@ -251,13 +232,26 @@ class HttpClient:
         return self._client
 
 
-class _Progress:
-    """Has the first byte of any attempt possibly left? Told by httpcore's trace events."""
+@dataclass(slots=True)
+class _Call:
+    """One request through all its attempts. `phase`: may the first byte of any of them have left?"""
 
-    def __init__(self) -> None:
-        self.phase = Phase.CONNECT
+    method: str
+    path: str
+    target: bytes
+    content: bytes
+    headers: dict[str, str]
+    weight: int
+    priority: bool
+    attempts: int  # left
+    timeout_s: float
+    phase: Phase = Phase.CONNECT
+
+    def failure(self, what: str) -> HttpFailure:
+        return HttpFailure(self.phase, f"{self.method} {self.path}: {what}.")
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
+        """Told by httpcore of every step, before it takes it."""
         if event.endswith(".send_request_headers.started"):
             self.phase = Phase.SENT
 

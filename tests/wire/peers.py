@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from websockets.asyncio.server import ServerConnection, serve
 
 
 class RawHttp:
-    """An HTTP/1.1 server of raw bytes: `answer(request bytes) -> reply bytes`, None closes without a reply."""
+    """An HTTP/1.1 server of raw bytes; `answer` makes the reply, None closes without one."""
 
     def __init__(self, answer: Callable[[bytes], bytes | None]) -> None:
         self.answer = answer
@@ -26,10 +27,8 @@ class RawHttp:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = next(
-                    (int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0
-                )
-                request = head + (await reader.readexactly(length))
+                length = re.search(rb"(?i)content-length: *(\d+)", head)
+                request = head + (await reader.readexactly(int(length[1]) if length else 0))
                 self.requests.append(request)
                 self.arrived.set()
                 reply = self.answer(request)
@@ -109,6 +108,7 @@ async def websocket_peer(
         peer.connections.append(connection)
         await handler(connection)
 
-    async with serve(serve_one, "127.0.0.1", 0, compression=None, ping_interval=None, close_timeout=0.1) as server:
+    options = {"compression": None, "ping_interval": None, "close_timeout": 0.1}
+    async with serve(serve_one, "127.0.0.1", 0, **options) as server:
         peer.port = next(iter(server.sockets)).getsockname()[1]
         yield peer

@@ -61,7 +61,11 @@ async def test_target_and_body_leave_byte_for_byte_as_given(query):
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1), min_size=1, max_size=5
+    )
+)
 def test_any_visible_ascii_leaves_as_given(queries):
     async def run() -> None:
         async with raw_http(lambda _: reply()) as peer:
@@ -74,7 +78,9 @@ def test_any_visible_ascii_leaves_as_given(queries):
     asyncio.run(run())
 
 
-@pytest.mark.parametrize(("path", "query"), [("x", ""), ("/x", "a=b c"), ("/x", "a=ç"), ("/x", "a\r\nX-Evil: 1")])
+@pytest.mark.parametrize(
+    ("path", "query"), [("x", ""), ("/x", "a=b c"), ("/x", "a=ç"), ("/x", "a\r\nX-Evil: 1")]
+)
 async def test_a_target_that_is_not_encoded_is_refused_before_anything_leaves(path, query):
     async with raw_http(lambda _: reply()) as peer:
         http = client(peer.url)
@@ -272,6 +278,15 @@ async def test_f34_429_and_418_stop_every_call_until_the_server_says(status, aft
         await other.close()
 
 
+async def test_a_429_that_limits_new_orders_only_does_not_hold_back_a_cancel():
+    answers = [reply(429, b'{"code":-1015}', Retry_After="7"), reply()]
+    async with raw_http(lambda _: answers.pop(0)) as peer:
+        http = client(peer.url, stops_all=lambda r: b"-1015" not in r.body)
+        assert (await http.request("POST", "/order")).retry_after_s == 7
+        assert (await http.request("DELETE", "/order", priority=True)).status == 200
+        await http.close()
+
+
 async def test_f34_a_ban_that_gives_no_time_doubles_when_it_repeats():
     clock = ManualClock()
     limiter = WeightLimiter(6000, clock=clock)
@@ -301,7 +316,10 @@ async def test_a_retry_after_that_is_no_number_falls_back_to_the_next_window(aft
 @given(prose=st.binary(max_size=200))
 def test_f35_only_status_and_headers_decide_never_the_text(prose):
     async def run() -> None:
-        answers = [reply(200, b"IP banned until 99999999999999; too much request weight" + prose), reply(418, prose)]
+        answers = [
+            reply(200, b"IP banned until 99999999999999; too much request weight" + prose),
+            reply(418, prose),
+        ]
         clock = ManualClock()
         limiter = WeightLimiter(6000, clock=clock)
         async with raw_http(lambda _: answers.pop(0)) as peer:

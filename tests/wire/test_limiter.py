@@ -74,7 +74,13 @@ async def test_waiters_are_served_in_order_within_their_priority_and_priority_fi
         served.append(name)
 
     tasks = []
-    for name, weight, priority in [("a", 6, False), ("b", 1, False), ("x", 4, True), ("c", 1, False), ("y", 1, True)]:
+    for name, weight, priority in [
+        ("a", 6, False),
+        ("b", 1, False),
+        ("x", 4, True),
+        ("c", 1, False),
+        ("y", 1, True),
+    ]:
         tasks.append(asyncio.create_task(ask(name, weight, priority)))
         await turn()
     assert limiter.waiting == 5
