@@ -45,11 +45,7 @@ def apply_fill(position: Position, side: Side, fill: Fill, base: str, quote: str
     traded = fill.quantity if side is Side.BUY else -fill.quantity
     cash = EXACT.minus(multiply(traded, fill.price))
     in_base = fill.commission if fill.commission_asset == base else ZERO
-    received = EXACT.subtract(traded, in_base)
-    if received * traded > 0:
-        moved = _flow(position, received, cash)
-    else:  # a commission that ate the whole trade: two flows, the second for nothing
-        moved = _flow(_flow(position, traded, cash), EXACT.minus(in_base), ZERO)
+    moved = _flow(position, EXACT.subtract(traded, in_base), cash)
     in_quote = fill.commission if fill.commission_asset == quote else ZERO
     return msgspec.structs.replace(
         moved, realised=EXACT.subtract(moved.realised, in_quote), fees=_with_fee(position.fees, fill)

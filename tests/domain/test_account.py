@@ -132,7 +132,9 @@ def test_commission_in_quote_lowers_what_was_realised_and_in_a_third_asset_stand
 def test_commission_that_eats_the_trade_is_still_conserved() -> None:
     position = after((Side.BUY, fill("1", "100")), (Side.BUY, fill("0.1", "100", "0.3", "BNB")))
     assert position.quantity == Decimal("0.8")
-    assert position.realised - position.cost == -110
+    assert (position.realised, position.cost) == (-30, 80)
+    nothing = after((Side.BUY, fill("0.1", "100", "0.1", "BNB")))
+    assert (nothing.quantity, nothing.realised, nothing.cost) == (0, -10, 0)
 
 
 def test_fees_of_one_position_never_leak_into_another() -> None:

@@ -198,6 +198,7 @@ def test_a_snapshot_older_than_the_buffer_is_refused_and_the_buffer_kept() -> No
     book = OrderBook(SYMBOL)
     book.on_diff(diff(5, 6), 0)
     assert book.on_snapshot(snapshot(3), 0) is Sync.NEED_SNAPSHOT
+    assert (book.resyncs, book.gaps) == (0, 0)
     assert book.on_diff(diff(7, 7), 0) is Sync.BUFFERED
     assert book.on_snapshot(snapshot(4), 0) is Sync.APPLIED
     assert book.update_id == 7
@@ -267,6 +268,23 @@ def test_levels_of_before_a_reconnect_are_gone() -> None:
     depth = book.levels(50, 0, AGE)
     assert isinstance(depth, Depth)
     assert (depth.bids, depth.asks) == ([(99.0, 1.0)], [(101.0, 1.0)])
+
+
+def test_a_question_lost_with_the_stream_is_asked_again() -> None:
+    book = OrderBook(SYMBOL)
+    assert book.on_diff(diff(5, 5), 0) is Sync.NEED_SNAPSHOT
+    book.invalidate("the stream was cut")
+    assert book.resyncs == 0
+    assert book.on_diff(diff(9, 9), 0) is Sync.NEED_SNAPSHOT
+    assert book.on_snapshot(snapshot(9), 0) is Sync.APPLIED
+    assert book.update_id == 9
+
+
+def test_a_diff_that_ends_before_it_begins_is_disorder() -> None:
+    book = live_book(market(1))
+    book.on_diff(market(1).diffs[0], 0)
+    assert book.on_diff(diff(book.update_id + 1, book.update_id - 3), 0) is Sync.NEED_SNAPSHOT
+    assert not book.live
 
 
 def test_the_buffer_is_bounded_and_what_it_lost_is_noticed() -> None:
