@@ -34,6 +34,8 @@ from spark_tui.wire.http import HttpClient
 from spark_tui.wire.limiter import ConnectionBudget
 
 _FIRST_SAMPLES = 3  # the first round trip pays for the connection; the best one counts
+# filter, precision, symbol, symbol status: what our gate checked and let pass
+_RULES_CHANGED = frozenset({"-1013", "-1111", "-1121", "-1220"})
 _USED_WEIGHT = "x-mbx-used-weight-1m"
 
 
@@ -166,7 +168,12 @@ class BinanceSpot:
     async def place(
         self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
     ) -> OrderReport:
-        return await self._trading.place(client_order_id, request, on_sent)
+        try:
+            return await self._trading.place(client_order_id, request, on_sent)
+        except VenueError as error:
+            if error.code in _RULES_CHANGED:
+                self._cache.expire()
+            raise
 
     async def test_order(self, client_order_id: str, request: OrderRequest) -> None:
         await self._rest.test_order(order_params(client_order_id, request))

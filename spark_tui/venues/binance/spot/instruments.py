@@ -130,11 +130,17 @@ class InstrumentCache:
         self._now_s = now_s
         self._info: ExchangeInfo | None = None
         self._due_s = 0.0
+        self._asked_s = 0.0
+
+    def expire(self) -> None:
+        """The venue refused an order by rules we do not have: ask again, but not for every refusal."""
+        self._due_s = min(self._due_s, self._asked_s + RETRY_S)
 
     async def get(self) -> ExchangeInfo:
         if self._info is not None and self._now_s() < self._due_s:
             return self._info
-        self._due_s = self._now_s() + RETRY_S  # others do not ask while this one does
+        self._asked_s = self._now_s()
+        self._due_s = self._asked_s + RETRY_S  # others do not ask while this one does
         try:
             self._info = await self._fetch()
         except VenueError:

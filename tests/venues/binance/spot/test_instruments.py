@@ -117,3 +117,11 @@ async def test_cache_serves_ten_minutes_and_survives_a_failed_refresh() -> None:
     assert ((await cache.get()).server_time_ms, asked) == (1, 3)  # and is not asked for every time
     now += RETRY_S
     assert ((await cache.get()).server_time_ms, asked) == (2, 4)
+    answers[:] = [info(3)]
+    refreshed = now
+    for now in (refreshed + 1.0, refreshed + RETRY_S - 1.0):  # noqa: B007 - `fetch` reads it
+        cache.expire()
+        assert ((await cache.get()).server_time_ms, asked) == (2, 4)  # not for every refused order
+    now += 1.0
+    cache.expire()
+    assert ((await cache.get()).server_time_ms, asked) == (3, 5)
