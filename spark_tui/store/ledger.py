@@ -192,8 +192,13 @@ class Ledger:
             ends = self._write(work)
         except (sqlite3.Error, OSError) as error:
             self._roll_back()
-            text = f"The ledger cannot be written: {_reason(error)}; what was asked for is not recorded."
-            _answer(work, [LedgerError(text) for _ in work])
+            _refuse(
+                work, f"The ledger cannot be written: {_reason(error)}; what was asked for is not recorded."
+            )
+            return
+        except Exception as error:  # a writer that died of it would leave every later order waiting for ever
+            self._roll_back()
+            _refuse(work, f"The ledger cannot take an entry: {error}.")
             return
         self.lag_ms = (self._mono_ns() - work[0].queued_ns) / 1e6
         _answer(work, ends)
@@ -222,9 +227,7 @@ class Ledger:
         self._db.execute("COMMIT")
         self._tail = Tail(seq, previous)
         self._witness.write(self._tail)
-        self._log_pages += (
-            3 + sum(len(row[3]) for row in rows) // 4096
-        )  # roughly: it says when to fold the log
+        self._log_pages += 3 + sum(len(row[3]) for row in rows) // 4096  # roughly
         return ends
 
     def _in_place(self) -> bool:
@@ -301,6 +304,10 @@ def _is_new(path: Path) -> bool:
 def _load_tail(connection: sqlite3.Connection) -> Tail:
     row = connection.execute("SELECT seq, hash FROM entries ORDER BY seq DESC LIMIT 1").fetchone()
     return Tail(*row)
+
+
+def _refuse(work: list[_Append], text: str) -> None:
+    _answer(work, [LedgerError(text) for _ in work])
 
 
 def _answer(work: list[_Append], results: Sequence[int | LedgerError]) -> None:

@@ -173,6 +173,13 @@ async def test_a_file_removed_under_it_acknowledges_nothing_more(ledger: Ledger,
         await ledger.append(Entry("test", b"y"))
 
 
+async def test_an_entry_that_cannot_be_stored_does_not_stop_the_ledger(ledger: Ledger) -> None:
+    with pytest.raises(LedgerError, match="cannot take"):
+        await ledger.append(Entry("\ud800", b"x"))
+    assert await ledger.append(Entry("test", b"y")) == 1
+    assert verify(ledger.path).ok
+
+
 def test_nobody_else_may_read_it(ledger: Ledger) -> None:
     assert ledger.path.stat().st_mode & 0o077 == 0
     assert ledger.path.parent.stat().st_mode & 0o077 == 0
