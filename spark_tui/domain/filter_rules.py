@@ -255,9 +255,7 @@ def _too_small(name: str, least: Decimal, subject: Subject, minutes: int) -> Ite
     if subject.request.quantity is None or price is None:
         yield _refusal(name, "quote_quantity", worth, trouble, least)
         return
-    grid = subject.quantity_grid
-    cure = ceil_to(divide_down(least, price), grid)
-    cure = cure if multiply(cure, price) >= least else add(cure, grid)
+    cure = ceil_to(divide_down(least, price), subject.quantity_grid)
     yield _refusal(name, "quantity", subject.request.quantity, trouble, cure)
 
 
@@ -281,9 +279,7 @@ def _iceberg_parts(rule: IcebergParts, subject: Subject) -> Iterator[FilterFailu
     whole, rest = EXACT.divmod(quantity, iceberg)
     parts = int(whole) + (rest > 0)
     if parts > rule.limit:
-        grid = subject.quantity_grid
-        cure = ceil_to(divide_down(quantity, Decimal(rule.limit)), grid)
-        cure = cure if multiply(cure, Decimal(rule.limit)) >= quantity else add(cure, grid)
+        cure = ceil_to(divide_down(quantity, Decimal(rule.limit)), subject.quantity_grid)
         trouble = f"makes {parts} parts of the order, more than {rule.limit}"
         yield _refusal("ICEBERG_PARTS", "iceberg_quantity", iceberg, trouble, cure)
 

@@ -283,24 +283,30 @@ def test_a_good_order_passes_every_filter_of_btcusdt() -> None:
         (limit(price="11999.99"), "PERCENT_PRICE_BY_SIDE", "12000"),
         (limit(price="29999.99", side=Side.SELL), "PERCENT_PRICE_BY_SIDE", "30000"),
         (limit(quantity="1.01", iceberg_quantity=D("0.01")), "ICEBERG_PARTS", "0.0101"),
+        (limit(quantity="1.005", iceberg_quantity=D("0.01")), "ICEBERG_PARTS", "0.01005"),
         (market(quantity=D(81)), "MARKET_LOT_SIZE", "80"),
         (market(quantity=D("0.00008")), "NOTIONAL", "0.00009"),
         (market(quote_quantity=D(4)), "NOTIONAL", "5"),
-        (market(quote_quantity=D(4_800_001)), None, None),
         (market(quote_quantity=D("4800000.60")), "MARKET_LOT_SIZE", "4800000"),
     ],
 )
 def test_the_refusal_names_filter_and_nearest_valid_value(
-    request_: OrderRequest, name: str | None, nearest: str | None
+    request_: OrderRequest, name: str, nearest: str
 ) -> None:
     failures = check(BTCUSDT, request_, MARKET_AT_60K)
-    if name is None:
-        assert [f.filter for f in failures] == ["MARKET_LOT_SIZE"]
-        return
-    matching = [failure for failure in failures if failure.filter == name]
-    assert nearest is not None
-    assert only(tuple(matching)).nearest == D(nearest)
-    assert f" {nearest}" in matching[0].text
+    failure = only(tuple(failure for failure in failures if failure.filter == name))
+    assert failure.nearest == D(nearest)
+    assert f" {nearest}" in failure.text
+
+
+def test_quote_money_is_judged_by_what_fits_the_step() -> None:
+    """The venue fits the quantity: 80.000008 BTC worth of quote buys 80.00000."""
+    assert check(BTCUSDT, market(quote_quantity=D("4800000.5")), MARKET_AT_60K) == ()
+    dust = check(BTCUSDT, market(quote_quantity=D("0.5")), FilterContext(last_price=D(60_000)))
+    assert [(failure.filter, failure.nearest) for failure in dust] == [
+        ("LOT_SIZE", D("0.6")),
+        ("NOTIONAL", D(5)),
+    ]
 
 
 @pytest.mark.parametrize(
