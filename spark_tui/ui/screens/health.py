@@ -18,6 +18,7 @@ from spark_tui.ui.widgets.pane import Pane
 
 STATE_TONES = {"live": ("● live", "up"), "connecting": ("◐ connecting", "warn"), "stale": ("◐ stale", "warn")}
 ASK_S = 1.0
+LABEL = 13
 SLOW_LEDGER_MS = 10.0
 SLOW_LOOP_MS = 50.0
 
@@ -91,7 +92,7 @@ class Facts(Pane):
         raise NotImplementedError
 
     def body(self, width: int, height: int) -> list[Line]:
-        return [((f" {label:<12}", "dim"), *value) for label, value in self.facts(width)][:height]
+        return [((f" {label:<{LABEL}}", "dim"), *value) for label, value in self.facts(width)][:height]
 
 
 class EngineFacts(Facts):
@@ -106,7 +107,7 @@ class EngineFacts(Facts):
         if model.status is not None:
             facts += _identity(model.status, width)
         notes = (*(model.health.notes if model.health else ()), *(model.status.notes if model.status else ()))
-        facts += [_fact("note", fmt.fit(note, width - 14), "warn") for note in notes]
+        facts += [_fact("note", fmt.fit(note, width - LABEL - 1), "warn") for note in notes]
         return facts or [_fact("", "waiting for the engine's report", "dim")]
 
 
@@ -135,7 +136,7 @@ def _identity(status: Status, width: int) -> list[tuple[str, Line]]:
         _fact("up", f"{fmt.elapsed(status.uptime_s)}  pid {status.pid}"),
         _fact("attached", f"{status.faces} cockpit{'s' if status.faces != 1 else ''}"),
         _fact("metrics", metrics, "ink" if status.metrics_port else "dim"),
-        _fact("data", fmt.fit(status.data_dir, max(8, width - 14)), "dim"),
+        _fact("data", fmt.fit(status.data_dir, max(8, width - LABEL - 1)), "dim"),
     ]
 
 
@@ -162,7 +163,7 @@ class VenueFacts(Facts):
             )
             facts.append(("  clock", ((offset, "ink"),)))
             if venue.detail:
-                facts.append(("", ((fmt.fit(venue.detail, width - 14), "warn"),)))
+                facts.append(("", ((fmt.fit(venue.detail, width - LABEL - 1), "warn"),)))
         return facts
 
 
@@ -187,13 +188,8 @@ class TerminalFacts(Facts):
         return [
             ("sent", ((f"{fmt.size(rate)}/s", "ink"), (f"  {fmt.size(link.written)} in all", "dim"))),
             ("queued", ((f"{link.queued} writes", "warn" if link.queued > 2 else "ink"),)),
-            (
-                "frame",
-                (
-                    (f"{link.frame_ms:.1f} ms", "ink"),
-                    (f"  {link.beats} painted, {link.skipped} skipped", "dim"),
-                ),
-            ),
+            _fact("frame", f"{link.frame_ms:.1f} ms"),
+            _fact("", f"{link.beats} painted, {link.skipped} skipped", "dim"),
             ("beat", ((f"{link.rate_hz:g} a second{' (lean)' if self.context.lean else ''}", "ink"),)),
         ]
 

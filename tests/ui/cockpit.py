@@ -1,0 +1,88 @@
+"""A cockpit on the scripted engine, for tests: time stands still and the pump beats only when asked."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from textual.pilot import Pilot
+
+from spark_tui.domain.values import Environment
+from spark_tui.ui.app import CockpitApp
+from spark_tui.ui.screens.trade import TradeScreen
+from spark_tui.ui.widgets.pane import Pane
+from tests.ui.fake_engine import FakeEngine, ManualClock
+
+WIDE, NARROW = (120, 36), (80, 24)
+PATIENCE = 400  # rounds of the event loop a test may wait for an event
+
+
+@dataclass
+class Cockpit:
+    app: CockpitApp
+    engine: FakeEngine
+    clock: ManualClock
+    pilot: Pilot[str]
+
+    @property
+    def trade(self) -> TradeScreen:
+        screen = self.app.cockpit_screen
+        assert isinstance(screen, TradeScreen)
+        return screen
+
+    @property
+    def text(self) -> str:
+        """The whole terminal as text."""
+        strips = self.app.screen._compositor.render_strips()
+        return "\n".join(strip.text.rstrip() for strip in strips)
+
+    def pane(self, name: str) -> str:
+        return self.app.cockpit_screen.query_one(f"#{name}", Pane).text
+
+    async def settle(self) -> None:
+        """Let everything that is under way arrive and be painted."""
+        for _ in range(3):
+            await self.pilot.pause()
+            await self.app.pump.pump_once()
+        await self.pilot.pause()
+
+    async def press(self, *keys: str) -> None:
+        for key in keys:
+            await self.pilot.press(key)
+        await self.settle()
+
+    async def until(self, happened: Callable[[], object]) -> None:
+        """Wait for an event, however many rounds of the loop it takes."""
+        for _ in range(PATIENCE):
+            if happened():
+                await self.settle()
+                return
+            await self.pilot.pause(0.005)
+            await self.app.pump.pump_once()
+        raise AssertionError(f"it never happened; on screen:\n{self.text}")
+
+    async def later(self, seconds: float) -> None:
+        """Time passes; a dialog takes note."""
+        self.clock.advance(seconds)
+        await self.settle()
+
+
+@asynccontextmanager
+async def cockpit(
+    size: tuple[int, int] = WIDE,
+    *,
+    environment: Environment = Environment.SIM,
+    orders: bool = True,
+    prepare: Callable[[FakeEngine], None] = lambda engine: None,
+    app_class: type[CockpitApp] = CockpitApp,
+    **options: object,
+) -> AsyncIterator[Cockpit]:
+    clock = ManualClock()
+    engine = FakeEngine(clock, environment=environment, orders=orders)
+    prepare(engine)
+    app = app_class(engine, clock=clock, paced=False, **options)  # type: ignore[arg-type]
+    async with app.run_test(size=size) as pilot:
+        face = Cockpit(app, engine, clock, pilot)
+        await face.until(
+            lambda: app.model.instruments and app.model.candles and app.model.notices or not orders
+        )
+        yield face
