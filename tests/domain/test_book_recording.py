@@ -95,7 +95,7 @@ def test_best_bid_and_ask_equal_the_ticker_at_every_diff(recording: Recording) -
     assert (book.resyncs, book.gaps) == (0, 0)
 
 
-STEP = 13  # every 13th diff of the recording is disordered in each of three ways
+STEP = 29  # every 29th diff of the recording is disordered in each of three ways
 
 
 def test_any_diff_dropped_repeated_or_swapped_is_reported_and_never_read(recording: Recording) -> None:
@@ -113,7 +113,7 @@ def test_any_diff_dropped_repeated_or_swapped_is_reported_and_never_read(recordi
                 assert isinstance(depth, Depth)
                 snapshots[event.last_id] = DepthSnapshot(SYMBOL, event.last_id, depth.bids, depth.asks)
     positions = [at for at, diff in enumerate(diffs[:-8]) if diff.last_id in snapshots]
-    assert len(positions) > 400
+    assert len(positions) > 200
     for at in positions:
         one, two, three = diffs[at + 1 : at + 4]
         for disordered in ([two], [one, one], [two, one]):

@@ -201,7 +201,7 @@ INSTRUMENTS = st.builds(
 )
 
 
-@settings(max_examples=300)
+@settings(max_examples=250)
 @given(INSTRUMENTS, well_formed(), CONTEXTS)
 def test_the_filters_refuse_exactly_what_the_oracle_refuses(
     instrument: i.Instrument, request: OrderRequest, context: FilterContext
@@ -212,7 +212,7 @@ def test_the_filters_refuse_exactly_what_the_oracle_refuses(
         assert failure.text.startswith(failure.filter)
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(INSTRUMENTS, well_formed(), CONTEXTS)
 def test_the_named_cure_passes_the_filter_that_named_it(
     instrument: i.Instrument, request: OrderRequest, context: FilterContext

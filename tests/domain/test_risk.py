@@ -149,6 +149,7 @@ def test_the_edges_of_every_limit_are_inside_it() -> None:
     assert codes(limit(price="58800", quantity="0.016")) == set()
     assert codes(limit("0.02", "50000", Side.SELL), limits=ruled(price_band_percent=None)) == set()
     assert codes(limit("0.0002", "50000"), limits=ruled(price_band_percent=None)) == set()
+    assert codes(limit(price="60008"), limits=ruled(price_band_percent=D("0.015"))) == set()
     assert codes(limit(), calm(recent_orders_10s=4)) == set()
     assert codes(limit("0.01"), calm(balances_free={"USDT": D(600)})) == set()
 
