@@ -8,7 +8,8 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 from urllib.parse import quote, urlencode
 
-Params = Iterable[tuple[str, str]]
+Value = str | int
+Params = Iterable[tuple[str, Value]]
 
 
 class Signer(Protocol):
@@ -32,13 +33,13 @@ def signed_query(params: Params, signer: Signer) -> str:
     return f"{payload}&signature={signature}"
 
 
-def ws_payload(params: Mapping[str, str | int]) -> str:
+def ws_payload(params: Mapping[str, Value]) -> str:
     """What is signed on the WebSocket API: every parameter but `signature`, sorted by name."""
     return "&".join([f"{name}={params[name]}" for name in sorted(params)])
 
 
-def signed_params(params: Mapping[str, str | int], signer: Signer) -> dict[str, str | int]:
+def signed_params(params: Mapping[str, Value], signer: Signer) -> dict[str, Value]:
     """`params` with `apiKey` and `signature`, ready to be a WebSocket API request's `params`."""
-    full: dict[str, str | int] = {**params, "apiKey": signer.api_key}
+    full: dict[str, Value] = {**params, "apiKey": signer.api_key}
     full["signature"] = signer.sign(ws_payload(full).encode())
     return full

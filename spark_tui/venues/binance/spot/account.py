@@ -88,12 +88,26 @@ class Account:
         server_ms = await self._fetch_time()
         self.server_clock.sample(before, self.clock.mono_ns(), server_ms)
 
-    def stamp(self) -> dict[str, str]:
+    def stamp(self) -> dict[str, int]:
         """`recvWindow` and `timestamp` of a request signed now."""
-        return {
-            "recvWindow": str(self.settings.recv_window_ms),
-            "timestamp": str(self.server_clock.now_ms()),
-        }
+        return {"recvWindow": self.settings.recv_window_ms, "timestamp": self.server_clock.now_ms()}
+
+    # --- budget --------------------------------------------------------------------------------------
+
+    async def spend(self, weight: int, *, priority: bool) -> int:
+        """Take request weight for a call that must not wait long; the number of the window it counts in.
+
+        Raises VenueError(THROTTLED): nothing was sent.
+        """
+        try:
+            return await self.limiter.acquire(
+                weight, priority=priority, max_wait_s=self.settings.budget_wait_s
+            )
+        except BudgetError as refused:
+            raise over_budget(refused.text, refused.retry_after_s) from None
+        except TimeoutError:
+            used_up = f"{self.limiter.used} of {self.limiter.limit} request weight is used"
+            raise over_budget(f"{used_up}; wait for the next minute.", self.limiter.window_left_s) from None
 
     # --- failures ------------------------------------------------------------------------------------
 
@@ -127,11 +141,9 @@ def _seen(sampling: asyncio.Task[None]) -> None:
         sampling.exception()
 
 
-def over_budget(refused: BudgetError) -> VenueError:
+def over_budget(why: str, retry_after_s: float | None) -> VenueError:
     """We ourselves held the call back: nothing was sent."""
-    return VenueError(
-        Reaction.THROTTLED, "BUDGET", f"Not sent: {refused.text}", retry_after_s=refused.retry_after_s
-    )
+    return VenueError(Reaction.THROTTLED, "BUDGET", f"Not sent: {why}", retry_after_s=retry_after_s)
 
 
 def lost(why: str) -> VenueError:

@@ -15,7 +15,8 @@ from spark_tui.venues.binance.spot.instruments import ExchangeInfo, InstrumentCa
 from spark_tui.venues.binance.spot.numbers import VENUE
 from spark_tui.venues.binance.spot.orders import order_params
 from spark_tui.venues.binance.spot.rest import SpotRest
-from spark_tui.venues.binance.spot.streams import INTERVALS, MarketStreams
+from spark_tui.venues.binance.spot.streams import MarketStreams
+from spark_tui.venues.binance.spot.subscriptions import INTERVALS, Focuses
 from spark_tui.venues.binance.spot.trading import Trading
 from spark_tui.venues.binance.spot.ws_api import WsApi
 from spark_tui.venues.port import (
@@ -71,6 +72,7 @@ class BinanceSpot:
         self._budget = ConnectionBudget(clock=clock)
         self._api: WsApi | None = None
         self._streams: MarketStreams | None = None
+        self._focuses = Focuses()
         self._on_frame: FrameSink | None = None
         self._trading = Trading(self._account, self._rest, lambda: self._api)
 
@@ -106,6 +108,7 @@ class BinanceSpot:
         self._streams = MarketStreams(
             self._endpoints.streams,
             symbols,
+            self._focuses,
             clock=self._clock,
             rng=self._rng,
             budget=self._budget,
@@ -139,8 +142,9 @@ class BinanceSpot:
             )
         if not any(i.symbol == symbol for i in await self.instruments()):
             raise _bad_request("SYMBOL", f"Binance Spot lists no {symbol}; check the symbol, e.g. BTCUSDT.")
+        self._focuses.add(symbol, interval)
         if self._streams is not None:
-            await self._streams.focus(symbol, interval)
+            await self._streams.refresh()
 
     # --- facts ---------------------------------------------------------------------------------------
 

@@ -5,20 +5,21 @@ import re
 from spark_tui.domain.decimals import plain
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, TimeInForce
+from spark_tui.venues.binance.signing import Value
 from spark_tui.venues.port import Reaction, VenueError
 
 _CLIENT_ORDER_ID = re.compile(r"[a-zA-Z0-9_-]{1,36}")
 _NEEDS_TIME_IN_FORCE = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
 
 
-def order_params(client_order_id: str, request: OrderRequest) -> dict[str, str]:
+def order_params(client_order_id: str, request: OrderRequest) -> dict[str, Value]:
     """Parameters of order.place and POST order. Every number is plain decimal text (F55).
 
     Raises VenueError(DEFINITE_REJECT) for what could never be sent; nothing has left then.
     """
     if _CLIENT_ORDER_ID.fullmatch(client_order_id) is None:
         raise _refused("A client order id is 1 to 36 letters, digits, - or _.")
-    params = {
+    params: dict[str, Value] = {
         "symbol": request.symbol,
         "side": request.side.value,
         "type": request.type.value,
@@ -42,7 +43,7 @@ def order_params(client_order_id: str, request: OrderRequest) -> dict[str, str]:
                 raise _refused(f"{name} must be a number above zero.")
             params[name] = plain(value)
     if request.trailing_delta is not None:
-        params["trailingDelta"] = str(request.trailing_delta)
+        params["trailingDelta"] = request.trailing_delta
     return params
 
 

@@ -8,9 +8,9 @@ import msgspec
 
 from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.venues.binance.errors import Phase
-from spark_tui.venues.binance.signing import rest_payload, signed_query
+from spark_tui.venues.binance.signing import Value, rest_payload, signed_query
 from spark_tui.venues.binance.spot import codec
-from spark_tui.venues.binance.spot.account import Account, not_sent, unreadable
+from spark_tui.venues.binance.spot.account import Account, not_sent, over_budget, unreadable
 from spark_tui.venues.binance.spot.instruments import ExchangeInfo
 from spark_tui.venues.binance.spot.numbers import CodecError
 from spark_tui.venues.port import BalancesReport, OrderReport, Reaction, TradeReport, VenueError
@@ -19,7 +19,7 @@ from spark_tui.wire.http import Phase as HttpPhase
 
 T = TypeVar("T")
 
-Params = Mapping[str, str]
+Params = Mapping[str, Value]
 
 _READ_TIMEOUT_S = 10.0
 _EXCHANGE_INFO_TIMEOUT_S = 30.0
@@ -132,7 +132,10 @@ class SpotRest:
 
     async def trade(self, route: Route, params: Params, *, priority: bool, timeout_s: float) -> bytes:
         """Place or cancel: one attempt, no retry. VenueError(UNKNOWN) unless it is certain what happened."""
-        return await self._once(route, params, Phase.TRADE, priority, idempotent=False, timeout_s=timeout_s)
+        # spent before signing, so that a wait for the budget does not age the signature
+        await self._account.spend(route.weight, priority=priority)
+        paid = Route(route.method, route.path, 0)
+        return await self._once(paid, params, Phase.TRADE, priority, idempotent=False, timeout_s=timeout_s)
 
     # --- inside --------------------------------------------------------------------------------------
 
@@ -188,12 +191,7 @@ class SpotRest:
 
     def _failed(self, failure: HttpFailure, phase: Phase) -> VenueError:
         if failure.retry_after_s is not None and failure.phase is HttpPhase.CONNECT:
-            return VenueError(
-                Reaction.THROTTLED,
-                "BUDGET",
-                f"Not sent: {failure.text}",
-                retry_after_s=failure.retry_after_s,
-            )
+            return over_budget(failure.text, failure.retry_after_s)
         if failure.phase is HttpPhase.CONNECT:
             return not_sent(failure.text)
         return unreadable(failure.text, phase)

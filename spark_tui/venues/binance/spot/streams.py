@@ -20,45 +20,18 @@ from spark_tui.venues.binance.spot.codec_market import (
     stream_name,
 )
 from spark_tui.venues.binance.spot.numbers import VENUE, CodecError
+from spark_tui.venues.binance.spot.subscriptions import MAX_SYMBOLS, Focuses, streams_of
 from spark_tui.venues.port import FrameSink, MarketSink
 from spark_tui.wire.clock import NS_PER_MS, Clock, within
 from spark_tui.wire.limiter import ConnectionBudget
 from spark_tui.wire.socket import Session, SocketDown, SocketHealth, SupervisedSocket
 from spark_tui.wire.staleness import Freshness, StreamClock
 
-MAX_STREAMS = 1_024  # of one connection
-MAX_FOCUSES = 8  # the oldest leaves: faces look at few charts at a time
-DEFAULT_INTERVAL = "1m"
-INTERVALS = (
-    "1s",
-    "1m",
-    "3m",
-    "5m",
-    "15m",
-    "30m",
-    "1h",
-    "2h",
-    "4h",
-    "6h",
-    "8h",
-    "12h",
-    "1d",
-    "3d",
-    "1w",
-    "1M",
-)
-
-_KINDS = ("depth@100ms", "depth5@100ms", "bookTicker", "trade", "ticker", f"kline_{DEFAULT_INTERVAL}")
 _STALE_S = {"depth": 10.0, "depth5": 10.0, "bookTicker": 30.0, "trade": 120.0, "ticker": 10.0}
 _KLINE_STALE_S = 60.0
 _SILENCE_S = 30.0  # tickers speak every second: this long without any frame is a dead producer
 _REPLY_TIMEOUT_S = 10.0
 _MAX_REQUESTS = 64  # control requests that may wait for their replies
-
-
-def streams_of(symbol: str) -> tuple[str, ...]:
-    """The streams a watched symbol needs."""
-    return tuple(f"{symbol.lower()}@{kind}" for kind in _KINDS)
 
 
 class _Stream:
@@ -123,6 +96,7 @@ class MarketStreams:
         self,
         base_url: str,
         symbols: tuple[str, ...],
+        focuses: Focuses,
         *,
         clock: Clock,
         rng: random.Random,
@@ -134,11 +108,12 @@ class MarketStreams:
         self._clock = clock
         self._on_market = on_market
         self._on_frame = on_frame
-        self._watched = [name for symbol in symbols for name in streams_of(symbol)]
-        if len(self._watched) > MAX_STREAMS - MAX_FOCUSES * (len(_KINDS) + 1):
+        if len(symbols) > MAX_SYMBOLS:
             raise ValueError(f"{len(symbols)} symbols are more than one connection carries; watch fewer.")
-        self._focused: dict[tuple[str, str], tuple[str, ...]] = {}  # oldest first
+        self._watched = [name for symbol in symbols for name in streams_of(symbol)]
+        self._focuses = focuses
         self._streams: dict[bytes, _Stream] = {}
+        self._session: Session | None = None  # the newest connection, from before its first subscription on
         self._overlap = False
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._ids = itertools.count(1)
@@ -160,16 +135,10 @@ class MarketStreams:
         """Keep the connection and its subscriptions until cancelled."""
         await self._socket.run()
 
-    async def focus(self, symbol: str, interval: str) -> None:
-        """Also stream this symbol and its klines of this interval; the oldest focus may leave for it."""
-        key = (symbol, interval)
-        names = (*streams_of(symbol), f"{symbol.lower()}@kline_{interval}")
-        self._focused.pop(key, None)
-        self._focused[key] = tuple(dict.fromkeys(names))
-        while len(self._focused) > MAX_FOCUSES:
-            del self._focused[next(iter(self._focused))]
+    async def refresh(self) -> None:
+        """Subscribe to what is wanted now, e.g. after the focuses changed."""
         added, removed = self._want()
-        session = self._socket.session
+        session = self._session
         if session is None:
             return  # the next connection subscribes to everything wanted
         try:
@@ -203,9 +172,7 @@ class MarketStreams:
 
     def _want(self) -> tuple[list[str], list[str]]:
         """Bring the stream table up to what is wanted; the names that joined and those that left."""
-        wanted = dict.fromkeys(self._watched)
-        for names in self._focused.values():
-            wanted.update(dict.fromkeys(names))
+        wanted = dict.fromkeys((*self._watched, *self._focuses.names()))
         have = {stream.name for stream in self._streams.values()}
         added = [name for name in wanted if name not in have]
         removed = [name for name in have if name not in wanted]
@@ -227,6 +194,7 @@ class MarketStreams:
         for stream in self._streams.values():
             if not self._overlap:
                 stream.restart(now_ns)
+        self._session = session  # what is wanted from here on is asked for separately
         names = [stream.name for stream in self._streams.values()]
         if names:
             await self._control(session, "SUBSCRIBE", names)
@@ -251,6 +219,8 @@ class MarketStreams:
 
     def _closed(self, session: Session, reason: str) -> None:
         self._overlap = False
+        if session is self._session:
+            self._session = None
 
     def _received(self, raw: bytes, receipt_ns: int) -> None:
         stream = self._streams.get(stream_name(raw))

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from spark_tui.domain.order import OrderRequest
 from spark_tui.venues.binance.errors import Phase
+from spark_tui.venues.binance.signing import Value
 from spark_tui.venues.binance.spot import codec, rest
 from spark_tui.venues.binance.spot.account import NEVER_LEFT, Account, lost
 from spark_tui.venues.binance.spot.numbers import CodecError
@@ -58,7 +59,7 @@ class Trading:
         api = self._api()
         if api is not None:
             try:
-                params = {"symbol": symbol, "origClientOrderId": client_order_id}
+                params: dict[str, Value] = {"symbol": symbol, "origClientOrderId": client_order_id}
                 body = await api.call(
                     "order.status",
                     params,
@@ -81,7 +82,7 @@ class Trading:
         self,
         method: str,
         route: Route,
-        params: Mapping[str, str],
+        params: Mapping[str, Value],
         *,
         priority: bool,
         on_sent: Callable[[], None] | None = None,
@@ -104,7 +105,7 @@ class Trading:
         return await self._attempt(method, route, params, priority, told)
 
     async def _attempt(
-        self, method: str, route: Route, params: Mapping[str, str], priority: bool, told: "_Told"
+        self, method: str, route: Route, params: Mapping[str, Value], priority: bool, told: "_Told"
     ) -> bytes:
         try:
             return await self._send(method, route, params, priority, told)
@@ -114,7 +115,7 @@ class Trading:
             raise
 
     async def _send(
-        self, method: str, route: Route, params: Mapping[str, str], priority: bool, told: "_Told"
+        self, method: str, route: Route, params: Mapping[str, Value], priority: bool, told: "_Told"
     ) -> bytes:
         timeout_s = self._account.settings.reply_timeout_s
         api = self._api()

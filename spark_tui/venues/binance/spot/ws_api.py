@@ -14,8 +14,8 @@ import msgspec
 
 from spark_tui.domain.health import StreamHealth
 from spark_tui.venues.binance.errors import Phase
-from spark_tui.venues.binance.signing import signed_params
-from spark_tui.venues.binance.spot.account import Account, lost, not_sent, over_budget
+from spark_tui.venues.binance.signing import Value, signed_params
+from spark_tui.venues.binance.spot.account import Account, lost, not_sent
 from spark_tui.venues.binance.spot.codec_user import (
     ApiReply,
     BalancesStale,
@@ -34,7 +34,7 @@ from spark_tui.venues.port import (
     VenueError,
 )
 from spark_tui.wire.clock import Expired, within
-from spark_tui.wire.limiter import BudgetError, ConnectionBudget
+from spark_tui.wire.limiter import ConnectionBudget
 from spark_tui.wire.socket import Session, SocketDown, SupervisedSocket
 from spark_tui.wire.staleness import StreamClock
 
@@ -137,7 +137,7 @@ class WsApi:
     async def call(
         self,
         method: str,
-        params: Mapping[str, str],
+        params: Mapping[str, Value],
         *,
         weight: int,
         phase: Phase,
@@ -165,7 +165,7 @@ class WsApi:
         self,
         session: Session,
         method: str,
-        params: Mapping[str, str],
+        params: Mapping[str, Value],
         weight: int,
         phase: Phase,
         priority: bool,
@@ -174,7 +174,7 @@ class WsApi:
     ) -> ApiReply:
         signer = self._account.signer
         await self._account.trust_clock()
-        window = await self._spend(weight, priority)
+        window = await self._account.spend(weight, priority=priority)
         if len(self._pending) >= _MAX_IN_FLIGHT:
             raise not_sent(f"{_MAX_IN_FLIGHT} requests already wait for their answers")
         request_id = next(self._ids)
@@ -207,20 +207,6 @@ class WsApi:
         if phase is Phase.TRADE:
             return lost(why)
         return VenueError(Reaction.RETRY_SAFE, "NO_ANSWER", f"{why.rstrip('.')}.")
-
-    async def _spend(self, weight: int, priority: bool) -> int:
-        wait_s = self._account.settings.budget_wait_s
-        try:
-            return await self._account.limiter.acquire(weight, priority=priority, max_wait_s=wait_s)
-        except BudgetError as refused:
-            raise over_budget(refused) from None
-        except TimeoutError:
-            limiter = self._account.limiter
-            used_up = BudgetError(
-                f"{limiter.used} of {limiter.limit} request weight is used; wait for the next minute.",
-                limiter.window_left_s,
-            )
-            raise over_budget(used_up) from None
 
     # --- the connection ------------------------------------------------------------------------------
 

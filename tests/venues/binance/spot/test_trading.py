@@ -47,7 +47,7 @@ async def test_an_order_goes_over_the_websocket_api_signed_over_its_sorted_text(
     signature = params.pop("signature")
     text = "&".join(f"{name}={params[name]}" for name in sorted(params))
     assert signature == hmac.new(b"testsecret", text.encode(), hashlib.sha256).hexdigest()
-    assert (params["price"], params["recvWindow"]) == ("60000.00", "5000")
+    assert (params["price"], params["recvWindow"]) == ("60000.00", 5000)
     assert peer.rest_calls(*PLACE) == []
 
 
@@ -151,7 +151,7 @@ async def test_a_refused_clock_is_set_and_the_order_signed_once_more(peer: Peer)
     calls = peer.calls("order.place")
     assert [c["params"]["newClientOrderId"] for c in calls[-2:]] == ["id-2", "id-2"]
     assert calls[-2]["params"]["signature"] != calls[-1]["params"]["signature"]
-    assert {c["params"]["recvWindow"] for c in calls} == {"5000"}
+    assert {c["params"]["recvWindow"] for c in calls} == {5000}
     assert sent.times == 2
 
 
