@@ -1,6 +1,6 @@
 """Signed calls: orders, account, trades (protocol section 9)."""
 
-import random
+import secrets
 from typing import Any
 
 from spark_tui.simulator import reports
@@ -22,12 +22,11 @@ _DAY_MS = 86_400_000
 _TYPES = ("LIMIT", "MARKET", "LIMIT_MAKER", *sorted(STOPS))
 _TIMED = frozenset({"LIMIT", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT"})
 _PRICED = _TIMED | {"LIMIT_MAKER"}
-_LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-_ids = random.SystemRandom()  # ids the venue makes up for requests that name none
 
 
 def fresh_client_id() -> str:
-    return "".join(_ids.choices(_LETTERS, k=22))
+    """An id for a request that names none; unlike market data it need not be repeatable."""
+    return secrets.token_hex(11)
 
 
 # placing

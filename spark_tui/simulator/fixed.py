@@ -27,6 +27,8 @@ def parse(text: str) -> int:
 
 def show(value: int) -> str:
     """Eight places, as the venue prints every price, quantity and amount."""
+    if not value:  # half of all amounts in an order report
+        return "0.00000000"
     if value < 0:
         return "-" + show(-value)
     return f"{value // SCALE}.{value % SCALE:08d}"

@@ -67,7 +67,14 @@ class Counter:
 
     def report(self, holder: str, now_ms: int) -> dict[str, Any]:
         """The limiter with its count, as the WebSocket API prints it."""
-        return self.window.entry() | {"count": self.used(holder, now_ms)}
+        window = self.window
+        return {
+            "rateLimitType": window.kind,
+            "interval": window.interval,
+            "intervalNum": window.count,
+            "limit": window.limit,
+            "count": self.used(holder, now_ms),
+        }
 
 
 class Limits:
