@@ -18,6 +18,7 @@ from pathlib import Path
 import msgspec
 
 from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.values import Environment
 from spark_tui.engine.child import ChildError, SimulatorChild
 from spark_tui.engine.engine import Engine
 from spark_tui.engine.exchange import discover, wanted_base
@@ -32,6 +33,7 @@ from spark_tui.link.rendezvous import (
     RendezvousError,
     socket_path,
     write_engine_file,
+    write_private,
 )
 from spark_tui.link.server import serve as serve_link
 from spark_tui.settings import Settings
@@ -44,6 +46,7 @@ from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Discovery
 from spark_tui.wire.clock import SystemClock
 
+ENVIRONMENT_FILE = "environment"
 LOG_BYTES = 5 << 20
 LOG_FILES = 3
 _PARENT_POLL_S = 0.5
@@ -117,6 +120,7 @@ class _Process:
             if not base:
                 base = await self._start_child(stack)
             found = await discover(self._settings, base)
+            _bind(self._place.data_dir, found.environment)
             trouble = await self._start_telemetry(stack)
             engine = self._compose(stack, found)
             if trouble:
@@ -270,6 +274,22 @@ class _Process:
         )
         for note in status.notes:
             self._say(note)
+
+
+def _bind(data_dir: Path, environment: Environment) -> None:
+    """One data directory serves one environment: positions of the simulator must never stand beside real ones.
+
+    Raises StartError.
+    """
+    mark = data_dir / ENVIRONMENT_FILE
+    known = mark.read_text("ascii").strip() if mark.exists() else ""
+    if known and known != environment:
+        raise StartError(
+            f"{data_dir} belongs to {known}, but the exchange is {environment}: orders and positions must not"
+            " mix. Give this one a place of its own with --data-dir."
+        )
+    if not known:
+        write_private(mark, f"{environment}\n".encode())
 
 
 def _limits(settings: Settings) -> RiskLimits:

@@ -264,7 +264,9 @@ class FakeVenue:
         """Somebody else places an order on this account."""
         return self._accept(client_order_id, request)
 
-    def fill(self, client_order_id: str, quantity: Decimal | None = None, *, quiet: bool = False) -> OrderReport:
+    def fill(
+        self, client_order_id: str, quantity: Decimal | None = None, *, quiet: bool = False
+    ) -> OrderReport:
         """Execute some (default: all that is left); tells the stream unless `quiet`."""
         before = self.reports[client_order_id]
         request = before.request

@@ -1,0 +1,118 @@
+"""Cancels: refused, lost, too late, and all at once."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from spark_tui.domain.order import OrderState
+from spark_tui.link.messages import CancelAll, CancelAllResult, CancelOrder, OrderUpdate
+from spark_tui.link.service import LinkError
+from tests.engine.fake_venue import LOST, NAME, SYMBOL, UNREACHABLE, D
+from tests.engine.harness import buy, rig
+
+
+async def test_a_resting_order_is_canceled(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        result = await it.ask(CancelOrder(client_order_id=order.client_order_id))
+        assert isinstance(result, OrderUpdate)
+        assert result.order.state is OrderState.CANCELED
+
+
+async def test_a_refused_cancel_of_a_filled_order_asks_exactly_once_and_finds_the_fill(
+    tmp_path: Path,
+) -> None:
+    """F06, F12: -2011 says nothing about how the order ended; the position must move, and nothing loops."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        client_id = order.client_order_id
+        it.venue.fill(client_id, quiet=True)
+        result = await it.ask(CancelOrder(client_order_id=client_id))
+        assert isinstance(result, OrderUpdate)
+        assert result.order.state is OrderState.FILLED
+        await it.until(lambda: it.order(client_id).filled == D("0.5"))
+        await it.clock.run_for(30)
+        assert it.venue.queries == [client_id]
+        assert it.venue.cancels == [client_id]
+        assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.5")
+
+
+async def test_a_fill_long_after_the_refusal_still_counts(tmp_path: Path) -> None:
+    """F06: the stream's fill comes a minute after the cancel was refused."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.failing["cancel"] = UNREACHABLE
+        with pytest.raises(LinkError) as refused:
+            await it.ask(CancelOrder(client_order_id=order.client_order_id))
+        assert refused.value.code == "CANCEL_REFUSED"
+        await it.clock.run_for(60)
+        it.venue.fill(order.client_order_id)
+        assert it.order(order.client_order_id).state is OrderState.FILLED
+
+
+async def test_a_fill_while_the_cancel_is_in_flight_is_booked(tmp_path: Path) -> None:
+    """F08."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.failing["cancel"] = LOST
+        result = await it.ask(CancelOrder(client_order_id=order.client_order_id))
+        assert isinstance(result, OrderUpdate)
+        assert result.order.state is OrderState.PENDING_CANCEL
+        it.venue.fill(order.client_order_id, D("0.2"))
+        assert it.order(order.client_order_id).filled == D("0.2")
+        assert it.order(order.client_order_id).state is OrderState.PENDING_CANCEL
+
+
+async def test_a_lost_cancel_is_decided_by_query(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.failing["cancel"] = LOST
+        await it.ask(CancelOrder(client_order_id=order.client_order_id))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.ACCEPTED)
+        assert it.venue.cancels == [order.client_order_id]
+
+
+async def test_what_is_finished_cannot_be_canceled(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("reject")
+        order = await it.submit()
+        with pytest.raises(LinkError) as refused:
+            await it.ask(CancelOrder(client_order_id=order.client_order_id))
+        assert refused.value.code == "NOT_OPEN"
+        with pytest.raises(LinkError) as unknown:
+            await it.ask(CancelOrder(client_order_id="nobody-1"))
+        assert unknown.value.code == "NO_SUCH_ORDER"
+
+
+async def test_a_cancel_during_the_write_ahead_keeps_the_order_home(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        asked = asyncio.create_task(it.submit())
+        await asyncio.sleep(0)
+        client_id = next(iter(it.engine.journal.state.orders))
+        result = await it.ask(CancelOrder(client_order_id=client_id))
+        assert isinstance(result, OrderUpdate)
+        assert (result.order.state, result.order.code) == (OrderState.DENIED, "WITHDRAWN")
+        assert (await asked).state is OrderState.DENIED
+        assert it.venue.placed == []
+
+
+async def test_cancel_all_reports_what_was_canceled_and_what_is_left(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        orders = [await it.submit(buy("0.1")) for _ in range(3)]
+        result = await it.ask(CancelAll())
+        assert isinstance(result, CancelAllResult)
+        assert set(result.canceled) == {order.client_order_id for order in orders}
+        assert result.left == ()
+        assert it.engine.views.counts() == (0, 0)
+
+
+async def test_cancel_all_that_is_refused_leaves_the_orders_open_and_says_so(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.failing["cancel_all"] = UNREACHABLE
+        result = await it.ask(CancelAll(symbol=SYMBOL))
+        assert isinstance(result, CancelAllResult)
+        assert result.left == (order.client_order_id,)
+        assert "cannot be reached" in result.errors[0]
+        assert it.order(order.client_order_id).state is OrderState.ACCEPTED

@@ -1,0 +1,189 @@
+"""Local against venue: after restarts, silences and other people's trades."""
+
+from pathlib import Path
+
+import pytest
+
+from spark_tui.domain.order import OrderRequest, OrderState
+from spark_tui.domain.values import OrderType, Side
+from spark_tui.link.messages import GetOrders, GetStatus, Orders, Status
+from spark_tui.venues.port import OrderReport, OrderStatus, UserStreamDown, UserStreamUp
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D, FakeVenue
+from tests.engine.harness import Rig, rig
+
+
+def position(it: Rig) -> object:
+    return it.engine.journal.state.positions[NAME, SYMBOL].quantity
+
+
+async def again(it: Rig) -> None:
+    """The user stream is lost and found; wait until all is compared."""
+    passes = it.engine.runners[NAME].reconciler.passes
+    it.venue.user(UserStreamDown(venue=NAME, reason="cut"))
+    it.venue.user(UserStreamUp(venue=NAME))
+    await it.until(lambda: it.engine.runners[NAME].reconciler.passes > passes)
+    await it.until(lambda: not it.engine.runners[NAME].desk.reconciling)
+
+
+async def test_entries_are_refused_while_the_user_stream_is_down(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.user(UserStreamDown(venue=NAME, reason="cut"))
+        assert (await it.submit()).code == "RECONCILING"
+        status = await it.ask(GetStatus())
+        assert isinstance(status, Status)
+        assert status.reconciling
+        it.venue.user(UserStreamUp(venue=NAME))
+        await it.until(lambda: not it.engine.runners[NAME].desk.reconciling)
+        assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+async def test_a_failed_question_is_never_flat(tmp_path: Path) -> None:
+    """F50, F16: while the venue answers nothing, nothing is concluded and nothing new may be entered."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.failing = dict.fromkeys(("open_orders", "query", "trades"), UNREACHABLE)
+        it.venue.user(UserStreamDown(venue=NAME, reason="cut"))
+        it.venue.user(UserStreamUp(venue=NAME))
+        await it.clock.run_for(600)
+        assert it.order(order.client_order_id).state is OrderState.ACCEPTED
+        assert (await it.submit()).code == "RECONCILING"
+        warnings = [n for n in it.engine.notices.recent if "cannot be reconciled" in n.text]
+        assert len(warnings) == 1
+        it.venue.failing.clear()
+        await it.until(lambda: not it.engine.runners[NAME].desk.reconciling)
+
+
+@pytest.mark.parametrize("end", [OrderStatus.CANCELED, OrderStatus.EXPIRED])
+async def test_what_ended_while_nobody_listened_is_found(tmp_path: Path, end: OrderStatus) -> None:
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.fill(order.client_order_id, D("0.2"), quiet=True)
+        it.venue._change(order.client_order_id, end)
+        await again(it)
+        assert it.order(order.client_order_id).state.value == end.value
+        await it.until(lambda: it.order(order.client_order_id).filled == D("0.2"))
+        assert position(it) == D("0.2")
+
+
+async def test_a_second_pass_records_nothing(tmp_path: Path) -> None:
+    """F47."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.fill(order.client_order_id, D("0.2"), quiet=True)
+        it.venue.external("web-1", buy_request())
+        it.venue.fill("web-1", quiet=True)
+        await again(it)
+        await it.clock.run_for(20)
+        await it.until(lambda: it.engine.journal.waiting == 0)
+        before, entries = it.engine.journal.state.digest(), it.ledger.entries
+        await again(it)
+        await it.clock.run_for(130)  # the regular passes, too
+        assert it.engine.journal.state.digest() == before
+        assert it.ledger.entries == entries
+
+
+async def test_ten_restarts_change_nothing(tmp_path: Path) -> None:
+    """F48, F49: same orders, same fills, same position, each time."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("fill")
+        await it.submit()
+        await it.submit()
+        clock, venue, orders = it.clock, it.venue, dict(it.engine.journal.state.orders)
+    for _ in range(10):
+        async with rig(tmp_path, clock=clock, venue=venue) as it:
+            await it.clock.run_for(5)
+            assert dict(it.engine.journal.state.orders) == orders
+            assert position(it) == D("0.5")
+
+
+def buy_request() -> OrderRequest:
+    return OrderRequest(
+        venue=NAME,
+        symbol=SYMBOL,
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        quantity=D(1),
+        price=D("59000"),
+    )
+
+
+async def test_orders_of_others_are_shown_marked_and_their_fills_move_the_position(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        report: OrderReport = it.venue.external("web-1", buy_request())
+        it.venue.user(report)
+        rows = await it.ask(GetOrders())
+        assert isinstance(rows, Orders)
+        assert [(row.order.client_order_id, row.external) for row in rows.rows] == [("web-1", True)]
+        filled = it.venue.fill("web-1", D("0.4"))
+        it.venue.user(filled)  # told twice
+        await again(it)  # and found once more
+        assert position(it) == D("0.4")
+        clock, venue = it.clock, it.venue
+    async with rig(tmp_path, clock=clock, venue=venue) as it:
+        await it.clock.run_for(5)
+        assert position(it) == D("0.4")
+
+
+async def test_trades_before_the_ledger_began_are_not_its_business(tmp_path: Path) -> None:
+    clock = ManualClock()
+    venue = FakeVenue(clock)
+    venue.external("old-1", buy_request())
+    venue.fill("old-1", quiet=True)
+    async with rig(tmp_path, clock=clock, venue=venue) as it:
+        assert it.engine.journal.state.positions == {}
+        venue.external("new-1", buy_request())
+        venue.fill("new-1", quiet=True)
+        await again(it)
+        assert position(it) == 1
+
+
+async def test_a_foreign_trade_waits_while_it_might_be_an_unknown_orders(tmp_path: Path) -> None:
+    """Booked as somebody else's it would count twice once the order is found."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("lost")
+        client_id = f"sp{it.engine.identities.run}-1"
+        it.venue.hidden.add(client_id)
+        await it.submit()
+        it.venue.fill(client_id, quiet=True)
+        await again(it)
+        assert it.engine.journal.state.positions == {}
+        it.venue.hidden.clear()
+        await it.until(lambda: it.order(client_id).filled == D("0.5"))
+        await again(it)
+        assert position(it) == D("0.5")
+
+
+async def test_once_not_found_is_lag_for_good_not_found_is_forgotten(tmp_path: Path) -> None:
+    """F53, F13: an acknowledged order that the venue does not find once stays open; after several passes it
+    is closed, and nobody asks any more."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.hidden.add(order.client_order_id)
+        await again(it)
+        assert it.order(order.client_order_id).state is OrderState.ACCEPTED
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.EXPIRED, seconds=400)
+        assert it.order(order.client_order_id).code == "VENUE_FORGOT"
+        asked = len(it.venue.queries)
+        await it.clock.run_for(300)
+        assert len(it.venue.queries) == asked
+
+
+async def test_a_broken_stream_task_is_restarted_and_reconciled(tmp_path: Path) -> None:
+    """F17, F18: the task dies of something nobody expected; it runs again, and trading goes on."""
+    async with rig(tmp_path) as it:
+        it.venue.break_streams.set()
+        await it.until(lambda: it.venue.runs == 2)
+        await it.until(lambda: not it.engine.runners[NAME].desk.reconciling)
+        it.venue.tick()
+        await it.until(lambda: it.engine.views.usable(NAME, SYMBOL))
+        assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+async def test_a_task_that_keeps_failing_reduces_trading(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.failing["run_streams"] = RuntimeError("again")  # type: ignore[assignment]
+        it.venue.break_streams.set()
+        await it.until(lambda: it.engine.guard.state.value == "REDUCING")
+        order = await it.submit()
+        assert order.code == "REDUCING"

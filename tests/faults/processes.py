@@ -1,0 +1,77 @@
+"""Real processes for the crash tests: the simulator, and an engine that kills itself at a named step."""
+
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+ROOT = Path(__file__).resolve().parents[2]
+_SIMULATOR = """
+import argparse, sys
+from spark_tui.simulator import server
+parser = argparse.ArgumentParser()
+server.add_arguments(parser)
+sys.exit(server.run(parser.parse_args(sys.argv[1:])))
+"""
+
+
+class Simulator(msgspec.Struct, frozen=True):
+    base_url: str
+    ws_url: str
+    ws_api_url: str
+    api_key: str
+    api_secret: str
+
+
+@contextlib.asynccontextmanager
+async def simulator(folder: Path, *flags: str) -> AsyncIterator[Simulator]:
+    """A simulator on loopback for as long as the block lasts."""
+    ready = folder / "simulator.json"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        _SIMULATOR,
+        "--ready-file",
+        str(ready),
+        "--seed",
+        "7",
+        *flags,
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(30):
+            while not ready.exists():
+                assert process.returncode is None, "the simulator did not start"
+                await asyncio.sleep(0.02)  # a file appears: there is nothing else to wait on
+        yield msgspec.json.decode(ready.read_bytes(), type=Simulator)
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def run_engine(
+    folder: Path, sim: Simulator, *orders: dict[str, str], die_at: str = ""
+) -> dict[str, Any]:
+    """Run `engine_runner.py` to its end; its report, or the signal that ended it."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).with_name("engine_runner.py")),
+        json.dumps({"folder": str(folder), "base_url": sim.base_url, "die_at": die_at, "orders": orders}),
+        cwd=ROOT,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
+        stdout=subprocess.PIPE,
+    )
+    async with asyncio.timeout(60):
+        output, _ = await process.communicate()
+    if process.returncode:
+        return {"signal": -process.returncode}
+    found: dict[str, Any] = json.loads(output)
+    return found
