@@ -38,20 +38,22 @@ def require_engine(data_dir: Path) -> EngineFile:
 
 @contextlib.asynccontextmanager
 async def line_to(engine: EngineFile, face: str) -> AsyncIterator[RemoteLink]:
-    """A line for requests only. LinkErrors become CommandErrors."""
+    """A line for requests only. Raises LinkError."""
+    link = await RemoteLink.connect(Path(engine.socket), face=face, operator=operator(), rate_hz=0)
     try:
-        link = await RemoteLink.connect(Path(engine.socket), face=face, operator=operator(), rate_hz=0)
-        try:
-            yield link
-        finally:
-            await link.close()
-    except LinkError as error:
-        raise CommandError(error.text, REFUSED) from error
+        yield link
+    finally:
+        await link.close()
 
 
-def with_line(data_dir: Path, face: str, work: Callable[[RemoteLink], Awaitable[T]]) -> T:
+def with_line(engine: EngineFile, face: str, work: Callable[[RemoteLink], Awaitable[T]]) -> T:
+    """What `work` answers, on a line of its own. LinkErrors become CommandErrors."""
+
     async def go() -> T:
-        async with line_to(require_engine(data_dir), face) as link:
+        async with line_to(engine, face) as link:
             return await work(link)
 
-    return asyncio.run(go())
+    try:
+        return asyncio.run(go())
+    except LinkError as error:
+        raise CommandError(error.text, REFUSED) from None

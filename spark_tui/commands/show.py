@@ -5,7 +5,7 @@ import argparse
 from spark_tui.commands import rows
 from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.parser import WHAT, nearest
-from spark_tui.commands.reach import data_dir_of, with_line
+from spark_tui.commands.reach import data_dir_of, require_engine, with_line
 from spark_tui.commands.table import facts, table
 from spark_tui.link.messages import (
     AnyRequest,
@@ -55,9 +55,8 @@ def run(arguments: argparse.Namespace) -> int:
     what: str = arguments.what
     if what not in WHAT:
         raise CommandError(f"show: there is no {what!r}{nearest(what, WHAT)}", USAGE)
-    result = with_line(
-        data_dir_of(arguments), "show", lambda link: _ask(link, what, arguments.symbol.upper())
-    )
+    engine = require_engine(data_dir_of(arguments))
+    result = with_line(engine, "show", lambda link: _ask(link, what, arguments.symbol.upper()))
     found = rows.listed(result)
     print(rows.to_json(found) if arguments.json else _text(what, found))
     return 0

@@ -1,14 +1,13 @@
 """`spark-tui stop`: ask the engine to end, and wait until its process is gone."""
 
 import argparse
-import asyncio
 import os
 import select
 import time
 from pathlib import Path
 
 from spark_tui.commands.errors import CommandError
-from spark_tui.commands.reach import data_dir_of, line_to, require_engine
+from spark_tui.commands.reach import data_dir_of, require_engine, with_line
 from spark_tui.link.messages import StopEngine
 from spark_tui.link.rendezvous import EngineFile, is_locked
 
@@ -27,7 +26,7 @@ def stop_engine(data_dir: Path) -> EngineFile:
     engine = require_engine(data_dir)
     process = _open_process(engine.pid)
     try:
-        asyncio.run(_ask(engine))
+        with_line(engine, "stop", lambda link: link.call(StopEngine()))
         if not _wait(data_dir, process):
             raise CommandError(
                 f"The engine (pid {engine.pid}) was told to end but still runs after {PATIENCE_S:g} s;"
@@ -37,11 +36,6 @@ def stop_engine(data_dir: Path) -> EngineFile:
         if process is not None:
             os.close(process)
     return engine
-
-
-async def _ask(engine: EngineFile) -> None:
-    async with line_to(engine, "stop") as link:
-        await link.call(StopEngine())
 
 
 def _open_process(pid: int) -> int | None:

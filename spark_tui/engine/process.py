@@ -117,12 +117,13 @@ class _Process:
             loop.add_signal_handler(name, self._ended.set)
         async with contextlib.AsyncExitStack() as stack:
             base = wanted_base(self._settings)
+            ledger, tape = self._open_store(stack)
             if not base:
                 base = await self._start_child(stack)
             found = await discover(self._settings, base)
             _bind(self._place.data_dir, found.environment)
             trouble = await self._start_telemetry(stack)
-            engine = self._compose(stack, found)
+            engine = self._compose(found, ledger, tape)
             if trouble:
                 engine.notices.begin("telemetry", trouble)
             if self._child is not None:
@@ -156,16 +157,8 @@ class _Process:
         stack.push_async_callback(self._telemetry.close)
         return ""
 
-    def _compose(self, stack: contextlib.AsyncExitStack, found: Discovery) -> Engine:
+    def _open_store(self, stack: contextlib.AsyncExitStack) -> tuple[Ledger, Tape]:
         settings = self._settings
-        rng = random.SystemRandom()
-        venue = BinanceSpot(
-            found.endpoints,
-            found.credentials,
-            clock=self._clock,
-            rng=rng,
-            settings=SpotSettings(recv_window_ms=settings.binance.recv_window_ms),
-        )
         try:
             ledger = Ledger.open(self._place.data_dir / LEDGER_FILE, self._clock.wall_ns)
             stack.callback(ledger.close)
@@ -181,6 +174,18 @@ class _Process:
             stack.callback(tape.close)
         except (LedgerError, RecordingError) as error:
             raise StartError(error.text) from None
+        return ledger, tape
+
+    def _compose(self, found: Discovery, ledger: Ledger, tape: Tape) -> Engine:
+        settings = self._settings
+        rng = random.SystemRandom()
+        venue = BinanceSpot(
+            found.endpoints,
+            found.credentials,
+            clock=self._clock,
+            rng=rng,
+            settings=SpotSettings(recv_window_ms=settings.binance.recv_window_ms),
+        )
         timed = checkpoint(self._metrics)
 
         def reached(name: str) -> None:
