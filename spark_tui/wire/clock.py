@@ -141,6 +141,12 @@ def drop(task: "asyncio.Future[Any]") -> None:
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
 
 
+def being_cancelled() -> bool:
+    """Someone cancels the current task; false when a library raised CancelledError by itself."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 class ServerClock:
     """A server's clock, estimated from its time replies and carried on by our monotonic clock.
 

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-from spark_tui.wire.clock import NS_PER_MS, Clock, Expired, drop, first_of, within
+from spark_tui.wire.clock import NS_PER_MS, Clock, Expired, being_cancelled, drop, first_of, within
 from spark_tui.wire.limiter import MessageLimiter
 from spark_tui.wire.transport import Handler, Transport
 
@@ -80,9 +80,13 @@ class Session:
             raise SocketDown(f"Not connected ({self.ended.result()}).", sent=False)
         try:
             await self._transport.send(data)
-        except Exception as error:  # any failure to send is the connection's end
+        except (Exception, asyncio.CancelledError) as error:  # any failure to send is the connection's end
+            if being_cancelled():
+                raise
             self.end(f"send failed: {describe(error)}")
             raise SocketDown(f"The connection broke while sending ({describe(error)}).", sent=True) from error
+        if self.ended.done():  # the library lets a send that waited for room return in peace when dropped
+            raise SocketDown(f"The connection ended while sending ({self.ended.result()}).", sent=True)
 
     def end(self, reason: str) -> None:
         """End this connection, deliver nothing more; the first reason given stays."""
@@ -95,7 +99,7 @@ class Session:
         self.end("dropped by us")
         try:
             self._transport.abort()
-        except Exception as error:  # the end of a connection must not fail; its reason is known already
+        except (Exception, asyncio.CancelledError) as error:  # a connection's end must not fail; why is known
             self.close_error = describe(error)
 
     async def run(self) -> None:
@@ -160,7 +164,9 @@ class Session:
         """Say goodbye within the close timeout, then drop the connection whatever came of it."""
         try:
             await within(self._clock, self._close_timeout_s, self._transport.close(1000, ""))
-        except Exception as error:  # as in abort
+        except (Exception, asyncio.CancelledError) as error:  # as in abort
+            if being_cancelled():
+                raise
             self.close_error = describe(error)
         finally:
             self.abort()

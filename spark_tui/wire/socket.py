@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from spark_tui.wire.backoff import Backoff
-from spark_tui.wire.clock import NS_PER_S, Clock, drop, first_of, within
+from spark_tui.wire.clock import NS_PER_S, Clock, being_cancelled, drop, first_of, within
 from spark_tui.wire.limiter import BudgetError, ConnectionBudget, WeightLimiter
 from spark_tui.wire.session import Session, SocketDown, describe
 from spark_tui.wire.transport import Connect, Handler, HandshakeRefused, Transport, open_websocket
@@ -191,7 +191,7 @@ class SupervisedSocket:
             try:
                 return await self._attempt()
             except asyncio.CancelledError:
-                if _being_cancelled():
+                if being_cancelled():
                     raise
                 self._detail = "the attempt was cancelled from inside"
             except HandshakeRefused as refused:
@@ -323,8 +323,3 @@ def _abandon(connecting: "asyncio.Future[Transport]") -> None:
     """A handshake that finished after we stopped waiting: drop what it made."""
     if not connecting.cancelled() and connecting.exception() is None:
         connecting.result().abort()
-
-
-def _being_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

@@ -43,7 +43,7 @@ class Transport(Protocol):
         """Closing handshake."""
 
     def abort(self) -> None:
-        """Drop the TCP connection now."""
+        """Drop the TCP connection now; a send, ping or close under way then raises."""
 
 
 Connect = Callable[[str], Awaitable[Transport]]

@@ -60,7 +60,7 @@ async def test_target_and_body_leave_byte_for_byte_as_given(query):
     assert b"content-type: application/x-www-form-urlencoded" in head.lower()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(
     st.lists(
         st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E), min_size=1), min_size=1, max_size=5
@@ -194,6 +194,73 @@ async def test_silence_after_the_request_is_maybe_sent_at_the_deadline():
     with pytest.raises(HttpFailure, match="within 11 s") as failed:
         await call
     assert failed.value.phase is Phase.SENT
+    await http.close()
+    server.close()
+
+
+async def test_a_call_that_never_got_a_connection_from_the_pool_was_not_sent():
+    clock = ManualClock()
+    let = asyncio.Event()
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        let.set()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    http = client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", clock, max_connections=1)
+    first = asyncio.create_task(http.request("POST", "/order", timeout_s=10))
+    await let.wait()
+    second = asyncio.create_task(http.request("POST", "/order", timeout_s=5))
+    await clock.asleep(5)
+    clock.advance(5)
+    with pytest.raises(HttpFailure) as failed:
+        await second
+    assert failed.value.phase is Phase.CONNECT
+    clock.advance(5)
+    with pytest.raises(HttpFailure) as failed:
+        await first
+    assert failed.value.phase is Phase.SENT
+    await http.close()
+    server.close()
+
+
+async def test_waiting_for_weight_until_the_deadline_is_not_sent():
+    clock = ManualClock()
+    limiter = WeightLimiter(10, clock=clock, reserve=0)
+    await limiter.acquire(10)
+    http = client("http://127.0.0.1:9", clock, limiter)
+    call = asyncio.create_task(http.request("GET", "/x", timeout_s=5))
+    await clock.run_for(6)
+    with pytest.raises(HttpFailure, match="within 5 s") as failed:
+        await call
+    assert failed.value.phase is Phase.CONNECT
+    with pytest.raises(HttpFailure, match="ask for less") as failed:
+        await http.request("GET", "/x", weight=11)
+    assert failed.value.phase is Phase.CONNECT
+
+
+async def test_a_kept_connection_the_server_has_closed_costs_no_order():
+    closed = asyncio.Event()
+    served = 0
+
+    async def one_reply(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal served
+        await reader.readuntil(b"\r\n\r\n")
+        served += 1
+        writer.write(reply())
+        writer.close()
+        await writer.wait_closed()
+        closed.set()
+
+    server = await asyncio.start_server(one_reply, "127.0.0.1", 0)
+    http = client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    for _ in range(3):
+        closed.clear()
+        assert (await http.request("POST", "/order")).status == 200
+        await closed.wait()
+    assert served == 3
     await http.close()
     server.close()
 
