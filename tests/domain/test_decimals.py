@@ -72,6 +72,13 @@ def test_rounding_to_a_step_agrees_with_fractions(value: Decimal, step: Decimal)
     assert decimals.is_multiple(value, step) == (below == exact)
 
 
+def test_a_tie_goes_to_the_even_multiple() -> None:
+    ties = [
+        decimals.nearest(Decimal(value), Decimal("0.01")) for value in ("0.015", "0.025", "-0.015", "-0.025")
+    ]
+    assert ties == [Decimal(value) for value in ("0.02", "0.02", "-0.02", "-0.02")]
+
+
 @given(NUMBERS)
 def test_a_step_of_zero_is_no_rule(value: Decimal) -> None:
     zero = Decimal("0.00000000")

@@ -276,6 +276,16 @@ NUMBERS = st.sampled_from(
 MAYBE = st.none() | NUMBERS
 
 
+@pytest.mark.parametrize("bad", ["0", "-1", "NaN", "sNaN", "Infinity", "1E+500"])
+def test_one_bad_number_refuses_even_without_limits(bad: str) -> None:
+    number, free = D(bad), RiskLimits()
+    assert codes(limit(), calm(mid=number), free) == {"BOOK_UNUSABLE"}
+    assert codes(limit(), calm(ask=number), free) == {"BOOK_UNUSABLE"}
+    assert codes(msgspec.structs.replace(limit(), price=number), limits=free) == {"INSUFFICIENT_BALANCE"}
+    assert codes(msgspec.structs.replace(limit(), quantity=number), limits=free) == {"INSUFFICIENT_BALANCE"}
+    assert codes(market(quote_quantity=number), limits=free) == {"INSUFFICIENT_BALANCE"}
+
+
 @given(
     st.builds(
         OrderRequest,
