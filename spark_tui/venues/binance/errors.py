@@ -28,7 +28,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     phase: Phase | None = None
     http: frozenset[int] | None = None
     codes: frozenset[int] | None = None
-    coded: bool | None = None  # whether the body was the venue's own error object
+    coded: bool | None = None  # whether the body was the venue's own error object, with a negative code
     venue: str | None = None
 
 
@@ -38,6 +38,7 @@ def _set(*items: int | range) -> frozenset[int]:
 
 _5XX = _set(range(500, 600))
 _4XX = _set(range(400, 500))
+_NOT_4XX = _set(range(400), range(500, 1000))
 _NO_ANSWER_YET = "its fate is not known yet and is being found out by query; do not send it again"
 
 RULES: tuple[Rule, ...] = (
@@ -47,7 +48,22 @@ RULES: tuple[Rule, ...] = (
         reaction=Reaction.RETRY_SAFE,
         cure="nothing was sent; check the network and the address",
     ),
-    # --- limits speak first, whatever else the answer says
+    # --- a trading call: only the venue's own refusal under 4xx proves anything (12.1); a proxy may garble
+    Rule(http=_NOT_4XX, phase=Phase.TRADE, reaction=Reaction.UNKNOWN, cure=_NO_ANSWER_YET),
+    Rule(
+        http=_set(451),
+        codes=_set(0),
+        reaction=Reaction.DEFINITE_REJECT,
+        cure="Binance does not serve this location; nothing was placed",
+    ),
+    Rule(coded=False, phase=Phase.TRADE, reaction=Reaction.UNKNOWN, cure=_NO_ANSWER_YET),
+    Rule(
+        codes=_set(-1000, -1001, -1006, -1007, -1008, -1016, -2021),
+        phase=Phase.TRADE,
+        reaction=Reaction.UNKNOWN,
+        cure=_NO_ANSWER_YET,
+    ),
+    # --- limits
     Rule(
         http=_set(418),
         reaction=Reaction.BANNED,
@@ -64,14 +80,7 @@ RULES: tuple[Rule, ...] = (
         reaction=Reaction.THROTTLED,
         cure="the request budget is used up; waiting as long as asked",
     ),
-    # --- may have executed (12.1)
-    Rule(http=_5XX, phase=Phase.TRADE, reaction=Reaction.UNKNOWN, cure=_NO_ANSWER_YET),
-    Rule(
-        codes=_set(-1000, -1001, -1006, -1007, -1008, -1016, -2021),
-        phase=Phase.TRADE,
-        reaction=Reaction.UNKNOWN,
-        cure=_NO_ANSWER_YET,
-    ),
+    # --- the venue's own trouble
     Rule(
         codes=_set(-1000, -1001, -1006, -1007, -1008, -1016),
         reaction=Reaction.RETRY_SAFE,
@@ -151,7 +160,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         http=_set(451),
         reaction=Reaction.DEFINITE_REJECT,
-        cure="Binance does not serve this location; nothing was placed",
+        cure="the venue does not serve this location",
     ),
     Rule(
         http=_set(401),
@@ -163,7 +172,6 @@ RULES: tuple[Rule, ...] = (
         reaction=Reaction.DEFINITE_REJECT,
         cure="this address does not offer the call; check the configured base URL",
     ),
-    Rule(http=_set(403), phase=Phase.TRADE, reaction=Reaction.UNKNOWN, cure=_NO_ANSWER_YET),
     Rule(
         http=_set(403),
         reaction=Reaction.THROTTLED,

@@ -59,9 +59,17 @@ def test_no_5xx_proves_that_an_order_died(http: int, code: int | None) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"<html><h1>403 Forbidden</h1></html>", b"null", b"[]", b"\xff", b"{"])
-@pytest.mark.parametrize("http", [200, 302, 400, 403, 408, 409])
+@pytest.mark.parametrize("http", [200, 302, 400, 401, 403, 404, 408, 409, 410, 418, 429, 451])
 def test_an_answer_without_the_venues_words_proves_nothing(http: int, body: bytes) -> None:
     assert from_body(VENUE, http, body, Phase.TRADE).reaction is R.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("http", "reaction"),
+    [(401, R.AUTH), (404, R.DEFINITE_REJECT), (418, R.BANNED), (429, R.THROTTLED), (502, R.RETRY_SAFE)],
+)
+def test_reading_goes_by_the_status_where_there_is_nothing_else(http: int, reaction: R) -> None:
+    assert from_body(VENUE, http, b"<html>", Phase.READ).reaction is reaction
 
 
 def test_an_unknown_code_is_a_reject_only_under_4xx() -> None:
@@ -89,9 +97,9 @@ def test_any_answer_has_a_meaning_and_one_clean_line(http: int, body: bytes, pha
     assert error.text.isprintable()
     assert len(error.text) < 500
     assert error.retry_after_s == 1.0
-    if error.reaction is R.DEFINITE_REJECT and phase is Phase.TRADE:
-        assert not 500 <= http < 600
-        assert parse_body(body)[0] is not None or http in (404, 405, 410, 451)
+    if phase is Phase.TRADE and error.reaction is not R.UNKNOWN:
+        assert 400 <= http < 500
+        assert parse_body(body)[0] is not None
 
 
 def test_terminal_escapes_of_a_stranger_do_not_pass() -> None:

@@ -61,7 +61,7 @@ ApiFrame = ApiReply | OrderReport | BalancesReport | SubscriptionEnded | Balance
 
 
 class _Error(msgspec.Struct):
-    code: int = 0
+    code: int | None = None
     msg: str = ""
     data: msgspec.Raw = msgspec.Raw()
 

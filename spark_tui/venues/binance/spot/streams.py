@@ -82,7 +82,7 @@ class _Stream:
 
 
 def _last_id(event: MarketEvent) -> int | None:
-    if isinstance(event, DepthDiff | PartialDepth):
+    if isinstance(event, (DepthDiff, PartialDepth)):  # a union would be built anew for each frame
         return event.last_id
     if isinstance(event, Trade):
         return event.trade_id
@@ -262,13 +262,17 @@ class MarketStreams:
             self._unreadable += 1
             return
         if isinstance(frame, Reply):
-            waiting = self._replies.get(frame.id) if isinstance(frame.id, int) else None
-            if waiting is not None and not waiting.done():
-                waiting.set_result(frame)
+            self._answered(frame)
         elif isinstance(frame, Shutdown):
             if self._socket.session is None:  # not live yet, so there is nothing to keep while replacing it
                 raise ConnectionResetError("the server is shutting down")
             self._socket.rotate()
+
+    def _answered(self, reply: Reply) -> None:
+        """An error may come without an id: then it is taken for whatever waits."""
+        for request_id, waiting in self._replies.items():
+            if reply.id in (request_id, None) and not waiting.done():
+                waiting.set_result(reply)
 
 
 def _health(stream: _Stream, socket: SocketHealth, now_ns: int, offset_ms: float) -> StreamHealth:

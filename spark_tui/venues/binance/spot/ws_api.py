@@ -248,7 +248,7 @@ class WsApi:
         frame = decode_api_frame(raw)
         if isinstance(frame, ApiReply):
             self._answered(frame)
-        elif isinstance(frame, OrderReport | BalancesReport):
+        elif isinstance(frame, (OrderReport, BalancesReport)):
             self._events.tick(self._clock.mono_ns())
             self._on_user(frame, receipt_ns)
         elif isinstance(frame, BalancesStale):

@@ -167,10 +167,11 @@ async def test_a_rotation_hands_on_each_event_once(peer: Peer) -> None:
         assert health(venue, DEPTH).gaps == 0
 
 
-async def test_a_refused_subscription_is_no_connection(peer: Peer) -> None:
-    replies = [{"code": 2, "msg": "Invalid request"}]
+@pytest.mark.parametrize("id_", [{"id": 1}, {}])
+async def test_a_refused_subscription_is_no_connection(peer: Peer, id_: dict[str, int]) -> None:
+    replies = [{"code": 2, "msg": "Invalid request"} | id_]
     accept = peer.control_reply
-    peer.control_reply = lambda r: replies.pop() | {"id": r["id"]} if replies else accept(r)
+    peer.control_reply = lambda r: replies.pop() if replies else accept(r)
     seen, venue = Seen(), adapter(peer)
     async with running(venue, seen):
         await peer.stream(DEPTH, diff(1, 5))

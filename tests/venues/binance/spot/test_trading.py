@@ -10,6 +10,7 @@ import pytest
 
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
+from spark_tui.venues.binance.spot.endpoints import Endpoints
 from spark_tui.venues.port import OrderStatus, Reaction, VenueError
 from tests.venues.binance.spot.conftest import Seen, adapter, running
 from tests.venues.binance.spot.peer import Peer, ok, order, refused, rest_refused
@@ -202,8 +203,8 @@ async def test_rest_answers_and_what_they_mean(
 
 
 async def test_a_closed_port_proves_that_nothing_left(peer: Peer) -> None:
+    peer.endpoints = Endpoints("http://127.0.0.1:1", "ws://127.0.0.1:1", "ws://127.0.0.1:1/ws-api/v3")
     sent, venue = Sent(), adapter(peer)
-    venue._http._base_url = "http://127.0.0.1:1"  # nothing listens there
     with pytest.raises(VenueError, match="nothing was sent") as failed:
         await venue.place("id-1", REQUEST, sent)
     await venue.close()
