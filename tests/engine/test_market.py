@@ -1,0 +1,146 @@
+"""Feeds to books: gaps lead to a resync and never to a price; candles and sparks keep their order."""
+
+import random
+from pathlib import Path
+
+from spark_tui.domain.book import Unusable
+from spark_tui.domain.health import WeightGauge
+from spark_tui.domain.market import Candle, Ticker, Trade
+from spark_tui.domain.order import OrderState
+from spark_tui.engine.candles import MAX_CANDLES, CandleSeries, Spark
+from spark_tui.engine.market import Market
+from spark_tui.engine.resync import ResyncQueue
+from spark_tui.link.messages import BookView, GetBook, GetTickers, Tickers
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
+from tests.engine.harness import buy, rig
+
+
+async def test_a_gap_makes_the_book_unusable_until_the_snapshot(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.failing["depth_snapshot"] = UNREACHABLE
+        it.venue.skip(2)
+        it.venue.tick()
+        order = await it.submit()
+        assert (order.state, order.code) == (OrderState.DENIED, "BOOK_UNUSABLE")
+        shown = await it.ask(GetBook(symbol=SYMBOL))
+        assert isinstance(shown, BookView)
+        assert (shown.usable, shown.bids, shown.asks) == (False, (), ())
+        assert "missing" in shown.why
+        await it.clock.run_for(10)
+        assert 2 < it.venue.snapshots < 10  # asked again and again, but later and later
+        it.venue.failing.clear()
+        it.venue.tick()
+        await it.until(lambda: it.engine.views.usable(NAME, SYMBOL))
+        assert (await it.submit()).state is OrderState.ACCEPTED
+        assert it.engine.markets[NAME].gaps() == 1
+
+
+async def test_a_book_nobody_feeds_any_more_is_no_price(tmp_path: Path) -> None:
+    """F28."""
+    async with rig(tmp_path) as it:
+        it.clock.advance(5.5)
+        assert (await it.submit()).code == "BOOK_UNUSABLE"
+        rows = await it.ask(GetTickers())
+        assert isinstance(rows, Tickers)
+        assert not rows.rows[0].usable
+        assert rows.rows[0].age_s >= 5.5
+
+
+async def test_own_orders_are_shown_in_the_depth(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.submit(buy("0.5", "60000"))
+        shown = await it.ask(GetBook(symbol=SYMBOL))
+        assert isinstance(shown, BookView)
+        assert (shown.bids[0].price, shown.bids[0].own) == (60_000.0, 0.5)
+
+
+async def test_fifty_trades_are_kept_and_strangers_are_counted() -> None:
+    clock = ManualClock()
+    venue = FakeVenue(clock)
+    resync = ResyncQueue(venue, clock, random.Random(1), lambda level, text: None)
+    market = Market(NAME, (SYMBOL,), clock, resync, max_age_s=5)
+    for number in range(80):
+        market.on_event(Trade(SYMBOL, number, 1.0 + number, 1.0, 60_000 * number, False), 0)
+    market.on_event(Trade("OTHER", 1, 1.0, 1.0, 1, False), 0)
+    kept = market.symbols[SYMBOL]
+    assert [trade.trade_id for trade in kept.trades] == list(range(30, 80))
+    assert market.last_price(SYMBOL) == 80.0
+    assert market.strangers == 1
+    assert len(kept.spark.closes()) == 60
+    assert isinstance(market.quote("OTHER"), Unusable)
+
+
+async def test_a_storm_of_gaps_stays_within_the_weight_budget() -> None:
+    """F30: 400 symbols lose sync at once; snapshots stop at their share of the budget."""
+    clock = ManualClock()
+    weight = {"used": 0, "peak": 0}
+
+    class Metered(FakeVenue):
+        def weight(self) -> WeightGauge:
+            return WeightGauge(used=weight["used"], limit=6000)
+
+        async def depth_snapshot(self, symbol: str, limit: int = 1000):  # type: ignore[no-untyped-def]
+            weight["used"] += 50
+            weight["peak"] = max(weight["peak"], weight["used"])
+            return await super().depth_snapshot(symbol, limit)
+
+    import asyncio
+
+    symbols = tuple(f"S{number}USDT" for number in range(400))
+    queue = ResyncQueue(Metered(clock, symbols), clock, random.Random(1), lambda level, text: None)
+    fetched: list[str] = []
+    running = asyncio.create_task(queue.run(lambda snapshot: not fetched.append(snapshot.symbol)))
+    for symbol in symbols:
+        queue.want(symbol)
+    for _ in range(20):
+        await clock.run_for(60)
+        weight["used"] = 0  # the next minute
+    running.cancel()
+    assert sorted(fetched) == sorted(symbols)
+    assert weight["peak"] <= 0.8 * 6000
+
+
+async def test_the_ticker_is_the_last_price_where_no_trades_come(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.market(Ticker(SYMBOL, 60_123.0, 1.5, 1.0, 2.0, 0.5, 9.0, 99.0, 1_000))
+        rows = await it.ask(GetTickers())
+        assert isinstance(rows, Tickers)
+        row = rows.rows[0]
+        assert (row.last, row.change_percent, row.bid, row.ask) == (60_123.0, 1.5, 60_000.0, 60_010.0)
+
+
+def candle(minute: int, close: float = 1.0) -> Candle:
+    return Candle(SYMBOL, "1m", minute * 60_000, 1.0, 1.0, 1.0, close, 1.0, False)
+
+
+def test_candles_merge_by_open_time_and_report_holes() -> None:
+    series = CandleSeries()
+    assert not series.merge(candle(5))
+    assert not series.merge(candle(6))
+    assert not series.merge(candle(6, 2.0))
+    assert series.merge(candle(9))  # 7 and 8 were missed
+    series.load(tuple(candle(minute, 7.0) for minute in range(4, 10)))
+    assert [row.open_ms // 60_000 for row in series.rows] == [4, 5, 6, 7, 8, 9]
+    assert series.rows[-1].close == 1.0  # the running candle's live word is newer than history's
+    series.merge(candle(7, 3.0))
+    assert series.rows[3].close == 3.0
+    assert series.whole == series.version
+
+
+def test_candles_are_bounded() -> None:
+    series = CandleSeries()
+    for minute in range(MAX_CANDLES + 10):
+        series.merge(candle(minute))
+    assert len(series.rows) == MAX_CANDLES
+    assert series.rows[0].open_ms == 10 * 60_000
+
+
+def test_the_spark_joins_history_and_live_prices() -> None:
+    spark = Spark(length=4)
+    spark.price(10 * 60_000, 5.0)
+    spark.load(tuple(candle(minute, float(minute)) for minute in range(6, 11)))
+    assert spark.closes() == (7.0, 8.0, 9.0, 5.0)
+    spark.price(9 * 60_000, 99.0)  # late: ignored
+    spark.price(11 * 60_000, 6.0)
+    assert spark.closes() == (8.0, 9.0, 5.0, 6.0)

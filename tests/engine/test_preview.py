@@ -1,0 +1,117 @@
+"""The ticket's preview and the gate say the same, whatever is asked."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spark_tui.domain.order import OrderState
+from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.values import OrderType, Side, TimeInForce
+from spark_tui.engine.options import EngineSettings
+from spark_tui.link.messages import OrderUpdate, Preview, PreviewOrder, SubmitOrder
+from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
+from tests.engine.harness import Rig, buy, rig
+
+LIMITS = RiskLimits(
+    symbols=frozenset({SYMBOL}),
+    min_notional=D(20),
+    max_notional=D(100_000),
+    price_band_percent=D(5),
+    orders_per_10s=3,
+)
+SETTINGS = EngineSettings(symbols={NAME: (SYMBOL,)}, limits=LIMITS)
+
+
+async def preview(it: Rig, order: SubmitOrder) -> Preview:
+    result = await it.ask(PreviewOrder(order=order))
+    assert isinstance(result, Preview)
+    return result
+
+
+_amounts = st.decimals(min_value="-1", max_value="20", places=7) | st.sampled_from(
+    [D("NaN"), D("Infinity"), D(0), D("1E+3"), D("0.5")]
+)
+_prices = st.decimals(min_value="50000", max_value="70000", places=3) | st.sampled_from(
+    [D("NaN"), D(0), None]
+)
+_orders = st.builds(
+    SubmitOrder,
+    symbol=st.sampled_from([SYMBOL, "NOSUCH"]),
+    side=st.sampled_from(Side),
+    type=st.sampled_from(OrderType),
+    quantity=_amounts | st.none(),
+    quote_quantity=st.none() | st.just(D(200)),
+    price=_prices,
+    stop_price=st.none() | st.just(D(61_000)),
+    time_in_force=st.none() | st.sampled_from(TimeInForce),
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(orders=st.lists(_orders, min_size=1, max_size=12), usable=st.booleans(), halted=st.booleans())
+async def test_the_previews_verdict_is_the_gates_verdict(
+    orders: list[SubmitOrder], usable: bool, halted: bool
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with rig(Path(folder), settings=SETTINGS) as it:
+            if not usable:
+                it.venue.skip(3)
+                it.venue.failing["depth_snapshot"] = UNREACHABLE
+                it.venue.tick()
+            if halted:
+                it.engine.guard.halt("drill")
+            for order in orders:
+                told = await preview(it, order)
+                sent = await it.ask(told.order)
+                assert isinstance(sent, OrderUpdate)
+                assert (sent.order.state is not OrderState.DENIED) == told.ok
+                if not told.ok:
+                    first = next(verdict for verdict in told.verdicts if not verdict.ok)
+                    assert sent.order.code == first.code
+                    assert sent.order.text == told.reason == first.text
+                assert told.ok <= (usable and not halted)
+
+
+async def test_quantising_is_shown_and_is_what_would_be_sent(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        told = await preview(it, buy("0.1234567", "59000.019"))
+        assert (told.order.quantity, told.order.price) == (D("0.12345"), D("59000.01"))
+        assert len(told.changes) == 2
+        assert told.ok
+        raw = await it.submit(buy("0.1234567", "59000.019"))  # the engine itself changes nothing
+        assert raw.state is OrderState.DENIED
+        assert raw.code.startswith("FILTER_")
+
+
+async def test_notional_fee_and_slippage_come_from_the_book(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        told = await preview(it, buy("0.5", None))
+        assert told.notional == D("0.5") * 60_010
+        assert (told.fee, told.fee_asset) == (D("0.0005"), "BTC")
+        assert told.slippage_bp == pytest.approx(5 / 60_005 * 10_000)
+        sale = await preview(it, buy("0.5", None, side=Side.SELL))
+        assert (sale.fee, sale.fee_asset) == (D("30.00000000"), "USDT")
+        resting = await preview(it, buy("0.5", "59000"))
+        assert resting.slippage_bp is None
+        assert resting.notional == 29_500
+
+
+async def test_more_than_the_book_holds_has_no_honest_slippage(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        assert (await preview(it, buy("9", None))).slippage_bp is None
+
+
+async def test_preview_leaves_no_trace(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        before = it.engine.journal.state.digest()
+        await preview(it, buy())
+        assert it.engine.journal.state.digest() == before
+        assert it.venue.sent_bytes == []
+
+
+async def test_a_key_goes_through_the_preview(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        assert (await preview(it, buy(key="a"))).order.key == "a"
