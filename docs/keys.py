@@ -10,8 +10,8 @@ HEAD = """# Keys
 
 Made from the action table by `python docs/keys.py`; do not edit by hand.
 
-Every key works inside tmux and in plain terminals. In the cockpit `?` shows this list, and `:` finds any action
-by name. Actions with parameters also run from the shell: `spark-tui do ACTION key=value ...`.
+Every key works inside tmux and in plain terminals. In the cockpit `?` shows this list, and `:` finds any
+action by name. Those with parameters also run from the shell: `spark-tui do ACTION key=value ...`.
 """
 
 

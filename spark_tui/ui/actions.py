@@ -290,3 +290,9 @@ def build_request(action_id: str, params: Mapping[str, str]) -> AnyRequest:
 def _nearest(word: str, known: list[str]) -> str:
     close = get_close_matches(word, known, n=1)
     return f"; did you mean {close[0]}?" if close else f" (known: {', '.join(known) or 'none'})"
+
+
+def keymap(screen: str) -> dict[str, str]:
+    """Key -> action id, for one screen."""
+    here = [action for action in ACTIONS if EVERYWHERE in action.screens or screen in action.screens]
+    return {key: action.id for action in here for key in action.keys}

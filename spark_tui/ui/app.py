@@ -3,10 +3,9 @@
 import asyncio
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
 
+from textual import events
 from textual.app import App
-from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from spark_tui.link.messages import (
@@ -23,10 +22,11 @@ from spark_tui.link.messages import (
     Tickers,
 )
 from spark_tui.link.service import Link, LinkError
-from spark_tui.ui.actions import ACTIONS
+from spark_tui.ui.actions import keymap
 from spark_tui.ui.clock import Clock, SystemClock
 from spark_tui.ui.commands import Commands
 from spark_tui.ui.context import Context, TerminalReading
+from spark_tui.ui.keys import key_name
 from spark_tui.ui.model import Key, Model
 from spark_tui.ui.pump import Pulls, Pump
 from spark_tui.ui.screens.base import CockpitScreen
@@ -34,6 +34,7 @@ from spark_tui.ui.screens.dialog import DialogScreen
 from spark_tui.ui.screens.trade import TradeScreen
 from spark_tui.ui.terminal import TerminalMeter, metered
 from spark_tui.ui.theme import BUILT_IN, Painter, load_themes, theme_folder
+from spark_tui.ui.widgets.pane import Pane
 
 RETRY_S = 0.5  # between attempts to attach again; the link has its own patience inside each
 FOCUS_S = 0.12  # the watchlist's cursor rests this long before the engine is asked to follow
@@ -65,11 +66,6 @@ class CockpitApp(App[str], inherit_bindings=False):
     """
 
     ENABLE_COMMAND_PALETTE = False
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding(",".join(action.keys), f"run({action.id!r})", show=False, priority=action.id == "kill")
-        for action in ACTIONS
-        if action.keys
-    ]
 
     def __init__(
         self,
@@ -117,6 +113,7 @@ class CockpitApp(App[str], inherit_bindings=False):
             interval_s=1 / (LEAN_HZ if lean else FULL_HZ),
         )
         self.commands = Commands(self)
+        self._keymaps = {name: keymap(name) for name in SCREENS}
         self._paced = paced
         for trouble in troubles:
             self.say("warn", trouble)
@@ -225,27 +222,50 @@ class CockpitApp(App[str], inherit_bindings=False):
 
     # --- actions -------------------------------------------------------------------------------------------
 
-    def action_run(self, action_id: str) -> None:
-        self.act(action_id, {})
+    async def on_event(self, event: events.Event) -> None:
+        """Keys are taken here, one after the other, and act before the next is looked at. Textual's own way,
+        bubbling through queues, would let a fast burst overtake a change of focus it just asked for."""
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self.take_key(event.key, event.character)
+        elif isinstance(event, events.Paste) and not event.is_forwarded:
+            self.take_paste(event.text)
+        else:
+            await super().on_event(event)
+
+    def take_key(self, key: str, character: str | None) -> None:
+        name = key_name(key, character)
+        action_id = self._keymaps[self.cockpit_screen.screen_name].get(name, "")
+        if action_id == "kill":
+            self.act(action_id, {})
+        elif isinstance(self.screen, DialogScreen):
+            self.screen.take_key(name, character)
+        elif isinstance(self.focused, Pane) and self.focused.take_key(name, character):
+            return
+        elif action_id:
+            self.act(action_id, {})
+
+    def take_paste(self, text: str) -> None:
+        """Text goes where text is typed; in dialogs that decide something it is no decision."""
+        if isinstance(self.screen, DialogScreen):
+            self.screen.take_paste(text)
+        elif isinstance(self.focused, Pane):
+            self.focused.take_paste(text)
 
     def act(self, action_id: str, params: Mapping[str, str]) -> None:
         """Run an action of the table, from a key, the palette or a pane."""
         self.commands.run(action_id, params)
 
-    async def ask(self, dialog: DialogScreen) -> str:
-        """Show a dialog and wait for its answer; "" when it was canceled."""
-        answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-
-        def answered(result: str | None) -> None:
-            if not answer.done():
-                answer.set_result(result or "")
-
-        self.push_screen(dialog, answered)
+    def open(self, dialog: DialogScreen) -> "asyncio.Future[str]":
+        """Show a dialog; the future is its answer, "" when canceled. The dialog takes the very next key."""
+        dialog.answer.add_done_callback(lambda _: self._dialog_closed())
+        self.push_screen(dialog)
         self.refade()
-        result = await answer
-        self.refade()
-        self.pump.nudge()
-        return result
+        return dialog.answer
+
+    def _dialog_closed(self) -> None:
+        if self.is_running:
+            self.refade()
+            self.pump.nudge()
 
     def show_screen(self, name: str) -> None:
         if self.cockpit_screen.screen_name == name:
@@ -257,10 +277,9 @@ class CockpitApp(App[str], inherit_bindings=False):
             self.push_screen(SCREENS[name](self.context))
 
     def close_dialogs(self) -> None:
-        for _ in range(len(self.screen_stack)):
-            if isinstance(self.screen, DialogScreen):
-                self.screen.dismiss("")
-        self.refade()
+        for screen in reversed(self.screen_stack):
+            if isinstance(screen, DialogScreen):
+                screen.finish("")
 
     # --- the look ------------------------------------------------------------------------------------------
 
@@ -274,7 +293,7 @@ class CockpitApp(App[str], inherit_bindings=False):
 
     def refade(self, *, force: bool = False) -> None:
         """Faint behind dialogs and while the engine is lost."""
-        dialog = isinstance(self.screen, DialogScreen)
+        dialog = isinstance(self.screen, DialogScreen) and not self.screen.answer.done()
         faded = dialog or (bool(self.model.lost_because) and self.model.status is not None)
         if force or faded != self.context.painter.faded:
             theme = self.context.plain.theme

@@ -1,6 +1,6 @@
 """What each action of the table does in the cockpit. Every action has exactly one command here."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from typing import TYPE_CHECKING
 
 from spark_tui.domain.values import Environment, Side, TradingState
@@ -24,7 +24,7 @@ from spark_tui.ui.screens.dialog import ConfirmScreen
 from spark_tui.ui.screens.trade import TradeScreen
 from spark_tui.ui.widgets.bars import Banner
 from spark_tui.ui.widgets.candles import INTERVALS
-from spark_tui.ui.widgets.desk import DeskTable, Details, OrdersTable, short_id
+from spark_tui.ui.widgets.desk import DeskTable, OrdersTable, short_id
 from spark_tui.ui.widgets.line_table import LineTable
 from spark_tui.ui.widgets.ticket import Ticket
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from spark_tui.ui.app import CockpitApp
 
 Params = Mapping[str, str]
+Answer = Awaitable[str]  # of a dialog; "" when it was canceled
 
 
 class Commands:
@@ -105,8 +106,8 @@ class Commands:
     def _work(self, job: Coroutine[None, None, None]) -> None:
         self.app.run_worker(job, group="command", exit_on_error=True)
 
-    async def _offer(self, offer: Offer) -> str:
-        return await self.app.ask(ConfirmScreen(self.context, offer))
+    def _offer(self, offer: Offer) -> Answer:
+        return self.app.open(ConfirmScreen(self.context, offer))
 
     @property
     def _environment(self) -> Environment:
@@ -120,7 +121,14 @@ class Commands:
         if params:
             self._fill_ticket(ticket, params)
             return
-        self._work(ticket.send(self._confirm_order))
+        self._work(self._send(ticket))
+
+    async def _send(self, ticket: Ticket) -> None:
+        """What was sent is then under the cursor of the orders: x cancels it."""
+        await ticket.send(self._confirm_order)
+        if ticket.state.sent_id:
+            self._trade().orders.go((ticket.state.sent_id,))
+        self.app.pump.nudge()
 
     def _fill_ticket(self, ticket: Ticket, params: Params) -> None:
         """A command with parameters only fills the ticket: it is looked at before it is sent."""
@@ -151,11 +159,11 @@ class Commands:
         elif update.order.state in CLOSED:
             self.context.say("info", f"{short_id(key)} is {update.order.state}; nothing is left to cancel.")
         else:
-            self._work(self._cancel_after_confirm(key))
+            offer = offers.offer_cancel(update.order, self.model, self._environment)
+            self._work(self._cancel_if(self._offer(offer), key))
 
-    async def _cancel_after_confirm(self, key: str) -> None:
-        order = self.model.orders[key].order
-        if await self._offer(offers.offer_cancel(order, self.model, self._environment)):
+    async def _cancel_if(self, confirmed: Answer, key: str) -> None:
+        if await confirmed:
             try:
                 result = await self.context.call(CancelOrder(client_order_id=key))
             except LinkError as error:
@@ -174,11 +182,13 @@ class Commands:
         if not orders:
             self.context.say("info", "No open orders to cancel.")
             return
-        self._work(self._cancel_all_after_confirm(orders, CancelAll(symbol=params.get("symbol", "").upper())))
-
-    async def _cancel_all_after_confirm(self, orders: list[OrderUpdate], request: CancelAll) -> None:
         code = str(10 + self.context.clock.wall_ms() // 1_000 % 90)
-        if not await self._offer(offers.offer_cancel_all(orders, self.model, self._environment, code)):
+        offer = offers.offer_cancel_all(orders, self.model, self._environment, code)
+        request = CancelAll(symbol=params.get("symbol", "").upper())
+        self._work(self._cancel_all_if(self._offer(offer), request))
+
+    async def _cancel_all_if(self, confirmed: Answer, request: CancelAll) -> None:
+        if not await confirmed:
             return
         try:
             result = await self.context.call(request)
@@ -216,19 +226,19 @@ class Commands:
         self.app.cockpit_screen.query_one(Banner).pull()
 
     def _resume(self, params: Params) -> None:
+        from spark_tui.ui.screens.reason import ReasonScreen  # lazy: rarely needed
+
         status = self.model.status
         if status is not None and status.trading_state is TradingState.ACTIVE:
             self.context.say("info", "Trading is ACTIVE; there is nothing to resume.")
-        else:
-            self._work(self._resume_with(params.get("reason", "")))
+            return
+        halted = f"halted by {status.halt_reason}" if status else "halted"
+        title = f"Resume trading · {self._environment}"
+        dialog = ReasonScreen(self.context, title, f"Trading is {halted}.", params.get("reason", ""))
+        self._work(self._resume_with(self.app.open(dialog)))
 
-    async def _resume_with(self, reason: str) -> None:
-        from spark_tui.ui.screens.reason import ReasonScreen  # lazy: rarely needed
-
-        halted = f"halted by {self.model.status.halt_reason}" if self.model.status else "halted"
-        reason = reason or await self.app.ask(
-            ReasonScreen(self.context, f"Resume trading · {self._environment}", f"Trading is {halted}.")
-        )
+    async def _resume_with(self, answer: Answer) -> None:
+        reason = await answer
         if not reason:
             return
         try:
@@ -273,13 +283,13 @@ class Commands:
         ring = screen.ring()
         if ring:
             at = ring.index(focused) + by if focused in ring else 0
-            ring[at % len(ring)].focus()
+            screen.set_focus(ring[at % len(ring)])
 
     def _back(self, params: Params) -> None:
         screen = self.app.cockpit_screen
         if isinstance(screen, TradeScreen):
             screen.watch_pane.stop_finding()
-            screen.desk.focus()
+            screen.set_focus(screen.desk)
         else:
             self.app.show_screen("trade")
 
@@ -296,34 +306,29 @@ class Commands:
     def _open_row(self, params: Params) -> None:
         focused = self.app.cockpit_screen.focused
         if isinstance(focused, DeskTable) and focused.cursor:
+            from spark_tui.ui.screens.details import DetailsScreen  # lazy: rarely needed
+
             details = focused.details(focused.cursor)
             if details:
-                self._work(self._show_details(details))
-
-    async def _show_details(self, details: Details) -> None:
-        from spark_tui.ui.screens.details import DetailsScreen  # lazy: rarely needed
-
-        await self.app.ask(DetailsScreen(self.context, details))
+                self.app.open(DetailsScreen(self.context, details))
 
     # --- cockpit -------------------------------------------------------------------------------------------
 
     def _palette(self, params: Params) -> None:
-        self._work(self._run_palette())
+        from spark_tui.ui.screens.palette import PaletteScreen  # lazy: start-up is counted
 
-    async def _run_palette(self) -> None:
-        from spark_tui.ui.screens.palette import PaletteScreen, command  # lazy: start-up is counted
+        self._work(self._run_typed(self.app.open(PaletteScreen(self.context))))
 
-        typed = await self.app.ask(PaletteScreen(self.context))
-        if typed:
+    async def _run_typed(self, answer: Answer) -> None:
+        from spark_tui.ui.screens.palette import command
+
+        if typed := await answer:
             self.run(*command(typed))
 
     def _help(self, params: Params) -> None:
-        self._work(self._show_help())
-
-    async def _show_help(self) -> None:
         from spark_tui.ui.screens.help import HelpScreen  # lazy: start-up is counted
 
-        await self.app.ask(HelpScreen(self.context, self.app.cockpit_screen.screen_name))
+        self.app.open(HelpScreen(self.context, self.app.cockpit_screen.screen_name))
 
     def _next_theme(self, params: Params) -> None:
         names = list(self.app.themes)
@@ -336,21 +341,17 @@ class Commands:
         self.app.refresh(layout=True)
 
     def _detach(self, params: Params) -> None:
-        self._work(self._detach_after_confirm())
-
-    async def _detach_after_confirm(self) -> None:
-        owns = self.app.owns_engine
-        answer = await self._offer(offers.offer_detach(self.model, owns_engine=owns))
-        if answer == "l":
-            self.app.exit("detached")
-        elif answer in {"s", "y"}:
-            await self._stop_now()
+        offer = offers.offer_detach(self.model, owns_engine=self.app.owns_engine)
+        self._work(self._leave(self._offer(offer)))
 
     def _stop_engine(self, params: Params) -> None:
-        self._work(self._stop_after_confirm())
+        self._work(self._leave(self._offer(offers.offer_stop(self.model))))
 
-    async def _stop_after_confirm(self) -> None:
-        if await self._offer(offers.offer_stop(self.model)):
+    async def _leave(self, answer: Answer) -> None:
+        choice = await answer
+        if choice == "l":
+            self.app.exit("detached")
+        elif choice:
             await self._stop_now()
 
     async def _stop_now(self) -> None:

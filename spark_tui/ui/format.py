@@ -86,7 +86,7 @@ def age(seconds: float | None) -> str:
 
 
 def elapsed(seconds: float) -> str:
-    """00:14, 12:51, 3h04, 2d05: five cells, for the age of an order."""
+    """00:14, 12:51, 3h04, 2d05: at most five cells, for the age of an order."""
     whole = max(0, int(seconds))
     if whole < 3_600:
         return f"{whole // 60:02}:{whole % 60:02}"

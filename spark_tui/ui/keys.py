@@ -37,6 +37,13 @@ _SPOKEN = {
 }
 
 
+def key_name(key: str, character: str | None) -> str:
+    """A key press as the action table writes it: what it prints, or else the key's own name."""
+    if character is not None and character.isprintable() and character != " " and "+" not in key[:-1]:
+        return character
+    return key
+
+
 def spoken(key: str) -> str:
     """As the screen and the docs write it."""
     if key in _SPOKEN:

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from textual import events
+from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
 from spark_tui.domain.values import Environment
@@ -46,8 +48,10 @@ class Cockpit:
         await self.pilot.pause()
 
     async def press(self, *keys: str) -> None:
+        """A burst: all keys at once, as a terminal may deliver them."""
         for key in keys:
-            await self.pilot.press(key)
+            character = key if len(key) == 1 else None
+            self.app.post_message(events.Key(_character_to_key(key) if character else key, character))
         await self.settle()
 
     async def until(self, happened: Callable[[], object]) -> None:
@@ -82,7 +86,7 @@ async def cockpit(
     app = app_class(engine, clock=clock, paced=False, **options)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         face = Cockpit(app, engine, clock, pilot)
-        await face.until(
-            lambda: app.model.instruments and app.model.candles and app.model.notices or not orders
-        )
+        await face.until(lambda: app.model.instruments and app.model.candles)
+        if orders:
+            await face.until(lambda: app.model.notices)
         yield face

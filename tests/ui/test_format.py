@@ -97,7 +97,7 @@ def test_decimals_of_a_tick(step: str, decimals: int) -> None:
 @given(st.floats(min_value=0, max_value=1e9, allow_nan=False))
 def test_ages_are_short(seconds: float) -> None:
     assert len(fmt.age(seconds)) <= 6
-    assert len(fmt.elapsed(min(seconds, 8.6e6))) == 5
+    assert len(fmt.elapsed(min(seconds, 8.6e6))) <= 5
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,6 @@ class DetailsScreen(DialogScreen):
         ]
         return [(), *facts, (), ((" Esc", "b accent"), (" closes", "dim"))]
 
-    def key_pressed(self, key: str, character: str | None) -> None:
-        if key in {"escape", "enter", "q"}:
-            self.dismiss("")
+    def take_key(self, name: str, character: str | None) -> None:
+        if name in {"escape", "enter", "q"}:
+            self.finish("")

@@ -1,8 +1,8 @@
 """Dialogs: a framed pane over the faded screen. Esc closes every one of them; Enter confirms in none."""
 
+import asyncio
 from collections.abc import Sequence
 
-from textual import events
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
 
@@ -43,8 +43,8 @@ def _grounded(token: str) -> str:
     return token if " on " in token else f"{token} on {GROUND}"
 
 
-class DialogScreen(ModalScreen[str], inherit_bindings=False):
-    """Dismissed with the key or word that was chosen, or "" when it was canceled."""
+class DialogScreen(ModalScreen[None], inherit_bindings=False):
+    """`answer` resolves with the key or words that were chosen, or "" when it was canceled."""
 
     DEFAULT_CSS = """
     DialogScreen {
@@ -61,6 +61,7 @@ class DialogScreen(ModalScreen[str], inherit_bindings=False):
         super().__init__()
         self.context = context
         self.frame = FramedPane(context, self)
+        self.answer: asyncio.Future[str] = asyncio.get_running_loop().create_future()
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         raise NotImplementedError
@@ -72,8 +73,21 @@ class DialogScreen(ModalScreen[str], inherit_bindings=False):
     def compose(self) -> ComposeResult:
         yield self.frame
 
+    def finish(self, result: str) -> None:
+        """Answer and close; a second answer changes nothing."""
+        if not self.answer.done():
+            self.answer.set_result(result)
+            if self.is_mounted:
+                self._leave()
+
+    def _leave(self) -> None:
+        if self in self.app.screen_stack:
+            self.dismiss()
+
     def on_mount(self) -> None:
         self._resize_frame()
+        if self.answer.done():  # decided by a key that came before the first paint
+            self._leave()
 
     def on_resize(self) -> None:
         self._resize_frame()
@@ -83,17 +97,12 @@ class DialogScreen(ModalScreen[str], inherit_bindings=False):
         self.frame.styles.width = max(20, min(width, self.app.size.width - 2))
         self.frame.styles.height = max(5, min(height, self.app.size.height - 2))
 
-    async def on_key(self, event: events.Key) -> None:
-        event.stop()
-        event.prevent_default()
-        self.key_pressed(event.key, event.character)
+    def take_key(self, name: str, character: str | None) -> None:
+        if name == "escape":
+            self.finish("")
 
-    def key_pressed(self, key: str, character: str | None) -> None:
-        if key == "escape":
-            self.dismiss("")
-
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()  # a pasted text decides nothing
+    def take_paste(self, text: str) -> None:
+        """A pasted text decides nothing."""
 
 
 class ConfirmScreen(DialogScreen):
@@ -120,7 +129,7 @@ class ConfirmScreen(DialogScreen):
         """Once in a while: the countdown, and the end of the offer."""
         if self.guard.left_s(self.context.clock.mono_s()) <= 0:
             self.context.say("info", f"{self.offer.title}: expired, nothing was done")
-            self.dismiss("")
+            self.finish("")
             return
         self.frame.pull()
 
@@ -155,11 +164,11 @@ class ConfirmScreen(DialogScreen):
         wait: Span = (" · keys are ignored for 0.4 s", "dim") if self.guard.settling(now) else ("", "dim")
         return [*lines, (), ((left, "dim"), wait)]
 
-    def key_pressed(self, key: str, character: str | None) -> None:
-        answer = self.guard.press(key, character, self.context.clock.mono_s())
+    def take_key(self, name: str, character: str | None) -> None:
+        answer = self.guard.press(name, character, self.context.clock.mono_s())
         if answer is Answer.CANCELED:
-            self.dismiss("")
+            self.finish("")
         elif answer is Answer.CONFIRMED:
-            self.dismiss(self.offer.phrase or key)
+            self.finish(self.offer.phrase or name)
         else:
             self.frame.pull()

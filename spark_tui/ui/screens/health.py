@@ -216,7 +216,7 @@ class HealthScreen(CockpitScreen):
 
     def on_mount(self) -> None:
         super().on_mount()
-        self.query_one("#streams", Streams).focus()
+        self.set_focus(self.query_one("#streams", Streams))
         self.set_interval(ASK_S, self._ask)
         self._ask()
 

@@ -48,8 +48,8 @@ class HelpScreen(DialogScreen):
                 )
         return lines
 
-    def key_pressed(self, key: str, character: str | None) -> None:
-        if key in {"escape", "q", "?", "question_mark"}:
-            self.dismiss("")
-        self._top += {"down": 1, "j": 1, "up": -1, "k": -1, "space": 10, "g": -999, "G": 999}.get(key, 0)
+    def take_key(self, name: str, character: str | None) -> None:
+        if name in {"escape", "q", "?", "question_mark"}:
+            self.finish("")
+        self._top += {"down": 1, "j": 1, "up": -1, "k": -1, "space": 10, "g": -999, "G": 999}.get(name, 0)
         self.frame.pull()

@@ -37,7 +37,7 @@ def command(text: str) -> tuple[str, dict[str, str]]:
 
 
 class PaletteScreen(DialogScreen):
-    """Dismissed with the text of a command: `id` or `id key=value ...`."""
+    """Answered with the text of a command: `id` or `id key=value ...`."""
 
     title_text = "Command"
 
@@ -76,20 +76,24 @@ class PaletteScreen(DialogScreen):
         """A command with parameters is looked up by its id alone."""
         return self.entry.text.split(" ", 1)[0] if "=" in self.entry.text else self.entry.text
 
-    def key_pressed(self, key: str, character: str | None) -> None:
+    def take_key(self, name: str, character: str | None) -> None:
         found = matches(self._search())
-        if key == "escape":
-            self.dismiss("")
-        elif key == "enter":
+        if name == "escape":
+            self.finish("")
+        elif name == "enter":
             typed = self.entry.text.strip()
             if typed and command(typed)[0]:
-                self.dismiss(typed)
+                self.finish(typed)
             elif found:
-                self.dismiss(found[self.at].id)
-        elif key in {"down", "tab"}:
+                self.finish(found[self.at].id)
+        elif name in {"down", "tab"}:
             self.at += 1
-        elif key in {"up", "shift+tab"}:
+        elif name in {"up", "shift+tab"}:
             self.at = max(0, self.at - 1)
-        elif self.entry.press(key, character):
+        elif self.entry.press(name, character):
             self.at = 0
+        self.frame.pull()
+
+    def take_paste(self, text: str) -> None:
+        self.entry.insert(text)
         self.frame.pull()

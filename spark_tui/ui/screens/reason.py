@@ -11,15 +11,16 @@ LEAST = 3  # characters that make a reason
 
 
 class ReasonScreen(DialogScreen):
-    """Dismissed with the reason."""
+    """Answered with the reason."""
 
     tone = "warn"
 
-    def __init__(self, context: Context, title: str, explanation: str) -> None:
+    def __init__(self, context: Context, title: str, explanation: str, reason: str = "") -> None:
         super().__init__(context)
         self.title_text = title
         self._explanation = explanation
         self.entry = Entry()
+        self.entry.insert(reason)
 
     def wanted_size(self) -> tuple[int, int]:
         return 70, 10
@@ -39,12 +40,16 @@ class ReasonScreen(DialogScreen):
             ),
         ]
 
-    def key_pressed(self, key: str, character: str | None) -> None:
-        if key == "escape":
-            self.dismiss("")
-        elif key == "ctrl+o":
+    def take_key(self, name: str, character: str | None) -> None:
+        if name == "escape":
+            self.finish("")
+        elif name == "ctrl+o":
             if len(self.entry.text.strip()) >= LEAST:
-                self.dismiss(self.entry.text.strip())
+                self.finish(self.entry.text.strip())
         else:
-            self.entry.press(key, character)
+            self.entry.press(name, character)
+        self.frame.pull()
+
+    def take_paste(self, text: str) -> None:
+        self.entry.insert(text)
         self.frame.pull()

@@ -70,7 +70,7 @@ class TradeScreen(CockpitScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.show_tab("orders", focus=False)
-        self.watch_pane.focus()
+        self.set_focus(self.watch_pane)
 
     @property
     def watch_pane(self) -> Watch:
@@ -79,6 +79,10 @@ class TradeScreen(CockpitScreen):
     @property
     def ticket(self) -> Ticket:
         return self.query_one("#ticket", Ticket)
+
+    @property
+    def orders(self) -> OrdersTable:
+        return self.query_one("#orders", OrdersTable)
 
     @property
     def desk(self) -> DeskTable:
@@ -91,7 +95,7 @@ class TradeScreen(CockpitScreen):
         self.query_one("#events", Pane).display = tab != "log"
         self.desk.pull()
         if focus:
-            self.desk.focus()
+            self.set_focus(self.desk)
 
     def ring(self) -> list[Pane]:
         return [self.watch_pane, self.ticket, self.desk]

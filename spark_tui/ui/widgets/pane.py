@@ -58,6 +58,13 @@ class Pane(Widget):
     def name_span(self, text: str) -> Line:
         return ((text, "b accent" if self.has_focus else "dim"),)
 
+    def take_key(self, name: str, character: str | None) -> bool:
+        """A key while this pane has the focus; False leaves it to the action table."""
+        return False
+
+    def take_paste(self, text: str) -> None:
+        """Pasted text while this pane has the focus; ignored unless the pane takes text."""
+
     @property
     def painter(self) -> Painter:
         """Faded with the rest of the screen, unless the pane must be read then."""

@@ -7,7 +7,6 @@ The engine's gate is asked again when the order arrives there.
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
-from textual import events
 from textual.timer import Timer
 
 from spark_tui.domain.values import OrderType, Side
@@ -63,12 +62,12 @@ class Ticket(Pane, can_focus=True):
     def take_side(self, side: Side) -> None:
         self.draft.set_side(side)
         self.at_touch()
-        self.focus()
+        self.screen.set_focus(self)
 
     def load(self, order: SubmitOrder) -> None:
         """What a command line said, to be looked at and sent by hand."""
         self.draft.load(order)
-        self.focus()
+        self.screen.set_focus(self)
         self.edited()
 
     def at_touch(self) -> None:
@@ -126,18 +125,16 @@ class Ticket(Pane, can_focus=True):
         self._ask_soon()
         self.pull()
 
-    def on_key(self, event: events.Key) -> None:
-        if event.key == "backspace":
+    def take_key(self, name: str, character: str | None) -> bool:
+        if name == "backspace":
             self.draft.backspace()
-        elif not (event.character and self.draft.type_character(event.character)):
-            return
-        event.stop()
-        event.prevent_default()
+        elif not (character and self.draft.type_character(character)):
+            return False
         self.edited()
+        return True
 
-    def on_paste(self, event: events.Paste) -> None:
-        event.stop()
-        for character in event.text.strip():
+    def take_paste(self, text: str) -> None:
+        for character in text.strip():
             if not self.draft.type_character(character):
                 break
         self.edited()

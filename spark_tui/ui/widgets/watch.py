@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-from textual import events
-
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
@@ -51,31 +49,30 @@ class Watch(LineTable):
 
     def find(self) -> None:
         self.filter, self.finding = "", True
-        self.focus()
+        self.screen.set_focus(self)
         self.pull()
 
     def stop_finding(self) -> None:
         self.filter, self.finding = "", False
         self.pull()
 
-    def on_key(self, event: events.Key) -> None:
+    def take_key(self, name: str, character: str | None) -> bool:
         """While finding, keys are the search's: letters narrow it, Enter takes the row, Esc goes back."""
-        if not self.finding or event.key in {"up", "down", "tab", "shift+tab"}:
-            return
-        event.stop()
-        event.prevent_default()
-        if event.key == "enter":
+        if not self.finding or name in {"up", "down", "tab", "shift+tab"}:
+            return False
+        if name == "enter":
             venue_symbol = self.cursor
             self.stop_finding()
             if venue_symbol is not None:
                 self.go(venue_symbol)
-        elif event.key == "escape":
+        elif name == "escape":
             self.stop_finding()
-        elif event.key == "backspace":
+        elif name == "backspace":
             self.filter = self.filter[:-1]
-        elif event.character and event.character.isprintable() and len(self.filter) < MAX_FILTER:
-            self.filter += event.character
+        elif character and character.isprintable() and len(self.filter) < MAX_FILTER:
+            self.filter += character
         self.pull()
+        return True
 
     def pull(self) -> None:
         self._notice_changes()
