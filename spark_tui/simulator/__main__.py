@@ -2,10 +2,24 @@
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import NoReturn
 
 from spark_tui.simulator.server import add_arguments, run
 
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="spark-tui simulator", description="An exchange on loopback.")
+
+class OneLineParser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see --help\n")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = OneLineParser(prog="spark-tui simulator", description="An exchange on loopback.")
     add_arguments(parser)
-    sys.exit(run(parser.parse_args()))
+    return run(parser.parse_args(arguments))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,7 +7,7 @@ recording says something new about that level.
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -147,6 +147,14 @@ class Player:
         self._has_trades = any(name.endswith("@trade") for name in tape.streams)
         simulation.hub.on_subscribe.append(self._subscribed)
 
+    @property
+    def symbol(self) -> str:
+        return self._market.symbol.name
+
+    def frames(self) -> Iterator[Frame]:
+        """The symbol's recorded frames, in order."""
+        return self._tape.frames()
+
     def _subscribed(self, stream: str) -> None:
         if stream.startswith(self._depth):
             self._wanted.set()
@@ -155,7 +163,7 @@ class Player:
         await self._wanted.wait()
         begun = time.monotonic()
         first_ns = 0
-        for number, frame in enumerate(self._tape.frames()):
+        for number, frame in enumerate(self.frames()):
             first_ns = first_ns or frame.receipt_ns
             if self._speed:
                 due = begun + (frame.receipt_ns - first_ns) / 1e9 / self._speed
