@@ -1,0 +1,1 @@
+"""Measurements: each prints a table and asserts nothing. `python -m benchmarks` lists them."""
