@@ -344,6 +344,24 @@ async def test_f22_a_server_that_closes_right_after_open_is_not_hammered_for_an_
     assert all(later - earlier > 300 for earlier, later in zip(attempts, attempts[300:], strict=False))
 
 
+async def test_f22_a_small_shared_budget_holds_every_socket_back():
+    clock = ManualClock()
+    budget = ConnectionBudget(clock=clock, attempts=4, per_s=300)
+    attempts = 0
+
+    async def connect(_: str) -> FakeTransport:
+        nonlocal attempts
+        attempts += 1
+        raise OSError("no route")
+
+    one, two = (make_socket(Watch(), clock=clock, connect=connect, budget=budget) for _ in range(2))
+    async with running(one), running(two):
+        await clock.run_for(299)
+        assert attempts == 4
+        await clock.run_for(300)
+        assert attempts == 8
+
+
 async def test_f22_a_server_that_asks_for_a_replacement_at_once_and_always_is_not_hammered():
     clock = ManualClock()
     attempts = 0
