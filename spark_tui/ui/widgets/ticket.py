@@ -16,8 +16,8 @@ from spark_tui.ui.context import Context
 from spark_tui.ui.draft import PRICE, QUANTITY, Draft
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
+from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets import ticket_view
-from spark_tui.ui.widgets.desk import short_id
 from spark_tui.ui.widgets.pane import Pane
 
 DEBOUNCE_S = 0.12
