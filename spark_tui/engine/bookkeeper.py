@@ -71,9 +71,8 @@ class Bookkeeper:
     def intend(self, event: Intended, assets: tuple[str, str]) -> Order:
         """The write-ahead, in memory and queued; the caller waits for it to be durable."""
         base, quote = assets
-        effect = self._journal.note(
-            OrderRecord(client_order_id=event.client_order_id, event=event, base=base, quote=quote)
-        )
+        record = OrderRecord(client_order_id=event.client_order_id, event=event, base=base, quote=quote)
+        effect = self._journal.note(record, awaited=True)
         assert effect.order is not None  # a fresh id: identities never repeat
         self._publish(OrderUpdate(order=effect.order))
         return effect.order

@@ -40,7 +40,8 @@ class Reconciler:
         rng: random.Random,
         notify: Notify,
         *,
-        symbols: Callable[[], set[str]],
+        watched: tuple[str, ...],
+        traded: Callable[[], set[str]],
         on_balances: Callable[[BalancesReport], None],
         on_done: Callable[[], None],
         every_s: float,
@@ -55,7 +56,8 @@ class Reconciler:
         self._clock = clock
         self._rng = rng
         self._notify = notify
-        self._symbols = symbols
+        self._watched = watched
+        self._traded = traded
         self._on_balances = on_balances
         self._on_done = on_done
         self._every_s = every_s
@@ -119,6 +121,8 @@ class Reconciler:
     async def _pass(self) -> None:
         """Raises VenueError from any question that got no answer: a failed query is never "flat" (F50)."""
         venue = self._venue
+        # a regular pass looks where something can have happened to us; after a silence, everywhere
+        symbols = self._traded() | set(self._watched if self.running else ())
         reports = await venue.open_orders()
         for report in reports:
             self._books.on_report(report, answer=True)
@@ -127,7 +131,7 @@ class Reconciler:
             if order.client_order_id not in open_ids and order.state is not OrderState.NEW:
                 await self._ask(order)
         self._close_externals(open_ids)
-        for symbol in sorted(self._symbols()):
+        for symbol in sorted(symbols):
             await self._trades(symbol)
         self._on_balances(await venue.balances())
 

@@ -32,7 +32,17 @@ class Simulator(msgspec.Struct, frozen=True):
 @contextlib.asynccontextmanager
 async def simulator(folder: Path, *flags: str) -> AsyncIterator[Simulator]:
     """A simulator on loopback for as long as the block lasts."""
+    process, found = await start_simulator(folder, *flags)
+    try:
+        yield found
+    finally:
+        await end(process)
+
+
+async def start_simulator(folder: Path, *flags: str) -> tuple[asyncio.subprocess.Process, Simulator]:
+    """A simulator that serves."""
     ready = folder / "simulator.json"
+    ready.unlink(missing_ok=True)
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-c",
@@ -45,16 +55,17 @@ async def simulator(folder: Path, *flags: str) -> AsyncIterator[Simulator]:
         cwd=ROOT,
         stdout=subprocess.DEVNULL,
     )
-    try:
-        async with asyncio.timeout(30):
-            while not ready.exists():
-                assert process.returncode is None, "the simulator did not start"
-                await asyncio.sleep(0.02)  # a file appears: there is nothing else to wait on
-        yield msgspec.json.decode(ready.read_bytes(), type=Simulator)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    async with asyncio.timeout(30):
+        while not ready.exists():
+            assert process.returncode is None, "the simulator did not start"
+            await asyncio.sleep(0.02)  # a file appears: there is nothing else to wait on
+    return process, msgspec.json.decode(ready.read_bytes(), type=Simulator)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        process.terminate()
+    await process.wait()
 
 
 async def run_engine(
