@@ -136,6 +136,13 @@ class Bookkeeper:
             )
         )
 
+    def forget_external(self, order: Order) -> None:
+        """The venue no longer knows it: it is shown as ended one last time."""
+        request = order.request
+        self.external.pop((request.venue, request.symbol, order.venue_order_id), None)
+        ended = msgspec.structs.replace(order, state=OrderState.EXPIRED, code="VENUE_FORGOT")
+        self._publish(OrderUpdate(order=ended, external=True))
+
     def _on_external(self, report: OrderReport) -> None:
         key = (report.venue, report.symbol, report.venue_order_id)
         before = self.external.get(key)

@@ -86,8 +86,12 @@ class OrderDesk:
             self._deny(client_id, assessment.denial.code, assessment.denial.text)
         pending = self._supervisor.ask(f"order {client_id}", self._carry_out(client_id, assessment))
         self._in_flight[client_id] = pending
-        pending.add_done_callback(lambda _: self._in_flight.pop(client_id, None))
+        pending.add_done_callback(lambda _: self._landed(client_id))
         return OrderUpdate(order=await asyncio.shield(pending))
+
+    def _landed(self, client_id: str) -> None:
+        self._in_flight.pop(client_id, None)
+        self._withdrawn.discard(client_id)
 
     async def close(self, timeout_s: float) -> None:
         """Take no more orders and wait shortly for the answers of those in flight; what stays open is
@@ -129,7 +133,6 @@ class OrderDesk:
     def _changed_meanwhile(self, client_id: str) -> tuple[str, str] | None:
         """What was pulled or withdrawn while the write-ahead was on its way to the disk."""
         if client_id in self._withdrawn:
-            self._withdrawn.discard(client_id)
             return "WITHDRAWN", "Cancelled before it was sent."
         if self._guard.state is TradingState.HALTED:
             return "HALTED", f"Trading was halted before it was sent: {self._guard.reason}."

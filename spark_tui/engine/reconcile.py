@@ -130,7 +130,7 @@ class Reconciler:
         for order in self._books.state.open_orders(venue.name):
             if order.client_order_id not in open_ids and order.state is not OrderState.NEW:
                 await self._ask(order)
-        self._close_externals(open_ids)
+        await self._ask_externals(open_ids)
         for symbol in sorted(symbols):
             await self._trades(symbol)
         self._on_balances(await venue.balances())
@@ -161,13 +161,18 @@ class Reconciler:
             self._books.record(order.client_order_id, Expired(reason=reason, at_ms=self._books.now_ms()))
             self._notify("warn", f"The venue no longer knows order {order.client_order_id}; it is closed.")
 
-    def _close_externals(self, open_ids: set[str]) -> None:
-        """Orders of others that were open and are not any more leave the screen; how they ended is not
-        ours."""
-        for key, order in list(self._books.external.items()):
-            gone = order.client_order_id not in open_ids and lifecycle.is_open(order.state)
-            if key[0] == self._venue.name and gone:
-                del self._books.external[key]
+    async def _ask_externals(self, open_ids: set[str]) -> None:
+        """Orders of others that were open and are not listed any more: how did they end?"""
+        for order in list(self._books.external.values()):
+            request = order.request
+            if request.venue != self._venue.name or order.client_order_id in open_ids:
+                continue
+            if lifecycle.is_open(order.state):
+                report = await self._venue.query(request.symbol, order.client_order_id)
+                if report is None:
+                    self._books.forget_external(order)
+                else:
+                    self._books.on_report(report, answer=True)
 
     async def _trades(self, symbol: str) -> None:
         """Book every account trade after the last accounted one. The first pass ever only marks where to

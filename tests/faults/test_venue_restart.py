@@ -65,7 +65,7 @@ async def submit(engine: Engine, quantity: str, price: str | None) -> Order:
 
 async def test_orders_fills_and_balances_are_in_step_after_the_venue_came_back(tmp_path: Path) -> None:
     flags = ("--data-dir", str(tmp_path / "sim"))
-    process, sim = await start_simulator(tmp_path, *flags)
+    process, sim = start_simulator(tmp_path, *flags)
     port = sim.base_url.rsplit(":", 1)[1]
     try:
         async with engine_on(tmp_path, sim) as (engine, face):
@@ -79,12 +79,12 @@ async def test_orders_fills_and_balances_are_in_step_after_the_venue_came_back(t
             await until(face, lambda: engine.portfolio.balances[venue]["USDT"].locked == 500)
             before = engine.portfolio.balances[venue]
 
-            await end(process)
+            end(process)
             await until(face, lambda: desk.reconciling)
             refused = await submit(engine, "0.01", "50000")
             assert refused.state is OrderState.DENIED
 
-            process, _ = await start_simulator(tmp_path, *flags, "--port", port)
+            process, _ = start_simulator(tmp_path, *flags, "--port", port)
             await until(face, lambda: not desk.reconciling)
             await until(face, lambda: engine.views.usable(venue, SYMBOL))
             assert state.orders[resting.client_order_id].state is OrderState.ACCEPTED
@@ -97,4 +97,4 @@ async def test_orders_fills_and_balances_are_in_step_after_the_venue_came_back(t
             assert result.order.state is OrderState.CANCELED
             await until(face, lambda: engine.portfolio.balances[venue]["USDT"].locked == 0)
     finally:
-        await end(process)
+        end(process)
