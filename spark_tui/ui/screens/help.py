@@ -10,8 +10,7 @@ from spark_tui.ui.keys import spoken
 from spark_tui.ui.lines import Line
 from spark_tui.ui.screens.dialog import DialogScreen
 
-
-KEYS, TITLE = 11, 33
+KEYS, TITLE = 11, 34
 
 
 class HelpScreen(DialogScreen):
