@@ -84,7 +84,13 @@ class Desk:
         return json.loads(done.stdout)
 
     def begin(self, *words: str, **environment: str) -> "Process":
-        process = Process(self, words, self.environment | environment)
+        return self._keep(Process(self, words, self.environment | environment))
+
+    def begin_unheard(self, *words: str) -> "Process":
+        """What it prints is thrown away, as nobody could keep it."""
+        return self._keep(Process(self, words, self.environment, unheard=True))
+
+    def _keep(self, process: "Process") -> "Process":
         self._begun.append(process)
         return process
 
@@ -125,13 +131,15 @@ LIMIT = {"symbol": "BTCUSDT", "side": "BUY", "type": "LIMIT", "quantity": "0.01"
 class Process:
     """Something started that goes on."""
 
-    def __init__(self, desk: Desk, words: tuple[str, ...], environment: dict[str, str]) -> None:
+    def __init__(
+        self, desk: Desk, words: tuple[str, ...], environment: dict[str, str], *, unheard: bool = False
+    ) -> None:
         self._desk = desk
         self._process = subprocess.Popen(
             [*_COMMAND, *words],
             env=environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=subprocess.DEVNULL if unheard else subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
@@ -154,10 +162,10 @@ class Process:
         """Its exit code; the second time too."""
         if self.runs:
             self._process.send_signal(name)
-        if self._process.stdout is not None and not self._process.stdout.closed:
-            said = self._process.communicate(timeout=PATIENCE_S)
-            self.stderr = said[1]
-            self._desk.said += said
+        assert self._process.stderr is not None
+        if not self._process.stderr.closed:
+            said, self.stderr = self._process.communicate(timeout=PATIENCE_S)
+            self._desk.said += (said or "", self.stderr)
         return self._process.returncode
 
     def wait(self) -> int:
