@@ -11,6 +11,7 @@ from typing import Protocol
 
 from spark_tui.ui.model import Model, Topic
 
+URGENT = frozenset({Topic.LOOK})  # another instrument: the old one's name and prices must go at once
 MAX_QUEUED = 2  # writes waiting for the terminal; above this a beat is skipped
 
 
@@ -70,7 +71,8 @@ class Pump:
         for pane in panes:
             if not (pane.topics & topics or pane.restless or pane in self._late):
                 continue
-            if pane.every_s and now - self._pulled_s.get(pane, -pane.every_s) < pane.every_s:
+            early = now - self._pulled_s.get(pane, -pane.every_s) < pane.every_s
+            if early and not pane.topics & topics & URGENT:
                 self._late.add(pane)
                 continue
             self._late.discard(pane)
