@@ -68,6 +68,7 @@ class Pump:
         if not panes:
             return True  # topics stay dirty until somebody looks
         topics = self.model.take_dirty()
+        self._forget_others(panes)
         for pane in panes:
             if not (pane.topics & topics or pane.restless or pane in self._late):
                 continue
@@ -83,6 +84,12 @@ class Pump:
         self.frame_ms = (self.model.clock.mono_s() - now) * 1_000
         self.beats += 1
         return True
+
+    def _forget_others(self, panes: list[Pulls]) -> None:
+        """Panes of a screen that was left; it pulls everything itself when it is shown again."""
+        self._late.intersection_update(panes)
+        if len(self._pulled_s) > len(panes):
+            self._pulled_s = {pane: at for pane, at in self._pulled_s.items() if pane in panes}
 
     async def run(self) -> None:
         """Beat until cancelled."""
