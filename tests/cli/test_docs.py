@@ -1,5 +1,5 @@
-"""The guide against the program: a setting, flag, action or metric nobody wrote about fails here, and so does a
-page that tells of one that is not there."""
+"""The guide against the program: a setting, flag, action or metric nobody wrote about fails here, and so
+does a page that tells of one that is not there."""
 
 import re
 from collections.abc import Iterator
