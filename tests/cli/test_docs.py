@@ -222,9 +222,8 @@ def test_every_link_leads_somewhere(path: Path) -> None:
 
 def test_every_page_is_on_the_index() -> None:
     index = page("README.md")
-    assert [
-        path.name for path in DOCS.glob("*.md") if path.name != "README.md" and path.name not in index
-    ] == []
+    missing = [path.name for path in DOCS.glob("*.md") if path.name != "README.md" and path.name not in index]
+    assert missing == [], "add them to docs/README.md"
 
 
 def test_the_readme_begins_with_the_two_commands() -> None:
