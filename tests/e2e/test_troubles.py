@@ -145,6 +145,7 @@ def test_wrong_addresses_keys_and_folders_are_named(desk: Desk) -> None:
     desk.assert_spoken_well(SECRET)
 
 
+@pytest.mark.campaign  # the normal suite has its core in tests/cli
 def test_a_taken_port_is_said_and_the_engine_trades_on(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -213,7 +214,7 @@ def test_a_full_disk_halts_says_so_and_loses_nothing(desk: Desk) -> None:
         desk.assert_spoken_well()
 
 
-@pytest.mark.parametrize("room", [0, 8, 68, 80])
+@pytest.mark.parametrize("room", [0, 8, 68, pytest.param(80, marks=pytest.mark.campaign)])
 def test_too_little_room_at_the_start_is_one_sentence(desk: Desk, outside: Simulator, room: int) -> None:
     """For the lock, for the ledger, for the engine's files: each comes first with a little more room (KB)."""
     with small_disk(desk.data, "2m"):
@@ -277,6 +278,7 @@ def test_a_damaged_ledger_is_named_repaired_and_reconciled(desk: Desk, damage: A
 # --- processes that are gone
 
 
+@pytest.mark.campaign  # the normal suite has its core in tests/cli
 def test_what_a_killed_engine_leaves_behind_stops_nobody(desk: Desk) -> None:
     sim = Simulator(desk)
     engine = desk.engine(sim)
