@@ -43,7 +43,7 @@ from spark_tui.wire.clock import SystemClock
 WARM_UP = 20  # orders that are not counted: connections, caches
 EVERY_S = 0.112  # the venue takes 100 new orders in 10 s
 BURST, BURST_EVERY_S, WINDOW_S = 90, 0.01, 10.5
-PREPARE_S = 30  # a stream goes on this long beyond the orders
+PREPARE_S = 40  # a stream goes on this long beyond the orders
 IDLE_RATE = 20.0  # frames a second that keep the book fresh and no core busy
 QUANTITY = Decimal("0.001")
 PRICE = Decimal("60000.00")
@@ -172,7 +172,7 @@ async def measure(run: Run, base: str, stream: str, orders: int) -> list[Timing]
     async with run.caller(await discover(base, stream)) as place:
         for _ in range(WARM_UP):
             await place()
-        await asyncio.sleep(WINDOW_S if run.bursts else 0)
+        await asyncio.sleep(WINDOW_S)
         burst_began = time.perf_counter()
         for number in range(orders):
             began = time.perf_counter()
