@@ -40,7 +40,7 @@ class Reconciler:
         rng: random.Random,
         notify: Notify,
         *,
-        watched: tuple[str, ...],
+        watched: Callable[[], set[str]],
         traded: Callable[[], set[str]],
         on_balances: Callable[[BalancesReport], None],
         on_done: Callable[[], None],
@@ -122,7 +122,7 @@ class Reconciler:
         """Raises VenueError from any question that got no answer: a failed query is never "flat" (F50)."""
         venue = self._venue
         # a regular pass looks where something can have happened to us; after a silence, everywhere
-        symbols = self._traded() | set(self._watched if self.running else ())
+        symbols = self._traded() | (self._watched() if self.running else set())
         reports = await venue.open_orders()
         for report in reports:
             self._books.on_report(report, answer=True)
