@@ -194,7 +194,10 @@ class OrderDesk:
             raise LinkError("NOT_OPEN", f"Order {client_id} is {order.state}; there is nothing to cancel.")
         if order.state is OrderState.NEW and client_id in self._in_flight:
             self._withdrawn.add(client_id)
-            return OrderUpdate(order=await asyncio.shield(self._in_flight[client_id]))
+            order = await asyncio.shield(self._in_flight[client_id])
+            if not lifecycle.is_open(order.state):
+                return OrderUpdate(order=order)
+            # too late to keep it home: it was leaving already (over REST, or while it waited for its budget)
         return await self._supervisor.ask(f"cancel {client_id}", self._cancel(order))
 
     async def _cancel(self, order: Order) -> OrderUpdate:
