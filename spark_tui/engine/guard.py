@@ -1,8 +1,8 @@
 """The trading state and the kill switch.
 
-The kill switch depends on neither PnL, ledger, screen nor log (F59): it halts in memory, begins to cancel at
-the venues, and tries to record meanwhile: a venue that answers late must not keep the halt from the ledger and
-the screens. Whatever fails on the way is reported and does not stop it.
+The kill switch depends on neither PnL, ledger, screen nor log (F59): it halts in memory, begins to cancel
+at the venues, and tries to record meanwhile: a venue that answers late must not keep the halt from the ledger
+and the screens. Whatever fails on the way is reported and does not stop it.
 """
 
 import asyncio

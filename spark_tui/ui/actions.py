@@ -6,11 +6,12 @@ Imports no Textual, so that the command line may read it for nothing. Keys are w
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TypeVar
 
+from spark_tui.domain.decimals import parse
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.link.messages import (
     AnyRequest,
@@ -75,12 +76,9 @@ def _number(params: Mapping[str, str], name: str) -> Decimal | None:
     if name not in params:
         return None
     try:
-        value = Decimal(params[name])
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise ActionError(f"{name}={params[name]} is not a plain number such as 0.01.")
-    return value
+        return parse(params[name])
+    except ValueError:
+        raise ActionError(f"{name}={params[name][:64]} is not a plain number such as 0.01.") from None
 
 
 def _submit(params: Mapping[str, str]) -> AnyRequest:

@@ -9,6 +9,7 @@ from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.domain.order import OrderRequest
 from spark_tui.venues.binance.credentials import Credentials
+from spark_tui.venues.binance.errors import parse_body
 from spark_tui.venues.binance.spot.account import Account, SpotSettings
 from spark_tui.venues.binance.spot.endpoints import Endpoints
 from spark_tui.venues.binance.spot.instruments import ExchangeInfo, InstrumentCache
@@ -31,7 +32,7 @@ from spark_tui.venues.port import (
 )
 from spark_tui.wire.backoff import Backoff
 from spark_tui.wire.clock import NS_PER_S, Clock
-from spark_tui.wire.http import HttpClient
+from spark_tui.wire.http import HttpClient, HttpReply
 from spark_tui.wire.limiter import ConnectionBudget
 
 _FIRST_SAMPLES = 3  # the first round trip pays for the connection; the best one counts
@@ -66,6 +67,7 @@ class BinanceSpot:
             clock=clock,
             rng=rng,
             observe=_used_weight,
+            stops_all=_stops_all,
         )
         self._rest = SpotRest(self._http, self._account)
         self._cache = InstrumentCache(self._fetch_info, lambda: clock.mono_ns() / NS_PER_S)
@@ -263,6 +265,11 @@ def _used_weight(headers: Mapping[str, str], status: int) -> int | None:
     """The server's count of the shared budget, where the reply carries it."""
     text = headers.get(_USED_WEIGHT, "")
     return int(text[:9]) if text.isascii() and text.isdigit() else None
+
+
+def _stops_all(reply: HttpReply) -> bool:
+    """-1015 limits new orders only; cancels must still pass."""
+    return parse_body(reply.body)[0] != -1015
 
 
 def _bad_request(code: str, text: str) -> VenueError:
