@@ -27,7 +27,7 @@ from spark_tui.ui.widgets.bars import Banner
 from spark_tui.ui.widgets.candles import INTERVALS
 from spark_tui.ui.widgets.desk import DeskTable, OrdersTable
 from spark_tui.ui.widgets.line_table import LineTable
-from spark_tui.ui.widgets.ticket import Ticket
+from spark_tui.ui.widgets.ticket import Said, Ticket
 
 if TYPE_CHECKING:
     from spark_tui.ui.app import CockpitApp
@@ -123,11 +123,11 @@ class Commands:
         if params:
             self._fill_ticket(ticket, params)
             return
-        self._work(self._send(ticket))
+        self._work(self._send(ticket, ticket.said))
 
-    async def _send(self, ticket: Ticket) -> None:
+    async def _send(self, ticket: Ticket, said: Said) -> None:
         """What was sent is then under the cursor of the orders: x cancels it."""
-        await ticket.send(self._confirm_order)
+        await ticket.send(said, self._confirm_order)
         if ticket.state.sent_id:
             self._trade().orders.go((ticket.state.sent_id,))
         self.app.pump.nudge()
