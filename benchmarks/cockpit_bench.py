@@ -124,7 +124,7 @@ def measure(
 
 def one_row(make: Callable[[Path], Face], size: tuple[int, int], seconds: float) -> tuple[object, ...]:
     """What the terminal is sent when one row of four changes, two paints a change in the cockpit, whose
-    changed digits are bright for a beat. Paints of that row alone; where it never comes alone, all with it."""
+    changed digits are bright for a beat. Paints of that row alone count; where there is none, all with it."""
     with service(4, "row") as (data_dir, environment):
         face = make(data_dir)
         with terminal(face.command, size, environment) as screen:
