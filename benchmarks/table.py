@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+import time
 from collections.abc import Sequence
 
 PERCENTILES = ("min", "median", "P95", "P99", "max")
@@ -24,11 +25,19 @@ def cpu_seconds() -> float:
 
 
 def machine() -> str:
-    """What the figures depend on. A load far above 0 before a run says that they are not worth keeping."""
-    version, load = platform.python_version(), os.getloadavg()[0]
-    return (
-        f"Python {version}, {os.cpu_count()} cores, {platform.machine()} {platform.system()}, load {load:.2f}"
-    )
+    """What the figures depend on. A load far above 0 before a run says that they are not worth keeping; the
+    loop, always the same work, says how fast a core is today (neighbours on its host slow it unseen)."""
+    kind = f"{platform.machine()} {platform.system()}"
+    load, loop = os.getloadavg()[0], min(_yardstick_ms() for _ in range(5))
+    python = f"Python {platform.python_version()}"
+    return f"{python}, {os.cpu_count()} cores, {kind}, load {load:.2f}, loop {loop:.1f} ms"
+
+
+def _yardstick_ms() -> float:
+    began, total = time.process_time(), 0
+    for number in range(500_000):
+        total += number
+    return (time.process_time() - began) * 1e3
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
