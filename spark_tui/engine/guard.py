@@ -90,7 +90,9 @@ class Guard:
 
     def _take(self, state: TradingState, reason: str, killed: bool) -> None:
         self.state, self.killed = state, killed
-        self.reason = "" if state is TradingState.ACTIVE else reason  # why a halt was lifted is for the ledger
+        self.reason = (
+            "" if state is TradingState.ACTIVE else reason
+        )  # why a halt was lifted is for the ledger
 
     def _change(self, state: TradingState, reason: str, killed: bool, operator: str) -> None:
         self._take(state, reason, killed)
