@@ -28,7 +28,8 @@ def run_default(arguments: argparse.Namespace) -> int:
     if engine is None:
         config: Path | None = getattr(arguments, "config", None)
         _say(_announce(config, data_dir))
-        engine = start_engine(data_dir, ["--config", str(config.absolute())] if config else [])
+        flags = ["--config", str(config.absolute())] if config else []
+        engine = start_engine(data_dir, flags, meanwhile=lambda: _warm_up(arguments))
     return _attend(arguments, engine, data_dir)
 
 
@@ -51,7 +52,7 @@ def run_demo(arguments: argparse.Namespace) -> int:
         config.write_text(_demo_config(arguments), encoding="utf-8")
         _say("Demo: a simulated exchange, an engine and a cockpit on throw-away data. Nothing here is real.")
         flags = ["--config", str(config), "--exit-with", str(os.getpid())]
-        engine = start_engine(data_dir, flags, without_trading())
+        engine = start_engine(data_dir, flags, without_trading(), lambda: _warm_up(arguments))
         try:
             _run(arguments, engine, owns_engine=True)
         finally:
@@ -95,6 +96,12 @@ async def _face(arguments: argparse.Namespace, engine: EngineFile, *, owns_engin
         await link.close()
 
 
+def _warm_up(arguments: argparse.Namespace) -> None:
+    """Import the cockpit on this core while the engine does its imports on the other."""
+    if not _flag(arguments, "plain"):
+        import spark_tui.ui.app  # noqa: F401
+
+
 async def _lines(link: RemoteLink) -> None:
     from spark_tui.commands.plain import follow
 
@@ -117,7 +124,8 @@ async def _screens(arguments: argparse.Namespace, link: RemoteLink, *, owns_engi
 
 
 def _require_terminal(arguments: argparse.Namespace, command: str) -> None:
-    if not _flag(arguments, "plain") and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    streams = (sys.stdin, sys.stdout, sys.stderr)  # the screens are drawn on the third
+    if not _flag(arguments, "plain") and not all(stream.isatty() for stream in streams):
         raise CommandError(f"This is no terminal; for lines of text use: {command} --plain", USAGE)
 
 

@@ -6,7 +6,7 @@ import os
 
 from spark_tui.commands.errors import REFUSED, USAGE, CommandError, report_crash
 from spark_tui.commands.reach import data_dir_of
-from spark_tui.engine.process import Place, StartError
+from spark_tui.engine.place import Place, StartError
 from spark_tui.engine.process import run as run_engine
 from spark_tui.link.rendezvous import RendezvousError
 from spark_tui.settings import SettingsError, load
@@ -41,4 +41,5 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _say(text: str) -> None:
     with contextlib.suppress(OSError):  # nobody may be reading
-        print(f"engine: {text}", flush=True)
+        for line in text.splitlines():
+            print(f"engine: {line}", flush=True)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from spark_tui.commands.errors import REFUSED, CommandError
@@ -17,11 +17,14 @@ _POLL_S = 0.02
 
 
 def start_engine(
-    data_dir: Path, flags: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    data_dir: Path,
+    flags: Sequence[str] = (),
+    environment: Mapping[str, str] | None = None,
+    meanwhile: Callable[[], None] = lambda: None,
 ) -> EngineFile:
     """Start a detached engine on `data_dir` and wait until it serves. Raises CommandError with its own words.
 
-    When another one was quicker, that one is returned.
+    When another one was quicker, that one is returned. `meanwhile` is called while the engine gets ready.
     """
     with _files(data_dir) as (ready, said):
         with said.open("wb") as errors:
@@ -39,6 +42,7 @@ def start_engine(
                 start_new_session=True,  # it must outlive this terminal
                 env=None if environment is None else dict(environment),
             )
+        meanwhile()
         deadline = time.monotonic() + PATIENCE_S
         while not ready.exists():
             if process.poll() is not None:

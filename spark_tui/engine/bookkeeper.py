@@ -71,9 +71,8 @@ class Bookkeeper:
     def intend(self, event: Intended, assets: tuple[str, str]) -> Order:
         """The write-ahead, in memory and queued; the caller waits for it to be durable."""
         base, quote = assets
-        effect = self._journal.note(
-            OrderRecord(client_order_id=event.client_order_id, event=event, base=base, quote=quote)
-        )
+        record = OrderRecord(client_order_id=event.client_order_id, event=event, base=base, quote=quote)
+        effect = self._journal.note(record, awaited=True)
         assert effect.order is not None  # a fresh id: identities never repeat
         self._publish(OrderUpdate(order=effect.order))
         return effect.order
@@ -136,6 +135,13 @@ class Bookkeeper:
                 quote="",
             )
         )
+
+    def forget_external(self, order: Order) -> None:
+        """The venue no longer knows it: it is shown as ended one last time."""
+        request = order.request
+        self.external.pop((request.venue, request.symbol, order.venue_order_id), None)
+        ended = msgspec.structs.replace(order, state=OrderState.EXPIRED, code="VENUE_FORGOT")
+        self._publish(OrderUpdate(order=ended, external=True))
 
     def _on_external(self, report: OrderReport) -> None:
         key = (report.venue, report.symbol, report.venue_order_id)

@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+from spark_tui.engine.place import StartError
 from spark_tui.settings import Simulator
 from spark_tui.wire.clock import NS_PER_S, Clock
 
@@ -21,17 +21,13 @@ _POLL_S = 0.02
 _SECRETS = ("BINANCE_", "TRADE_MODE", "LIVE_ENABLED")
 
 
-class ChildError(Exception):
-    """The simulator does not start; one sentence."""
-
-
 class _Ready(msgspec.Struct, frozen=True):
     base_url: str
 
 
 class SimulatorChild:
-    """`start`, then `watch` as a task until `stop`. Restarts keep the port, so that addresses stay good;
-    account, orders and key lie in `data_dir` and stay too."""
+    """`begin`, `serving`, then `watch` as a task until `stop`. Restarts keep the port, so that addresses
+    stay good; account, orders and key lie in `data_dir` and stay too."""
 
     def __init__(
         self, settings: Simulator, data_dir: Path, clock: Clock, notify: Callable[[str, str], None]
@@ -41,27 +37,45 @@ class SimulatorChild:
         self.notify = notify
         self._settings = settings
         self._data_dir = data_dir
+        self._ready = data_dir / "ready.json"
         self._clock = clock
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = False
 
-    async def start(self) -> None:
-        """Return once it serves. Raises ChildError."""
-        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="ready-", dir=self._data_dir) as directory:
-            ready = Path(directory) / "ready.json"
+    async def begin(self) -> None:
+        """Start the process; it is not serving yet. Raises StartError."""
+        try:
+            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._ready.unlink(missing_ok=True)
             with (self._data_dir / "simulator.log").open("wb") as log:
                 self._process = await asyncio.create_subprocess_exec(
                     sys.executable,
                     *("-m", "spark_tui.simulator"),
-                    *self._arguments(ready),
+                    *self._arguments(),
                     stdin=asyncio.subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
                     start_new_session=True,  # Ctrl-C is for the engine, which ends it in order
                     env={name: value for name, value in os.environ.items() if not name.startswith(_SECRETS)},
                 )
-            await self._wait_for(ready)
+        except OSError as error:
+            raise StartError(f"The bundled simulator cannot be started: {error.strerror}.") from None
+
+    async def serving(self) -> str:
+        """Its REST address, once it serves. Raises StartError."""
+        process = self._process
+        deadline = self._clock.mono_ns() + START_PATIENCE_S * NS_PER_S
+        while process is not None and self._clock.mono_ns() < deadline:
+            if self._ready.exists():
+                self.base_url = msgspec.json.decode(self._ready.read_bytes(), type=_Ready).base_url
+                self._ready.unlink()  # it holds the key
+                return self.base_url
+            if process.returncode is not None:
+                raise StartError(f"The bundled simulator did not start: {self._last_words()}")
+            await self._clock.sleep(_POLL_S)
+        if process is not None:
+            process.kill()
+        raise StartError(f"The bundled simulator did not serve within {START_PATIENCE_S:g} s.")
 
     async def watch(self) -> None:
         """Start it again whenever it ends by itself."""
@@ -79,9 +93,10 @@ class SimulatorChild:
                 failures += 1
                 self.restarts += 1
                 try:
-                    await self.start()
+                    await self.begin()
+                    await self.serving()
                     break
-                except ChildError as error:
+                except StartError as error:
                     self.notify("bad", str(error))
 
     async def stop(self) -> None:
@@ -97,12 +112,12 @@ class SimulatorChild:
                 process.kill()
                 await process.wait()
 
-    def _arguments(self, ready: Path) -> list[str]:
+    def _arguments(self) -> list[str]:
         settings = self._settings
         port = self.base_url.rpartition(":")[2] or str(settings.port)
         words = [
             *("--port", port),
-            *("--ready-file", str(ready)),
+            *("--ready-file", str(self._ready)),
             *("--data-dir", str(self._data_dir)),
             *("--exit-with", str(os.getpid())),
         ]
@@ -113,20 +128,6 @@ class SimulatorChild:
         if settings.replay:
             words += ["--replay", *(str(path.expanduser().absolute()) for path in settings.replay)]
         return words
-
-    async def _wait_for(self, ready: Path) -> None:
-        process = self._process
-        deadline = self._clock.mono_ns() + START_PATIENCE_S * NS_PER_S
-        while process is not None and self._clock.mono_ns() < deadline:
-            if ready.exists():
-                self.base_url = msgspec.json.decode(ready.read_bytes(), type=_Ready).base_url
-                return
-            if process.returncode is not None:
-                raise ChildError(f"The bundled simulator did not start: {self._last_words()}")
-            await self._clock.sleep(_POLL_S)
-        if process is not None:
-            process.kill()
-        raise ChildError(f"The bundled simulator did not serve within {START_PATIENCE_S:g} s.")
 
     def _last_words(self) -> str:
         lines = (self._data_dir / "simulator.log").read_text("utf-8", "replace").strip().splitlines()

@@ -171,7 +171,10 @@ class Engine:
                 self.supervisor.service("the heart", self._heart)
                 self.supervisor.service("the sweeper", self._sweeper)
                 await self._stopping.wait()
-                await self.desk.settle(STOP_PATIENCE_S)
+                await self.desk.close(STOP_PATIENCE_S)
+                self.supervisor.leave()
+                for runner in self.runners.values():
+                    runner.close()
                 await self.journal.drain(STOP_PATIENCE_S)
                 raise _Stopped
         except* _Stopped:
@@ -252,7 +255,8 @@ class Engine:
             self._clock,
             self._rng,
             self.notices,
-            symbols=lambda: set(market.symbols) | self._traded(venue.name),
+            watched=tuple(market.symbols),
+            traded=lambda: self._traded(venue.name),
             on_balances=self.portfolio.on_balances,
             on_done=lambda: self._reconciled(venue.name),
             every_s=self._settings.reconcile_every_s,
@@ -275,11 +279,9 @@ class Engine:
         )
 
     def _traded(self, venue: str) -> set[str]:
-        """Symbols at `venue` with a position or an open order."""
-        state = self.journal.state
-        return {symbol for where, symbol in state.positions if where == venue} | {
-            order.request.symbol for order in state.open_orders(venue)
-        }
+        """Symbols at `venue` with a position or an open order, ours or not."""
+        held = {symbol for where, symbol in self.journal.state.positions if where == venue}
+        return held | self.desk.open_symbols(venue)
 
     def _assets(self, venue: str, symbol: str) -> tuple[str, str] | None:
         instrument = self.gate.instrument(venue, symbol)

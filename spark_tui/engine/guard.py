@@ -90,9 +90,8 @@ class Guard:
 
     def _take(self, state: TradingState, reason: str, killed: bool) -> None:
         self.state, self.killed = state, killed
-        self.reason = (
-            "" if state is TradingState.ACTIVE else reason
-        )  # why a halt was lifted is for the ledger
+        # why a halt was lifted is for the ledger, not for the status bar
+        self.reason = "" if state is TradingState.ACTIVE else reason
 
     def _change(self, state: TradingState, reason: str, killed: bool, operator: str) -> None:
         self._take(state, reason, killed)

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from spark_tui.engine.records import Record, from_body, to_entry
 from spark_tui.engine.state import Effect, State
+from spark_tui.engine.supervise import describe
 from spark_tui.store.ledger import Entry, Ledger, LedgerError
 from spark_tui.wire.clock import Clock
 
@@ -42,6 +43,7 @@ class Journal:
         self._waiters: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._wake = asyncio.Event()
         self._retry = asyncio.Event()
+        self._writing = asyncio.Lock()
 
     def replay(self) -> State:
         """Rebuild the state from the ledger alone. Raises LedgerError for a record that cannot be read."""
@@ -65,19 +67,29 @@ class Journal:
     def waiting(self) -> int:
         return len(self._waiting)
 
-    def note(self, record: Record) -> Effect:
-        """Apply now, write soon. Never waits and never fails for the disk's sake."""
+    def note(self, record: Record, *, awaited: bool = False) -> Effect:
+        """Apply now, write soon. Never waits and never fails for the disk's sake. `awaited`: the caller goes
+        on to `durable` at once, so that the writer need not be woken."""
         effect = self.state.apply(record)
         self._waiting.append(to_entry(record))
         self._noted += 1
-        self._wake.set()
+        if not awaited:
+            self._wake.set()
         return effect
 
     async def durable(self) -> None:
-        """Return once everything noted so far is on disk. Raises LedgerError while the ledger fails."""
+        """Return once everything noted so far is on disk. Raises LedgerError while the ledger fails.
+
+        An idle ledger is written to from here: an order in a hurry saves two turns of the loop.
+        """
+        while self._written < self._noted and not self.failure and not self._writing.locked():
+            async with self._writing:
+                if self._waiting:  # else somebody was quicker
+                    await self._flush()
         if self._written >= self._noted:
             return
         if self.failure:
+            self._wake.set()  # the writer retries what waits
             raise LedgerError(self.failure)
         await self._next_outcome()
 
@@ -88,30 +100,44 @@ class Journal:
             await self._next_outcome()
 
     async def run(self) -> None:
-        """The one writer: commits whatever waits as soon as the ledger is free. Runs until cancelled."""
+        """Commits whatever waits as soon as the ledger is free, and goes on trying. Runs until cancelled."""
         attempt = 0
         while True:
             await self._wake.wait()
-            if not self._waiting:
-                self._wake.clear()
-                continue
-            batch = [self._waiting[index] for index in range(min(len(self._waiting), _BATCH))]
-            try:
-                await self._ledger.append(*batch)
-            except LedgerError as error:
-                self._failed(str(error))
+            async with self._writing:
+                if not self._waiting:
+                    self._wake.clear()
+                    continue
+                written = await self._flush()
+            if written:
+                attempt = 0
+            else:
                 await self._pause(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
                 attempt += 1
-            else:
-                attempt = 0
-                self._done(len(batch))
 
     async def drain(self, timeout_s: float) -> bool:
         """Wait until nothing is left to write; False when the ledger did not take it all in time."""
         try:
-            await asyncio.wait_for(self.durable(), timeout_s)
+            await asyncio.wait_for(self._all_written(), timeout_s)
         except (LedgerError, TimeoutError):
             return False
+        return True
+
+    async def _all_written(self) -> None:
+        """By the writer, which may be waited for with a timeout: a write of one's own may not be cut
+        short."""
+        self._wake.set()
+        await self.retry()
+
+    async def _flush(self) -> bool:
+        """One append of what waits, by whoever holds the lock; False when the ledger refused."""
+        batch = [self._waiting[index] for index in range(min(len(self._waiting), _BATCH))]
+        try:
+            await self._ledger.append(*batch)
+        except Exception as error:  # whatever the store raises: it is not recorded, so nothing may leave
+            self._failed(str(error) if isinstance(error, LedgerError) else describe(error))
+            return False
+        self._done(len(batch))
         return True
 
     async def _next_outcome(self) -> None:

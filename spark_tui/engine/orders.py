@@ -59,14 +59,17 @@ class OrderDesk:
         self._checkpoint = checkpoint
         self._in_flight: dict[str, asyncio.Future[Order]] = {}  # by client order id, until the venue answered
         self._withdrawn: set[str] = set()  # cancelled before they were sent
+        self._closed = False
 
     # --- submit --------------------------------------------------------------------------------------------
 
     async def submit(self, request: OrderRequest, operator: str, key: str) -> OrderUpdate:
         """The order once its fate at the venue is known, or known to be unknown. Raises LinkError:
-        KEY_REUSED, LEDGER_UNAVAILABLE (only when not even the refusal can be kept)."""
+        KEY_REUSED, STOPPING, LEDGER_UNAVAILABLE (only when not even the refusal can be kept)."""
         if key and (client_id := self._books.state.keys.get(key)):
             return await self._replay(client_id, request, key)
+        if self._closed:
+            raise LinkError("STOPPING", "The engine is stopping; the order was not begun.")
         if self._journal.full:
             raise LinkError(LEDGER_UNAVAILABLE, f"No order can be recorded: {self._journal.failure}")
         client_id = self._identities.next()
@@ -83,11 +86,17 @@ class OrderDesk:
             self._deny(client_id, assessment.denial.code, assessment.denial.text)
         pending = self._supervisor.ask(f"order {client_id}", self._carry_out(client_id, assessment))
         self._in_flight[client_id] = pending
-        pending.add_done_callback(lambda _: self._in_flight.pop(client_id, None))
+        pending.add_done_callback(lambda _: self._landed(client_id))
         return OrderUpdate(order=await asyncio.shield(pending))
 
-    async def settle(self, timeout_s: float) -> None:
-        """Wait shortly for the answers of orders in flight; what stays open is resolved at the next start."""
+    def _landed(self, client_id: str) -> None:
+        self._in_flight.pop(client_id, None)
+        self._withdrawn.discard(client_id)
+
+    async def close(self, timeout_s: float) -> None:
+        """Take no more orders and wait shortly for the answers of those in flight; what stays open is
+        resolved at the next start."""
+        self._closed = True
         if self._in_flight:
             await asyncio.wait(self._in_flight.values(), timeout=timeout_s)
 
@@ -124,7 +133,6 @@ class OrderDesk:
     def _changed_meanwhile(self, client_id: str) -> tuple[str, str] | None:
         """What was pulled or withdrawn while the write-ahead was on its way to the disk."""
         if client_id in self._withdrawn:
-            self._withdrawn.discard(client_id)
             return "WITHDRAWN", "Cancelled before it was sent."
         if self._guard.state is TradingState.HALTED:
             return "HALTED", f"Trading was halted before it was sent: {self._guard.reason}."

@@ -1,7 +1,7 @@
-"""The engine as a process: compose it from settings, serve its faces, and end it cleanly.
+"""The engine as a process: serve its faces, and end cleanly.
 
-Owns what surrounds the engine: the data directory's lock, the log, the bundled simulator, the socket,
-/metrics, the engine file and the ready file.
+Owns what surrounds the engine: the data directory's lock, the log, the bundled simulator, the socket, the
+engine file and the ready file.
 """
 
 import asyncio
@@ -10,23 +10,17 @@ import gc
 import logging
 import logging.handlers
 import os
-import random
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import msgspec
-
-from spark_tui.domain.risk import RiskLimits
 from spark_tui.domain.values import Environment
-from spark_tui.engine.child import ChildError, SimulatorChild
-from spark_tui.engine.engine import Engine
+from spark_tui.engine.child import SimulatorChild
 from spark_tui.engine.exchange import discover, wanted_base
-from spark_tui.engine.measure import MeasuredService, checkpoint, healthz, sample
-from spark_tui.engine.options import EngineSettings
+from spark_tui.engine.place import Place, StartError
 from spark_tui.link.rendezvous import (
     ENGINE_FILE,
-    LEDGER_FILE,
     LOG_FILE,
     DataDirLock,
     EngineFile,
@@ -35,16 +29,12 @@ from spark_tui.link.rendezvous import (
     write_engine_file,
     write_private,
 )
-from spark_tui.link.server import serve as serve_link
 from spark_tui.settings import Settings
-from spark_tui.store.ledger import Ledger, LedgerError
-from spark_tui.store.tape import RecordingError, Tape, TapeSettings
-from spark_tui.telemetry.metrics import Metrics
-from spark_tui.telemetry.server import HOST, TelemetryServer
-from spark_tui.venues.binance.spot.account import SpotSettings
-from spark_tui.venues.binance.spot.adapter import BinanceSpot
-from spark_tui.venues.binance.spot.endpoints import Discovery
 from spark_tui.wire.clock import SystemClock
+
+if TYPE_CHECKING:
+    from spark_tui.engine.engine import Engine
+    from spark_tui.link.service import Service
 
 ENVIRONMENT_FILE = "environment"
 LOG_BYTES = 5 << 20
@@ -52,18 +42,6 @@ LOG_FILES = 3
 _PARENT_POLL_S = 0.5
 
 log = logging.getLogger(__name__)
-
-
-class StartError(Exception):
-    """The engine cannot run here and now; one sentence."""
-
-
-class Place(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an engine runs and for whom. `exit_with`: a process whose end is ours too."""
-
-    data_dir: Path
-    ready_file: Path | None = None
-    exit_with: int | None = None
 
 
 def run(
@@ -106,10 +84,7 @@ class _Process:
         self._say = say
         self._on_checkpoint = on_checkpoint
         self._clock = SystemClock()
-        self._metrics = Metrics()
-        self._telemetry = TelemetryServer(self._metrics)
         self._ended = asyncio.Event()
-        self._child: SimulatorChild | None = None
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -117,109 +92,47 @@ class _Process:
             loop.add_signal_handler(name, self._ended.set)
         async with contextlib.AsyncExitStack() as stack:
             base = wanted_base(self._settings)
-            ledger, tape = self._open_store(stack)
-            if not base:
-                base = await self._start_child(stack)
+            child = None if base else await self._begin_child(stack)
+            # half a second of imports, while the simulator does its own on the other core
+            from spark_tui.engine.composition import Composition
+
+            composition = Composition(self._settings, self._place.data_dir, self._clock, self._on_checkpoint)
+            ledger, tape = composition.open_store(stack)
+            if child is not None:
+                base = await child.serving()
+                await stack.enter_async_context(_background(child.watch()))
             found = await discover(self._settings, base)
             _bind(self._place.data_dir, found.environment)
-            trouble = await self._start_telemetry(stack)
-            engine = self._compose(found, ledger, tape)
+            trouble = await composition.start_telemetry(stack)
+            engine = composition.build(found, ledger, tape)
             if trouble:
                 engine.notices.begin("telemetry", trouble)
-            if self._child is not None:
-                self._child.notify = engine.notices
-            await self._serve(engine, base, trouble)
+            if child is not None:
+                child.notify = engine.notices
+            service = composition.observed(engine, lambda: child.restarts if child else 0)
+            where = "the bundled simulator" if child else base
+            await self._serve(engine, service, composition.metrics_port, where)
 
-    async def _start_child(self, stack: contextlib.AsyncExitStack) -> str:
-        data_dir = self._place.data_dir / "simulator"
-        child = SimulatorChild(self._settings.simulator, data_dir, self._clock, _to_log)
-        self._child = child
+    async def _begin_child(self, stack: contextlib.AsyncExitStack) -> SimulatorChild:
+        child = SimulatorChild(
+            self._settings.simulator, self._place.data_dir / "simulator", self._clock, _to_log
+        )
         stack.push_async_callback(child.stop)
-        try:
-            await child.start()
-        except ChildError as error:
-            raise StartError(str(error)) from None
-        await stack.enter_async_context(_background(child.watch()))
-        return child.base_url
+        await child.begin()
+        return child
 
-    async def _start_telemetry(self, stack: contextlib.AsyncExitStack) -> str:
-        """A taken port must not keep an engine from guarding orders: the sentence is a note, not an error."""
-        port = self._settings.executor_port
-        if not port:
-            return ""
-        try:
-            await self._telemetry.start(port)
-        except OSError as error:
-            return (
-                f"/metrics and /healthz are off: port {port} cannot be used"
-                f" ({os.strerror(error.errno or 0)}); set EXECUTOR_PORT to a free one, or 0."
-            )
-        stack.push_async_callback(self._telemetry.close)
-        return ""
+    async def _serve(self, engine: "Engine", service: "Service", metrics_port: int, where: str) -> None:
+        from spark_tui.link.server import serve as serve_link
+        from spark_tui.store.ledger import LedgerError
 
-    def _open_store(self, stack: contextlib.AsyncExitStack) -> tuple[Ledger, Tape]:
-        settings = self._settings
-        try:
-            ledger = Ledger.open(self._place.data_dir / LEDGER_FILE, self._clock.wall_ns)
-            stack.callback(ledger.close)
-            tape = Tape.open(
-                self._place.data_dir / "tape",
-                settings=TapeSettings(
-                    max_bytes=int(settings.tape.max_gigabytes * (1 << 30)),
-                    max_age_s=settings.tape.max_days * 86_400,
-                ),
-                clock_ns=self._clock.wall_ns,
-                on_notice=log.warning,
-            )
-            stack.callback(tape.close)
-        except (LedgerError, RecordingError) as error:
-            raise StartError(error.text) from None
-        return ledger, tape
-
-    def _compose(self, found: Discovery, ledger: Ledger, tape: Tape) -> Engine:
-        settings = self._settings
-        rng = random.SystemRandom()
-        venue = BinanceSpot(
-            found.endpoints,
-            found.credentials,
-            clock=self._clock,
-            rng=rng,
-            settings=SpotSettings(recv_window_ms=settings.binance.recv_window_ms),
-        )
-        timed = checkpoint(self._metrics)
-
-        def reached(name: str) -> None:
-            timed(name)
-            self._on_checkpoint(name)
-
-        return Engine(
-            (venue,),
-            ledger,
-            tape,
-            EngineSettings(
-                symbols={venue.name: settings.symbols},
-                limits=_limits(settings),
-                data_badge=found.data,
-                data_dir=str(self._place.data_dir),
-                metrics_port=self._telemetry.port,
-            ),
-            self._clock,
-            reached,
-            rng=rng,
-        )
-
-    async def _serve(self, engine: Engine, base: str, trouble: str) -> None:
-        child = self._child
-        self._telemetry.sample = lambda: sample(engine, child.restarts if child else 0)
-        self._telemetry.health = lambda: healthz(engine)
         running = asyncio.create_task(engine.run(), name="engine")
         running.add_done_callback(lambda _: self._ended.set())
         try:
             await self._until_ready(engine)
             path = socket_path(self._place.data_dir)
-            async with serve_link(MeasuredService(engine, self._metrics), path):
-                with self._announced(path):
-                    self._say_hello(engine, base, trouble)
+            async with serve_link(service, path):
+                with self._announced(path, metrics_port):
+                    self._say(_hello(engine, where))
                     gc.collect()
                     gc.freeze()  # what lives as long as the process is never walked again: no 40 ms pauses
                     await self._wait_for_the_end()
@@ -234,7 +147,7 @@ class _Process:
                 await engine.stop()
                 await asyncio.wait({running})
 
-    async def _until_ready(self, engine: Engine) -> None:
+    async def _until_ready(self, engine: "Engine") -> None:
         """The first attempt at every venue was made, or the end came."""
         async with _background(engine.ready()) as ready, _background(self._ended.wait()) as ended:
             await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -251,14 +164,11 @@ class _Process:
                 await asyncio.wait_for(self._ended.wait(), _PARENT_POLL_S)
 
     @contextlib.contextmanager
-    def _announced(self, path: Path) -> Iterator[None]:
+    def _announced(self, path: Path, metrics_port: int) -> Iterator[None]:
         """The engine file exists exactly while faces are served."""
         place = self._place
         engine = EngineFile(
-            socket=str(path),
-            pid=os.getpid(),
-            data_dir=str(place.data_dir),
-            metrics_port=self._telemetry.port,
+            socket=str(path), pid=os.getpid(), data_dir=str(place.data_dir), metrics_port=metrics_port
         )
         file = place.data_dir / ENGINE_FILE
         write_engine_file(file, engine)
@@ -269,20 +179,17 @@ class _Process:
         finally:
             file.unlink(missing_ok=True)
 
-    def _say_hello(self, engine: Engine, base: str, trouble: str) -> None:
-        status = engine.condition.status()
-        where = "the bundled simulator" if self._child else base
-        port = self._telemetry.port
-        self._say(
-            f"{status.environment} on {where}, data {status.data_badge}, in {self._place.data_dir};"
-            + (f" metrics at http://{HOST}:{port}/metrics" if port else " metrics off")
-        )
-        for note in status.notes:
-            self._say(note)
+
+def _hello(engine: "Engine", where: str) -> str:
+    status = engine.condition.status()
+    port = status.metrics_port
+    metrics = f"metrics at http://127.0.0.1:{port}/metrics" if port else "metrics off"
+    head = f"{status.environment} on {where}, data {status.data_badge}, in {status.data_dir}; {metrics}"
+    return "\n".join((head, *status.notes))
 
 
 def _bind(data_dir: Path, environment: Environment) -> None:
-    """One data directory serves one environment: positions of the simulator must never stand beside real ones.
+    """One data directory, one environment: the simulator's positions must never stand beside real ones.
 
     Raises StartError.
     """
@@ -295,17 +202,6 @@ def _bind(data_dir: Path, environment: Environment) -> None:
         )
     if not known:
         write_private(mark, f"{environment}\n".encode())
-
-
-def _limits(settings: Settings) -> RiskLimits:
-    risk = settings.risk
-    return RiskLimits(
-        symbols=frozenset(risk.symbols),
-        min_notional=risk.min_notional,
-        max_notional=risk.max_notional,
-        price_band_percent=risk.price_band_percent,
-        orders_per_10s=risk.orders_per_10s,
-    )
 
 
 @contextlib.asynccontextmanager

@@ -40,7 +40,8 @@ class Reconciler:
         rng: random.Random,
         notify: Notify,
         *,
-        symbols: Callable[[], set[str]],
+        watched: tuple[str, ...],
+        traded: Callable[[], set[str]],
         on_balances: Callable[[BalancesReport], None],
         on_done: Callable[[], None],
         every_s: float,
@@ -55,7 +56,8 @@ class Reconciler:
         self._clock = clock
         self._rng = rng
         self._notify = notify
-        self._symbols = symbols
+        self._watched = watched
+        self._traded = traded
         self._on_balances = on_balances
         self._on_done = on_done
         self._every_s = every_s
@@ -119,6 +121,8 @@ class Reconciler:
     async def _pass(self) -> None:
         """Raises VenueError from any question that got no answer: a failed query is never "flat" (F50)."""
         venue = self._venue
+        # a regular pass looks where something can have happened to us; after a silence, everywhere
+        symbols = self._traded() | set(self._watched if self.running else ())
         reports = await venue.open_orders()
         for report in reports:
             self._books.on_report(report, answer=True)
@@ -126,8 +130,8 @@ class Reconciler:
         for order in self._books.state.open_orders(venue.name):
             if order.client_order_id not in open_ids and order.state is not OrderState.NEW:
                 await self._ask(order)
-        self._close_externals(open_ids)
-        for symbol in sorted(self._symbols()):
+        await self._ask_externals(open_ids)
+        for symbol in sorted(symbols):
             await self._trades(symbol)
         self._on_balances(await venue.balances())
 
@@ -157,13 +161,18 @@ class Reconciler:
             self._books.record(order.client_order_id, Expired(reason=reason, at_ms=self._books.now_ms()))
             self._notify("warn", f"The venue no longer knows order {order.client_order_id}; it is closed.")
 
-    def _close_externals(self, open_ids: set[str]) -> None:
-        """Orders of others that were open and are not any more leave the screen; how they ended is not
-        ours."""
-        for key, order in list(self._books.external.items()):
-            gone = order.client_order_id not in open_ids and lifecycle.is_open(order.state)
-            if key[0] == self._venue.name and gone:
-                del self._books.external[key]
+    async def _ask_externals(self, open_ids: set[str]) -> None:
+        """Orders of others that were open and are not listed any more: how did they end?"""
+        for order in list(self._books.external.values()):
+            request = order.request
+            if request.venue != self._venue.name or order.client_order_id in open_ids:
+                continue
+            if lifecycle.is_open(order.state):
+                report = await self._venue.query(request.symbol, order.client_order_id)
+                if report is None:
+                    self._books.forget_external(order)
+                else:
+                    self._books.on_report(report, answer=True)
 
     async def _trades(self, symbol: str) -> None:
         """Book every account trade after the last accounted one. The first pass ever only marks where to

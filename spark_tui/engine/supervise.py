@@ -6,6 +6,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
+from spark_tui.link.service import LinkError
 from spark_tui.wire.backoff import Backoff
 from spark_tui.wire.clock import NS_PER_S, Clock
 
@@ -37,16 +38,29 @@ class Supervisor:
         """Everything started from now on lives in `group`."""
         self._group = group
 
+    def leave(self) -> None:
+        """The group ends: jobs are no longer begun (what they would find out, the next start finds out)."""
+        self._group = None
+
     def service(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """Run `work` again whenever it ends, until the group is cancelled."""
         self._task(name, self._forever(name, work))
 
     def job(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         """Run `work` once, in the background."""
-        self._task(name, self._once(name, work))
+        if self._group is None:
+            work.close()
+        else:
+            self._task(name, self._once(name, work))
 
     def ask(self, name: str, work: Coroutine[Any, Any, T]) -> "asyncio.Future[T]":
-        """Run `work` as the engine's own task: it goes on when the one who awaits the answer goes away."""
+        """Run `work` as the engine's own task: it goes on when the one who awaits the answer goes away.
+
+        Raises LinkError while the engine does not run.
+        """
+        if self._group is None:
+            work.close()
+            raise LinkError("STOPPING", "The engine is stopping; nothing new is begun.")
         answer: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._task(name, _carry(work, answer))
         return answer
@@ -54,7 +68,7 @@ class Supervisor:
     def _task(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         if self._group is None:
             work.close()
-            raise RuntimeError("The engine is not running.")
+            raise RuntimeError(f"{name} cannot begin: the engine does not run")
         self._group.create_task(work, name=name)
 
     async def _forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:

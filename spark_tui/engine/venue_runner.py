@@ -73,6 +73,11 @@ class VenueRunner:
         self._on_frame = on_frame
         self._on_started = on_started
         self._revived = False
+        self._closing = False
+
+    def close(self) -> None:
+        """The engine stops: that the streams end is no news any more."""
+        self._closing = True
 
     async def run(self) -> None:
         await self._start()
@@ -123,7 +128,7 @@ class VenueRunner:
 
     def _down(self, reason: str) -> None:
         self.reconciler.stream_down(reason)
-        if not self.desk.reconciling:
+        if not self.desk.reconciling and not self._closing:
             self._notices.begin(
                 f"{self.venue.name} user stream",
                 f"{self.venue.name}: no user events ({reason}); new orders are refused until it is back.",

@@ -46,6 +46,12 @@ def not_required(name: str) -> ApiError:
     return ApiError(400, -1106, f"Parameter '{name}' sent when not required.")
 
 
+def check_time_unit(unit: str | None) -> None:
+    """ApiError -1194 for a time unit other than milliseconds; this simulator serves no microseconds."""
+    if unit is not None and unit.upper() != "MILLISECOND":
+        raise ApiError(400, -1194, "Invalid value for time unit; expected either MICROSECOND or MILLISECOND.")
+
+
 def combination() -> ApiError:
     return ApiError(400, -1128, "Combination of optional parameters invalid.")
 

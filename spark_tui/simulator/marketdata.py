@@ -36,7 +36,7 @@ class Feed:
         self.top = (0, 0, 0, 0)
         self.sent = {FAST_MS: market.book.update_id, SLOW_MS: market.book.update_id}
         self.slow_dirty: tuple[set[int], set[int]] = (set(), set())
-        self.partial_id = {FAST_MS: 0, SLOW_MS: 0}
+        self.partial_ids: dict[str, int] = {}  # stream -> update id of its last frame
 
 
 class Publisher:
@@ -92,7 +92,7 @@ class Publisher:
             feed.slow_dirty[0].update(bids)
             feed.slow_dirty[1].update(asks)
             self._difference(feed, feed.prefix + "depth@100ms", FAST_MS, (bids, asks), now_ms)
-            self._partial(feed, "@100ms", FAST_MS)
+            self._partial(feed, "@100ms")
             bids.clear()
             asks.clear()
 
@@ -102,7 +102,7 @@ class Publisher:
             self._difference(feed, feed.prefix + "depth", SLOW_MS, feed.slow_dirty, now_ms)
             feed.slow_dirty[0].clear()
             feed.slow_dirty[1].clear()
-            self._partial(feed, "", SLOW_MS)
+            self._partial(feed, "")
             self._tickers(feed, now_ms)
         self._candles(now_ms)
         self._arrays(now_ms)
@@ -125,17 +125,17 @@ class Publisher:
         }
         self._hub.publish(stream, _encode(frame))
 
-    def _partial(self, feed: Feed, suffix: str, every: int) -> None:
+    def _partial(self, feed: Feed, suffix: str) -> None:
         for count in _PARTIAL:
             stream = f"{feed.prefix}depth{count}{suffix}"
             if not self._wants(stream):
                 continue
             update_id, bids, asks = feed.market.depth(count)
-            if update_id == feed.partial_id[every]:
+            if update_id == feed.partial_ids.get(stream):
                 continue
+            feed.partial_ids[stream] = update_id
             frame = {"lastUpdateId": update_id, "bids": levels(bids), "asks": levels(asks)}
             self._hub.publish(stream, _encode(frame))
-        feed.partial_id[every] = feed.market.depth(0)[0]
 
     def _tickers(self, feed: Feed, now_ms: int) -> None:
         market, prefix = feed.market, feed.prefix

@@ -8,6 +8,7 @@ recording says something new about that level.
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
+from heapq import nlargest, nsmallest
 
 import msgspec
 
@@ -74,8 +75,8 @@ class RecordedMarket(Market):
 
     def depth(self, limit: int) -> tuple[int, list[tuple[int, int]], list[tuple[int, int]]]:
         bids, asks = self._recorded
-        best_bids = [(price, bids[price]) for price in sorted(bids, reverse=True)[:limit]]
-        return self.update_id, best_bids, [(price, asks[price]) for price in sorted(asks)[:limit]]
+        best_bids = [(price, bids[price]) for price in nlargest(limit, bids)]
+        return self.update_id, best_bids, [(price, asks[price]) for price in nsmallest(limit, asks)]
 
     def touch(self) -> tuple[int, int, int, int]:
         bids, asks = self._recorded

@@ -9,7 +9,7 @@ import msgspec
 from spark_tui.simulator.account_calls import ACCOUNT
 from spark_tui.simulator.arguments import Arguments
 from spark_tui.simulator.auth import check_signature, check_time, rest_payload
-from spark_tui.simulator.errors import ApiError
+from spark_tui.simulator.errors import ApiError, check_time_unit
 from spark_tui.simulator.operations import Call, Operation
 from spark_tui.simulator.public_calls import PUBLIC
 from spark_tui.simulator.simulation import Simulation
@@ -96,6 +96,7 @@ class RestFace:
         now_ms: int,
     ) -> tuple[object, dict[str, str]]:
         simulation = self._simulation
+        check_time_unit(headers.get("X-MBX-TIME-UNIT"))
         values = _values(body) | _values(query)  # on duplicates the query string wins
         arguments = Arguments(values)
         weight = operation.cost(arguments)

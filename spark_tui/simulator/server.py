@@ -3,12 +3,14 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import msgspec
 from aiohttp import WSCloseCode, web
@@ -16,7 +18,7 @@ from aiohttp import WSCloseCode, web
 from spark_tui.simulator.agents import STEP_MS
 from spark_tui.simulator.compose import Composed, compose
 from spark_tui.simulator.connection import Connection
-from spark_tui.simulator.errors import ApiError
+from spark_tui.simulator.errors import ApiError, check_time_unit
 from spark_tui.simulator.options import Options, OptionsError, add_arguments, read_options
 from spark_tui.simulator.rest import Reply, RestFace
 from spark_tui.simulator.simulation import Simulation
@@ -139,7 +141,7 @@ class Server:
         }
 
     async def _ws_api(self, request: web.BaseRequest, query: bytes, address: str) -> web.StreamResponse:
-        connection = await self._open(request, address, OPEN_WEIGHT)
+        connection = await self._open(request, query, address, OPEN_WEIGHT)
         if not isinstance(connection, Connection):
             return connection
         show = b"returnRateLimits=false" not in query.split(b"&")
@@ -156,7 +158,7 @@ class Server:
     async def _stream(
         self, request: web.BaseRequest, path: str, query: bytes, address: str
     ) -> web.StreamResponse:
-        connection = await self._open(request, address, 0)
+        connection = await self._open(request, query, address, 0)
         if not isinstance(connection, Connection):
             return connection
         session = StreamSession(connection, self.simulation.hub)
@@ -172,17 +174,20 @@ class Server:
             self._connections.discard(connection)
         return connection.ws
 
-    async def _open(self, request: web.BaseRequest, address: str, weight: int) -> Connection | web.Response:
+    async def _open(
+        self, request: web.BaseRequest, query: bytes, address: str, weight: int
+    ) -> Connection | web.Response:
         """Upgrade, or say why not."""
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return web.Response(status=400, text="A WebSocket upgrade was expected here.")
         now_ms = self.simulation.clock.now_ms()
         try:
+            check_time_unit(parse_qs(query.decode("ascii", "replace")).get("timeUnit", [None])[0])
             self.simulation.limits.connect(address, now_ms)
             if weight:
                 self.simulation.limits.charge(address, weight, now_ms)
         except ApiError as error:
-            headers = {"Retry-After": str(error.retry_after_s or 1)}
+            headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
             return _response(Reply(error.status, headers, msgspec.json.encode(error.body())))
         connection = Connection(request, time.monotonic)
         await connection.open()
@@ -233,6 +238,8 @@ async def serve(options: Options) -> int:
     except OSError as error:
         text = f"port {options.port} cannot be used ({error.strerror}); choose another with --port"
         raise OptionsError(text) from None
+    gc.collect()
+    gc.freeze()  # the past and the imports stay: no collection needs to look at them again
     work = [loop.create_task(player.run()) for player in composed.players]
     if composed.state is not None:
         work.append(loop.create_task(_keep_saved(server, composed)))

@@ -1,6 +1,7 @@
 """The cockpit: a thin face on the engine. Holds the link, the pump and the look; keys act in `commands`."""
 
 import asyncio
+import secrets
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -61,8 +62,8 @@ class CockpitApp(App[str], inherit_bindings=False):
 
     theme: name of a theme; an unknown one is reported and the default used. theme_folders: the operator's
     own, read after the shipped ones. lean: fewer paints, for slow lines. read_only: nothing that trades but
-    the kill switch. owns_engine: quitting ends the engine too (the demo). session: unique to this cockpit;
-    idempotency keys begin with it. paced: run the pump by itself; tests pump by hand.
+    the kill switch. owns_engine: quitting ends the engine too (the demo). session: what idempotency
+    keys begin with, drawn at random when empty. paced: run the pump by itself; tests pump by hand.
     """
 
     ENABLE_COMMAND_PALETTE = False
@@ -77,7 +78,7 @@ class CockpitApp(App[str], inherit_bindings=False):
         lean: bool = False,
         read_only: bool = False,
         owns_engine: bool = False,
-        session: str = "cockpit",
+        session: str = "",
         paced: bool = True,
     ) -> None:
         self.meter = TerminalMeter()
@@ -101,7 +102,7 @@ class CockpitApp(App[str], inherit_bindings=False):
             call=self.call,
             say=self.say,
             terminal=self._terminal,
-            session=session,
+            session=session or secrets.token_hex(6),
             read_only=read_only,
             lean=lean,
         )
@@ -164,6 +165,7 @@ class CockpitApp(App[str], inherit_bindings=False):
             fresh = True
             try:
                 async for batch in self.link.events():
+                    self.model.quiet = fresh
                     if fresh:
                         fresh = False
                         self._attached(batch)

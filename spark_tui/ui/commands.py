@@ -22,9 +22,10 @@ from spark_tui.ui.model import CLOSED
 from spark_tui.ui.offers import Offer
 from spark_tui.ui.screens.dialog import ConfirmScreen
 from spark_tui.ui.screens.trade import TradeScreen
+from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets.bars import Banner
 from spark_tui.ui.widgets.candles import INTERVALS
-from spark_tui.ui.widgets.desk import DeskTable, OrdersTable, short_id
+from spark_tui.ui.widgets.desk import DeskTable, OrdersTable
 from spark_tui.ui.widgets.line_table import LineTable
 from spark_tui.ui.widgets.ticket import Ticket
 

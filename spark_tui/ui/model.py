@@ -31,6 +31,7 @@ from spark_tui.link.messages import (
 )
 from spark_tui.ui.clock import Clock
 from spark_tui.ui.format import decimals_of
+from spark_tui.ui.story import tell
 
 MAX_ORDERS = 1_000
 MAX_FILLS = 500
@@ -106,6 +107,7 @@ class Model:
         self.lost_because = "not attached yet"  # empty while the engine is there
         self.lost_at_s = clock.mono_s()
         self.events = 0
+        self.quiet = False  # a snapshot is taken in: what it says happened before
         self.kill_result = ""  # what the last kill did; shown while halted
         self.alarm = ""  # something an operator must see until it is over: a kill that was not confirmed
         self._steps: dict[Key, Steps] = {}
@@ -176,6 +178,12 @@ class Model:
         if known is not None and known.order.updated_ms > update.order.updated_ms:
             return
         self.orders[update.order.client_order_id] = update
+        if not self.quiet:
+            told = tell(known.order if known else None, update.order, self.venue_now_ms())
+            if told is not None:
+                level, text = told
+                self.notices.append(Notice(time_ms=self.venue_now_ms(), level=level, text=text))
+                self.dirty.add(Topic.LOG)
         if len(self.orders) > MAX_ORDERS:
             closed = (key for key, row in self.orders.items() if row.order.state in CLOSED)
             self.orders.pop(next(closed, next(iter(self.orders))))

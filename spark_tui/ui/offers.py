@@ -61,7 +61,7 @@ def offer_order(preview: Preview, model: Model, environment: Environment) -> Off
     live = environment is Environment.LIVE
     cap = next((rule for rule in preview.verdicts if rule.rule == "max_notional" and rule.allowed), None)
     worth = _money(preview.notional, unit) + (f" of {fmt.exact(cap.allowed)} allowed" if cap else "")
-    fee = f"fee {fmt.fixed(preview.fee, 2)} {preview.fee_asset}" if preview.fee is not None else "fee unknown"
+    fee = f"fee {fmt.exact(preview.fee)} {preview.fee_asset}" if preview.fee is not None else "fee unknown"
     slip = "" if preview.slippage_bp is None else f"   slip {preview.slippage_bp:.1f} bp"
     follows = (
         "rests in the book until filled or canceled" if order.price else "fills at once at the best prices"

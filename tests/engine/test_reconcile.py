@@ -125,6 +125,23 @@ async def test_orders_of_others_are_shown_marked_and_their_fills_move_the_positi
         assert position(it) == D("0.4")
 
 
+@pytest.mark.parametrize(("known", "end"), [(True, "CANCELED"), (False, "")])
+async def test_an_external_order_that_ended_unheard_does_not_stay_open(
+    tmp_path: Path, known: bool, end: str
+) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.user(it.venue.external("web-1", buy_request()))
+        assert it.engine.views.counts() == (1, 0)
+        it.venue._change("web-1", OrderStatus.CANCELED)
+        if not known:
+            it.venue.hidden.add("web-1")
+        await again(it)
+        assert it.engine.views.counts() == (0, 0)
+        rows = await it.ask(GetOrders())
+        assert isinstance(rows, Orders)
+        assert [row.order.state.value for row in rows.rows] == ([end] if known else [])
+
+
 async def test_trades_before_the_ledger_began_are_not_its_business(tmp_path: Path) -> None:
     clock = ManualClock()
     venue = FakeVenue(clock)

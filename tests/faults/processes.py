@@ -1,11 +1,10 @@
 """Real processes for the crash tests: the simulator, and an engine that kills itself at a named step."""
 
 import asyncio
-import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+import time
 from pathlib import Path
 from typing import Any
 
@@ -29,32 +28,23 @@ class Simulator(msgspec.Struct, frozen=True):
     api_secret: str
 
 
-@contextlib.asynccontextmanager
-async def simulator(folder: Path, *flags: str) -> AsyncIterator[Simulator]:
-    """A simulator on loopback for as long as the block lasts."""
+def start_simulator(folder: Path, *flags: str) -> "tuple[subprocess.Popen[bytes], Simulator]":
+    """A simulator that serves."""
     ready = folder / "simulator.json"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-c",
-        _SIMULATOR,
-        "--ready-file",
-        str(ready),
-        "--seed",
-        "7",
-        *flags,
-        cwd=ROOT,
-        stdout=subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(30):
-            while not ready.exists():
-                assert process.returncode is None, "the simulator did not start"
-                await asyncio.sleep(0.02)  # a file appears: there is nothing else to wait on
-        yield msgspec.json.decode(ready.read_bytes(), type=Simulator)
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.wait()
+    ready.unlink(missing_ok=True)
+    command = [sys.executable, "-c", _SIMULATOR, "--ready-file", str(ready), "--seed", "7", *flags]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    deadline = time.monotonic() + 30
+    while not ready.exists():
+        assert process.poll() is None, "the simulator did not start"
+        assert time.monotonic() < deadline, "the simulator does not serve"
+        time.sleep(0.02)  # a file appears: there is nothing else to wait on
+    return process, msgspec.json.decode(ready.read_bytes(), type=Simulator)
+
+
+def end(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    process.wait()
 
 
 async def run_engine(

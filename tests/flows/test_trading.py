@@ -86,7 +86,8 @@ async def test_cancel_all_wants_its_code() -> None:
             await face.press(digit)
             await face.later(0.2)
         await face.until(lambda: asked(face, CancelAll))
-        assert "3 canceled, 0 left" in face.text
+        await face.press("4")
+        assert "Cancel all: 3 canceled, 0 left" in face.text
 
 
 @SIZES
@@ -94,13 +95,23 @@ async def test_kill_acts_at_once_and_the_next_order_is_refused(size: tuple[int, 
     async with cockpit(size) as face:
         await face.press("ctrl+k")
         assert len(asked(face, Kill)) == 1
-        assert "HALTED by operator: nothing leaves but cancels" in face.text
-        assert "3 canceled" in face.text
+        assert "HALTED by operator: only cancels leave · 3 canceled, 0 left · R resumes" in face.text
         await buy(face, "0.01", "68000")
         await face.press("ctrl+o")
         await face.until(lambda: "refused" in face.pane("ticket") or "refused" in face.text)
         assert asked(face, SubmitOrder) == []
         assert "halted" in face.pane("ticket")
+
+
+async def test_a_halt_voids_the_preview_at_once() -> None:
+    async with cockpit(orders=False) as face:
+        await buy(face, "0.01", "66000")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        face.engine.gate.clear()  # no new preview comes
+        face.engine.state = TradingState.HALTED
+        face.engine.push(face.engine.status())
+        await face.settle()
+        assert "passes" not in face.pane("ticket")
 
 
 @pytest.mark.parametrize("opener", ["?", ":", "x", "X", "q"])

@@ -179,6 +179,14 @@ def test_paths_that_are_not_there() -> None:
     assert rig.rest.handle("GET", "/api/v1/ping", b"", b"", {}, ADDRESS).status == 404
 
 
+def test_only_milliseconds_are_served() -> None:
+    rig = Rig()
+    for unit, status in (("MILLISECOND", 200), ("millisecond", 200), ("MICROSECOND", 400), ("SECOND", 400)):
+        reply = rig.rest.handle("GET", "/api/v3/time", b"", b"", {"X-MBX-TIME-UNIT": unit}, ADDRESS)
+        assert reply.status == status
+        assert status == 200 or json.loads(reply.body)["code"] == -1194
+
+
 def test_a_name_sent_twice_and_the_query_winning_over_the_body() -> None:
     rig = Rig()
     assert rig.raw("GET", "depth", b"symbol=BTCUSDT&symbol=ETHUSDT")[1]["code"] == -1101

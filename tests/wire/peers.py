@@ -1,7 +1,9 @@
 """Servers on loopback for the wire tests: a raw HTTP one that shows exact bytes, and WebSocket ones."""
 
 import asyncio
+import base64
 import contextlib
+import hashlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -112,3 +114,35 @@ async def websocket_peer(
     async with serve(serve_one, "127.0.0.1", 0, **options) as server:
         peer.port = next(iter(server.sockets)).getsockname()[1]
         yield peer
+
+
+async def raw_websocket(handler) -> tuple[asyncio.AbstractServer, str]:
+    """A server that answers the handshake and leaves the rest to `handler(reader, writer, number)`."""
+    count = 0
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal count
+        count += 1
+        number = count
+        head = await reader.readuntil(b"\r\n\r\n")
+        key = next(
+            line.split(b": ")[1]
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"sec-websocket-key")
+        )
+        accept = base64.b64encode(
+            hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
+        ).decode()
+        writer.write(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
+        )
+        try:
+            await handler(reader, writer, number)
+        except ConnectionError:
+            return
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    return server, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"

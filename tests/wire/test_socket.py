@@ -46,6 +46,7 @@ async def test_messages_flow_while_on_open_waits_for_an_answer():
     async def log_on(session: Session) -> None:
         await session.send("logon")
         assert await answers.get() == b"welcome"
+        assert socket.session is None  # not live before it is useful
         await watch.on_open(session)
 
     async def echo(connection) -> None:

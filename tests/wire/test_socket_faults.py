@@ -1,10 +1,7 @@
-"""Rows F17 to F25 of the fault plan, as far as a connection can see them."""
+"""Rows F17 and F19 to F25 of the fault plan, as far as a connection can see them."""
 
 import asyncio
 import itertools
-import random
-import socket as sockets
-import struct
 
 import pytest
 from websockets.asyncio.server import ServerConnection
@@ -15,123 +12,7 @@ from spark_tui.wire.session import Session, SocketDown
 from spark_tui.wire.transport import Transport, open_websocket
 
 from .fakes import FakeTransport, Watch, live, make_socket, quick_backoff, running, until
-from .peers import websocket_peer
-
-
-class Odd(Exception):
-    """An exception no library documents."""
-
-
-ERRORS = [
-    RuntimeError("1011 mid-pong"),
-    Odd("odd"),
-    TimeoutError(),
-    EOFError(),
-    asyncio.CancelledError(),
-    OSError(9),
-]
-VERBS = ["recv", "ping", "pong", "send", "close", "abort"]
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)
-@pytest.mark.parametrize("verb", VERBS)
-async def test_f18_any_exception_from_any_verb_of_the_connection_reconnects(verb, error):
-    clock = ManualClock()
-    transports: list[FakeTransport] = []
-
-    async def connect(_: str) -> FakeTransport:
-        transports.append(FakeTransport(fail_in=() if transports else (verb,), error=error))
-        return transports[-1]
-
-    watch = Watch()
-    socket = make_socket(watch, clock=clock, connect=connect, heartbeat_s=10)
-    async with running(socket):
-        await clock.run_for(1)
-        if verb in ("ping", "pong"):
-            await clock.run_for(10)
-        elif verb == "send":
-            with pytest.raises(SocketDown):
-                await socket.send("x")
-        elif verb in ("close", "abort"):
-            socket.reconnect("test")
-        await clock.run_for(3)
-        assert len(transports) == 2
-        assert socket.session is watch.opened[-1]
-        transports[1].feed(b"well again")
-        await watch.until(lambda: [raw for raw, _ in watch.messages] == [b"well again"])
-
-
-@pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)
-async def test_f18_any_exception_from_connect_url_or_a_callback_reconnects(error):
-    clock = ManualClock()
-    faults = iter(["url", "connect", "open", "message", "down", "close"])
-    fault: list[str] = [next(faults)]
-    hit: list[str] = []
-    transports: list[FakeTransport] = []
-    watch = Watch()
-
-    def strike(where: str) -> None:
-        if fault[0] == where:
-            hit.append(where)
-            fault[0] = next(faults, "none")
-            raise error
-
-    def url() -> str:
-        strike("url")
-        return "ws://nowhere"
-
-    async def connect(_: str) -> FakeTransport:
-        strike("connect")
-        transports.append(FakeTransport())
-        return transports[-1]
-
-    async def on_open(session: Session) -> None:
-        strike("open")
-        await watch.on_open(session)
-
-    def on_message(raw: bytes, receipt_ns: int) -> None:
-        strike("message")
-        watch.on_message(raw, receipt_ns)
-
-    socket = make_socket(
-        watch,
-        clock=clock,
-        connect=connect,
-        on_open=on_open,
-        on_message=on_message,
-        on_down=lambda _reason: strike("down"),
-        on_close=lambda _session, _reason: strike("close"),
-    )
-    socket._url = url
-    async with running(socket):
-        for _ in range(6):
-            await clock.run_for(60)
-            transports[-1].feed(b"x")
-            await clock.run_for(60)
-            transports[-1].hang_up()
-        await clock.run_for(60)
-        assert hit == ["url", "connect", "open", "message", "down", "close"]
-        assert socket.session is not None
-        transports[-1].feed(b"well again")
-        await watch.until(lambda: watch.messages[-1][0] == b"well again")
-
-
-async def test_f18_the_real_library_failing_in_its_own_send_reconnects(monkeypatch):
-    from websockets.asyncio.client import ClientConnection
-
-    watch = Watch()
-    async with websocket_peer() as peer:
-        socket = make_socket(watch, peer.url, backoff=quick_backoff())
-        async with running(socket):
-            await live(socket)
-            with monkeypatch.context() as patched:
-                patched.setattr(ClientConnection, "send", lambda *_: 1 / 0)
-                with pytest.raises(SocketDown, match="ZeroDivisionError") as broken:
-                    await socket.send("x")
-            assert broken.value.sent is True
-            await live(socket, 2)
-            await socket.send("again")
-            await peer.until(lambda: peer.received == [(2, "again")])
+from .peers import raw_websocket, websocket_peer
 
 
 async def test_f17_every_task_killed_in_turn_is_replaced():
@@ -344,6 +225,24 @@ async def test_f22_a_server_that_closes_right_after_open_is_not_hammered_for_an_
     assert all(later - earlier > 300 for earlier, later in zip(attempts, attempts[300:], strict=False))
 
 
+async def test_f22_a_small_shared_budget_holds_every_socket_back():
+    clock = ManualClock()
+    budget = ConnectionBudget(clock=clock, attempts=4, per_s=300)
+    attempts = 0
+
+    async def connect(_: str) -> FakeTransport:
+        nonlocal attempts
+        attempts += 1
+        raise OSError("no route")
+
+    one, two = (make_socket(Watch(), clock=clock, connect=connect, budget=budget) for _ in range(2))
+    async with running(one), running(two):
+        await clock.run_for(299)
+        assert attempts == 4
+        await clock.run_for(300)
+        assert attempts == 8
+
+
 async def test_f22_a_server_that_asks_for_a_replacement_at_once_and_always_is_not_hammered():
     clock = ManualClock()
     attempts = 0
@@ -449,133 +348,3 @@ async def test_f25_a_server_shutdown_notice_is_answered_by_a_replacement_without
             assert watch.downs == []
             assert socket.health().rotations == 1
         assert number == 2
-
-
-async def raw_websocket(handler) -> tuple[asyncio.AbstractServer, str]:
-    """A server that answers the handshake and leaves the rest to `handler(reader, writer, number)`."""
-    import base64
-    import hashlib
-
-    count = 0
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal count
-        count += 1
-        number = count
-        head = await reader.readuntil(b"\r\n\r\n")
-        key = next(
-            line.split(b": ")[1]
-            for line in head.split(b"\r\n")
-            if line.lower().startswith(b"sec-websocket-key")
-        )
-        accept = base64.b64encode(
-            hashlib.sha1(key + b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11").digest()
-        ).decode()
-        writer.write(
-            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Accept: {accept}\r\n\r\n".encode()
-        )
-        try:
-            await handler(reader, writer, number)
-        except ConnectionError:
-            return
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    return server, f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-
-
-def frame(payload: bytes, *, declared: int | None = None, opcode: int = 1) -> bytes:
-    length = len(payload) if declared is None else declared
-    return bytes([0x80 | opcode, length]) + payload
-
-
-MISDEEDS = {
-    "close mid-frame": frame(b"half", declared=100),
-    "garbage": b"\xff\xff\xff\xffnot a frame at all",
-    "a masked frame from the server": b"\x81\x81\x00\x00\x00\x00x",
-    "a reserved opcode": frame(b"x", opcode=5),
-    "a continuation of nothing": frame(b"x", opcode=0),
-    "a control frame too long": bytes([0x89, 126]) + struct.pack("!H", 200) + b"x" * 200,
-    "a message larger than any": bytes([0x82, 127]) + struct.pack("!Q", 1 << 40),
-    "close without a reason": frame(b"", opcode=8),
-    "close with a forbidden code": frame(struct.pack("!H", 1005), opcode=8),
-    "an abrupt end": b"",
-}
-
-
-@pytest.mark.parametrize("misdeed", MISDEEDS)
-async def test_every_misdeed_of_a_server_reconnects_and_delivers_what_was_whole(misdeed):
-    async def misbehave(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        writer.write(frame(b"whole %d" % number))
-        if number == 1:
-            writer.write(MISDEEDS[misdeed])
-            await writer.drain()
-            return
-        await reader.read()
-
-    watch = Watch()
-    server, url = await raw_websocket(misbehave)
-    async with running(make_socket(watch, url, backoff=quick_backoff(), close_timeout_s=0.05)):
-        await watch.until(lambda: [raw for raw, _ in watch.messages] == [b"whole 1", b"whole 2"])
-        assert len(watch.downs) <= 1  # at most: it may have ended before it was live
-        assert watch.closes[0][0] == 1
-    server.close()
-
-
-async def test_a_reset_connection_reconnects():
-    async def reset(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> None:
-        if number == 1:
-            sock: sockets.socket = writer.get_extra_info("socket")
-            sock.setsockopt(sockets.SOL_SOCKET, sockets.SO_LINGER, struct.pack("ii", 1, 0))
-            return
-        await reader.read()
-
-    watch = Watch()
-    server, url = await raw_websocket(reset)
-    socket = make_socket(watch, url, backoff=quick_backoff(), close_timeout_s=0.05)
-    async with running(socket):
-        await live(socket, 2)
-    server.close()
-
-
-async def test_a_random_storm_of_failures_always_ends_live_with_nothing_left_over():
-    for seed in range(12):
-        rng = random.Random(seed)
-        clock = ManualClock()
-        calm = False
-        transports: list[FakeTransport] = []
-
-        async def connect(_: str, rng=rng, transports=transports, is_calm=lambda: calm) -> FakeTransport:
-            if not is_calm() and rng.random() < 0.3:
-                raise rng.choice(ERRORS)
-            verbs = () if is_calm() else tuple(v for v in VERBS if rng.random() < 0.2)
-            transports.append(FakeTransport(fail_in=verbs, error=rng.choice(ERRORS), mute=rng.random() < 0.1))
-            return transports[-1]
-
-        watch = Watch()
-        socket = make_socket(watch, clock=clock, connect=connect)
-        before = asyncio.all_tasks()
-        async with running(socket):
-            for _ in range(60):
-                await clock.run_for(rng.uniform(0, 20))
-                act = rng.randrange(5)
-                if act == 0:
-                    socket.rotate()
-                elif act == 1:
-                    socket.reconnect("storm")
-                elif act == 2 and transports:
-                    rng.choice(transports).hang_up()
-                elif act == 3 and transports:
-                    transports[-1].feed(b"x")
-            calm = True
-            socket.reconnect("calm")
-            await clock.run_for(120)
-            for transport in transports:
-                transport.mute = False
-            await clock.run_for(120)
-            assert socket.health().state == "live", f"seed {seed}"
-            assert not socket.overlapping, f"seed {seed}"
-        await asyncio.sleep(0)
-        assert asyncio.all_tasks() - before <= watch._tasks, f"seed {seed}"

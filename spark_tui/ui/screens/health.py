@@ -28,7 +28,8 @@ class Streams(LineTable):
 
     def heading(self, width: int) -> Line:
         health = self.context.model.health
-        rate = sum(stream.rate for stream in health.streams) if health else 0.0
+        # a connection's row counts its streams' messages again
+        rate = sum(stream.rate for stream in health.streams if "@" in stream.name) if health else 0.0
         return self.rule(self.name_span("Streams"), ((f"{rate:.0f} msg/s ", "dim"),), width)
 
     def _streams(self) -> dict[RowKey, StreamHealth]:

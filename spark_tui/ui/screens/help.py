@@ -10,6 +10,8 @@ from spark_tui.ui.keys import spoken
 from spark_tui.ui.lines import Line
 from spark_tui.ui.screens.dialog import DialogScreen
 
+KEYS, TITLE = 11, 34
+
 
 class HelpScreen(DialogScreen):
     title_text = "Keys"
@@ -20,7 +22,7 @@ class HelpScreen(DialogScreen):
         self._top = 0
 
     def wanted_size(self) -> tuple[int, int]:
-        return 100, 60
+        return 118, 60
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         every = self._all(width)
@@ -40,10 +42,12 @@ class HelpScreen(DialogScreen):
             for action in actions:
                 works = bool(here.intersection(action.screens))
                 keys = "  ".join(spoken(key) for key in action.keys) or ":"
+                title = fmt.fit(action.title, TITLE - 1)
                 lines.append(
                     (
-                        (f"  {keys:<15}", "b accent" if works else "dim"),
-                        (fmt.fit(action.help, width - 18), "ink" if works else "dim"),
+                        (f"  {keys:<{KEYS}}", "b accent" if works else "dim"),
+                        (f"{title:<{TITLE}}", "ink" if works else "dim"),
+                        (fmt.fit(action.help, width - KEYS - TITLE - 3), "dim"),
                     )
                 )
         return lines

@@ -61,8 +61,8 @@ class PaletteScreen(DialogScreen):
             lines.append(
                 (
                     (" ▸ " if index == self.at else "   ", f"accent{ground}"),
-                    (f"{action.title:<32}", f"{'b ' if ground else ''}ink{ground}"),
-                    (f"{action.id:<{max(1, width - 48)}}"[: width - 48], f"dim{ground}"),
+                    (f"{action.title:<34}", f"{'b ' if ground else ''}ink{ground}"),
+                    (f"{action.id:<{max(1, width - 50)}}"[: width - 50], f"dim{ground}"),
                     (f"{keys:>12} ", f"accent{ground}"),
                 )
             )

@@ -118,7 +118,7 @@ class Banner(Pane):
         if status.trading_state is TradingState.HALTED:
             because = f" by {status.halt_reason}" if status.halt_reason else ""
             result = f" · {model.kill_result}" if model.kill_result else ""
-            return f"HALTED{because}: nothing leaves but cancels{result} · R resumes", "down"
+            return f"HALTED{because}: only cancels leave{result} · R resumes", "down"
         if status.notes:
             return " · ".join(status.notes), "warn"
         return "", "ink"

@@ -5,32 +5,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from spark_tui.domain.order import Order, OrderState
-from spark_tui.domain.values import OrderType, Side
+from spark_tui.domain.values import Side
 from spark_tui.ui import format as fmt
 from spark_tui.ui.lines import Line, Span
 from spark_tui.ui.model import CLOSED, Topic
+from spark_tui.ui.story import TYPE_WORDS, short_id
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
 
 TABS = ("orders", "positions", "fills", "log")
 
-TYPE_WORDS = {
-    OrderType.LIMIT: "LIMIT",
-    OrderType.MARKET: "MARKET",
-    OrderType.LIMIT_MAKER: "MAKER",
-    OrderType.STOP_LOSS: "STOP",
-    OrderType.STOP_LOSS_LIMIT: "STOP_LIMIT",
-    OrderType.TAKE_PROFIT: "TAKE",
-    OrderType.TAKE_PROFIT_LIMIT: "TAKE_LIMIT",
-}
 NARROW = 84  # below this many cells the desk uses its narrow columns
 
 LEVEL_TONES = {"info": "dim", "good": "up", "warn": "warn", "bad": "down"}
-
-
-def short_id(client_order_id: str) -> str:
-    """The end of the id, where it differs from its neighbours: its number after the run."""
-    return client_order_id.rpartition("-")[2][-5:]
 
 
 def side_tone(side: Side) -> str:

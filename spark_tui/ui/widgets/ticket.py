@@ -9,15 +9,15 @@ from decimal import Decimal
 
 from textual.timer import Timer
 
-from spark_tui.domain.values import OrderType, Side
+from spark_tui.domain.values import OrderType, Side, TradingState
 from spark_tui.link.messages import DepthRow, OrderUpdate, Preview, PreviewOrder, SubmitOrder
 from spark_tui.link.service import LinkError
 from spark_tui.ui.context import Context
 from spark_tui.ui.draft import PRICE, QUANTITY, Draft
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
+from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets import ticket_view
-from spark_tui.ui.widgets.desk import short_id
 from spark_tui.ui.widgets.pane import Pane
 
 DEBOUNCE_S = 0.12
@@ -36,6 +36,7 @@ class Ticket(Pane, can_focus=True):
         self._timer: Timer | None = None
         self._look = context.model.look
         self._asked_s = 0.0
+        self._trading: TradingState | None = None
 
     # --- the look ------------------------------------------------------------------------------------------
 
@@ -52,6 +53,12 @@ class Ticket(Pane, can_focus=True):
             self._look = self.context.model.look
             self.draft.clear()
             self.state.forget()
+        status = self.context.model.status
+        if status is not None and status.trading_state is not self._trading:
+            self._trading = status.trading_state  # what was said under the other state no longer holds
+            self.state.preview, self.state.preview_of = None, -1
+            if not self.draft.missing():
+                self._ask_soon()
         now = self.context.clock.mono_s()
         if self.state.answered and now - self._asked_s >= RENEW_S and not self.draft.missing():
             self._ask_soon()

@@ -12,7 +12,8 @@ from spark_tui.ui import format as fmt
 from spark_tui.ui.draft import PRICE, QUANTITY, STOP, Draft
 from spark_tui.ui.lines import Line, Span, clip
 from spark_tui.ui.model import Model
-from spark_tui.ui.widgets.desk import TYPE_WORDS, short_id, state_words
+from spark_tui.ui.story import TYPE_WORDS, short_id
+from spark_tui.ui.widgets.desk import state_words
 
 LABEL = 11  # cells of the label column
 FIELD = 12  # cells of a number field
@@ -52,7 +53,7 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
     changes = _changes(state, width)
     fee: list[Line] = [_costs(state)] if height >= len(lines) + len(verdict) + len(changes) + 4 else []
     room = height - len(lines) - len(verdict) - len(changes) - len(fee)
-    bars = [_bar(rule, width) for rule in _with_bars(state.preview)]
+    bars = [*(_bar(rule, width) for rule in _with_bars(state.preview)), *_ticks(state.preview, width)]
     gaps = room - len(bars)
     lines += changes
     if gaps > 0:
@@ -78,7 +79,7 @@ def narrow(state: TicketState, model: Model, width: int, height: int, *, focused
     if preview is not None and preview.notional is not None and instrument is not None:
         line.append((f"  = {fmt.fixed(preview.notional, 2)} {instrument.quote}", "ink"))
         if preview.fee is not None:
-            line.append((f"  fee {fmt.fixed(preview.fee, 2)}", "dim"))
+            line.append((f"  fee {fee_words(preview)}", "dim"))
     if preview is not None and preview.changes:
         line.append((f"  {preview.changes[0]}", "warn"))
     verdict = _verdict(state, model, width)[0]
@@ -164,8 +165,16 @@ def _costs(state: TicketState) -> Line:
     if preview is None:
         return ()
     slip = "" if preview.slippage_bp is None else f"   slip {preview.slippage_bp:.1f} bp"
-    fee = "" if preview.fee is None else f" fee {fmt.fixed(preview.fee, 2)} {preview.fee_asset}"
+    fee = "" if preview.fee is None else f" fee {fee_words(preview)}"
     return ((fee + slip, "dim"),)
+
+
+def fee_words(preview: Preview) -> str:
+    """0.67 USDT, but 0.0000104 BTC."""
+    if preview.fee is None:
+        return "unknown"
+    small = preview.fee < 1
+    return f"{fmt.exact(preview.fee) if small else fmt.fixed(preview.fee, 2)} {preview.fee_asset}"
 
 
 def _with_bars(preview: Preview | None) -> list[Verdict]:
@@ -174,6 +183,21 @@ def _with_bars(preview: Preview | None) -> list[Verdict]:
         return []
     rules = [rule for rule in preview.verdicts if rule.used is not None and rule.allowed]
     return sorted(rules, key=lambda rule: rule.ok)
+
+
+def _ticks(preview: Preview | None, width: int) -> list[Line]:
+    """The rules that have no measure, as words: what passes quietly, what does not in its colour."""
+    lines: list[Line] = []
+    line: list[Span] = []
+    for rule in preview.verdicts if preview else ():
+        if rule.used is not None and rule.allowed:
+            continue
+        words: Span = (f" {'✓' if rule.ok else '✗'} {rule.label}", "dim" if rule.ok else "down")
+        if line and sum(len(text) for text, _ in line) + len(words[0]) > width:
+            lines.append(tuple(line))
+            line = []
+        line.append(words)
+    return [*lines, tuple(line)] if line else lines
 
 
 def _share(rule: Verdict) -> float:
@@ -202,7 +226,9 @@ def _bar(rule: Verdict, width: int) -> Line:
 def _measure(value: Decimal | None) -> str:
     if value is None:
         return fmt.ABSENT
-    return fmt.fixed(value, 0) if abs(value) >= 100 else fmt.exact(value.quantize(Decimal("0.01")))
+    if abs(value) >= 10_000:
+        return fmt.compact(float(value))
+    return fmt.fixed(value, 0) if abs(value) >= 100 else fmt.exact(value.quantize(Decimal("0.001")))
 
 
 def _verdict(state: TicketState, model: Model, width: int) -> list[Line]:

@@ -1,4 +1,4 @@
-"""What the account holds: free and locked, the assets of the watchlist first."""
+"""What the account holds, free and locked; the two assets of the instrument looked at first."""
 
 from spark_tui.domain.account import Balance
 from spark_tui.ui import format as fmt
@@ -11,7 +11,7 @@ ASSET = 7
 
 
 class Wallet(Pane):
-    topics = frozenset({Topic.BALANCES})
+    topics = frozenset({Topic.BALANCES, Topic.LOOK})
     every_s = 0.5
 
     def heading(self, width: int) -> Line:
@@ -23,7 +23,11 @@ class Wallet(Pane):
         if not rows:
             return [((" nothing held" if balances else " waiting for the account", "dim"),)]
         amount = (width - ASSET - 2) // 2
-        ordered = sorted(rows, key=lambda row: (row.asset not in MONEY, row.asset))
+        instrument = self.context.model.instrument
+        looked_at = (instrument.quote, instrument.base) if instrument else ()
+        ordered = sorted(
+            rows, key=lambda row: (row.asset not in looked_at, row.asset not in MONEY, row.asset)
+        )
         return [self._row(row, amount) for row in ordered[:height]]
 
     def _row(self, row: Balance, width: int) -> Line:

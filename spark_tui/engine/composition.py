@@ -1,0 +1,129 @@
+"""An Engine and what it stands on, made from settings: ledger, tape, venue, meters."""
+
+import contextlib
+import logging
+import os
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from spark_tui.domain.risk import RiskLimits
+from spark_tui.engine.engine import Engine
+from spark_tui.engine.measure import MeasuredService, checkpoint, healthz, sample
+from spark_tui.engine.options import EngineSettings
+from spark_tui.engine.place import StartError
+from spark_tui.link.rendezvous import LEDGER_FILE
+from spark_tui.link.service import Service
+from spark_tui.settings import Settings
+from spark_tui.store.ledger import Ledger, LedgerError
+from spark_tui.store.tape import RecordingError, Tape, TapeSettings
+from spark_tui.telemetry.metrics import Metrics
+from spark_tui.telemetry.server import TelemetryServer
+from spark_tui.venues.binance.spot.account import SpotSettings
+from spark_tui.venues.binance.spot.adapter import BinanceSpot
+from spark_tui.venues.binance.spot.endpoints import Discovery
+from spark_tui.wire.clock import Clock
+
+log = logging.getLogger(__name__)
+
+
+class Composition:
+    """`open`, then `build`; `stack` closes what was opened."""
+
+    def __init__(
+        self, settings: Settings, data_dir: Path, clock: Clock, on_checkpoint: Callable[[str], None]
+    ) -> None:
+        self._settings = settings
+        self._data_dir = data_dir
+        self._clock = clock
+        self._on_checkpoint = on_checkpoint
+        self._metrics = Metrics()
+        self._telemetry = TelemetryServer(self._metrics)
+
+    @property
+    def metrics_port(self) -> int:
+        """0: off."""
+        return self._telemetry.port
+
+    def open_store(self, stack: contextlib.AsyncExitStack) -> tuple[Ledger, Tape]:
+        """Raises StartError: damaged, held by another engine, no room."""
+        tape = self._settings.tape
+        try:
+            ledger = Ledger.open(self._data_dir / LEDGER_FILE, self._clock.wall_ns)
+            stack.callback(ledger.close)
+            frames = Tape.open(
+                self._data_dir / "tape",
+                settings=TapeSettings(
+                    max_bytes=int(tape.max_gigabytes * (1 << 30)), max_age_s=tape.max_days * 86_400
+                ),
+                clock_ns=self._clock.wall_ns,
+                on_notice=log.warning,
+            )
+            stack.callback(frames.close)
+        except (LedgerError, RecordingError) as error:
+            raise StartError(error.text) from None
+        return ledger, frames
+
+    async def start_telemetry(self, stack: contextlib.AsyncExitStack) -> str:
+        """What is wrong, or nothing. A taken port must not keep an engine from guarding orders."""
+        port = self._settings.executor_port
+        if not port:
+            return ""
+        try:
+            await self._telemetry.start(port)
+        except OSError as error:
+            return (
+                f"/metrics and /healthz are off: port {port} cannot be used"
+                f" ({os.strerror(error.errno or 0)}); set EXECUTOR_PORT to a free one, or 0."
+            )
+        stack.push_async_callback(self._telemetry.close)
+        return ""
+
+    def build(self, found: Discovery, ledger: Ledger, tape: Tape) -> Engine:
+        settings = self._settings
+        rng = random.SystemRandom()
+        venue = BinanceSpot(
+            found.endpoints,
+            found.credentials,
+            clock=self._clock,
+            rng=rng,
+            settings=SpotSettings(recv_window_ms=settings.binance.recv_window_ms),
+        )
+        timed = checkpoint(self._metrics)
+
+        def reached(name: str) -> None:
+            timed(name)
+            self._on_checkpoint(name)
+
+        return Engine(
+            (venue,),
+            ledger,
+            tape,
+            EngineSettings(
+                symbols={venue.name: settings.symbols},
+                limits=_limits(settings),
+                data_badge=found.data,
+                data_dir=str(self._data_dir),
+                metrics_port=self.metrics_port,
+            ),
+            self._clock,
+            reached,
+            rng=rng,
+        )
+
+    def observed(self, engine: Engine, simulator_restarts: Callable[[], int]) -> Service:
+        """The engine for its faces, measured; from now on /metrics and /healthz tell of it."""
+        self._telemetry.sample = lambda: sample(engine, simulator_restarts())
+        self._telemetry.health = lambda: healthz(engine)
+        return MeasuredService(engine, self._metrics)
+
+
+def _limits(settings: Settings) -> RiskLimits:
+    risk = settings.risk
+    return RiskLimits(
+        symbols=frozenset(risk.symbols),
+        min_notional=risk.min_notional,
+        max_notional=risk.max_notional,
+        price_band_percent=risk.price_band_percent,
+        orders_per_10s=risk.orders_per_10s,
+    )
