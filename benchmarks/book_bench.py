@@ -3,11 +3,12 @@
 Run: python -m benchmarks.book_bench [seconds]
 """
 
+import argparse
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator
 
+from benchmarks.table import PERCENTILES, machine, percentiles, show
 from spark_tui.domain.book import OrderBook
 from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level
 
@@ -49,12 +50,6 @@ def _snapshot() -> DepthSnapshot:
     return DepthSnapshot("BTCUSDT", 1000, bids, asks)
 
 
-def _percentiles(samples_ns: list[int]) -> str:
-    ordered = sorted(samples_ns)
-    picks = (0, len(ordered) // 2, int(len(ordered) * 0.95), int(len(ordered) * 0.99))
-    return "".join(f"{ordered[pick] / 1000:>9.2f}" for pick in picks)
-
-
 def _measure(seconds: float, read: Callable[[OrderBook], object]) -> tuple[list[int], int]:
     book, diffs = OrderBook("BTCUSDT"), _diffs(random.Random(7), 1000)
     samples: list[int] = []
@@ -75,17 +70,21 @@ def _measure(seconds: float, read: Callable[[OrderBook], object]) -> tuple[list[
 
 
 def main() -> None:
-    seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
-    print(f"{'us a diff':<28}{'min':>9}{'median':>9}{'P95':>9}{'P99':>9}{'diffs':>10}{'resyncs':>9}")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("seconds", type=float, nargs="?", default=3.0, help="of every case")
+    seconds = parser.parse_args().seconds
     cases: dict[str, Callable[[OrderBook], object]] = {
         "apply": lambda book: None,
         "apply + best bid and ask": lambda book: book.read(0, MAX_AGE_NS),
         "apply + 10 levels a side": lambda book: book.levels(10, 0, MAX_AGE_NS),
         "apply + 20 levels a side": lambda book: book.levels(20, 0, MAX_AGE_NS),
     }
+    rows = []
     for name, read in cases.items():
         samples, resyncs = _measure(seconds, read)
-        print(f"{name:<28}{_percentiles(samples)}{len(samples):>10}{resyncs:>9}")
+        rows.append((name, *percentiles([ns / 1e3 for ns in samples]), len(samples), resyncs))
+    print(machine())
+    show("A 50-level diff on the book, us", ("", *PERCENTILES, "diffs", "resyncs"), rows)
 
 
 if __name__ == "__main__":

@@ -1,47 +1,44 @@
-"""Socket to book and tape: the shipped engine's own ingest, in a process of its own, fed over a real WebSocket.
+"""Socket to book and tape: the shipped engine's own ingest, in a process of its own, fed over a real
+WebSocket.
 
 Run: python -m benchmarks.feed_bench [--frames 200000] [--paced 1000,5000,20000] [--seconds 10]
 
 CPU is user and system time of the receiving process alone, divided by frames. "whole engine" has book, tape
 (SQLite WAL FULL), candles, spark lines, stream clocks and a /metrics scrape each second. "floor" receives and
 decodes the same frames and keeps nothing; "plain client" is what one would write in an afternoon: json.loads,
-a dict of Decimals a side, no tape.
+a dict of Decimals a side, no tape. Event to durable is from a frame's receipt to the return of the commit
+that holds it, each frame counted as old as the oldest of its commit.
 """
 
 import argparse
 import asyncio
-import contextlib
 import json
+import logging
 import random
-import subprocess
+import resource
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
-from pathlib import Path
+from typing import Any
 
 import uvloop
 import websockets
 
-from benchmarks.frames import SYMBOL, snapshot
-from benchmarks.table import cpu_seconds, machine, show
+from benchmarks.hosting import Fed, background, freeze, hosted, watched_commits
+from benchmarks.processes import measured, sender
+from benchmarks.table import cpu_seconds, machine, percentiles, show
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent
-from spark_tui.engine.engine import Engine
-from spark_tui.engine.measure import sample
-from spark_tui.engine.options import EngineSettings
-from spark_tui.store.ledger import Ledger
-from spark_tui.store.tape import Tape, TapeSettings
-from spark_tui.telemetry.metrics import Metrics
-from spark_tui.telemetry.server import TelemetryServer
-from spark_tui.venues.binance.spot.adapter import BinanceSpot
-from spark_tui.venues.binance.spot.codec_market import decode_depth_snapshot, decode_frame
-
+from spark_tui.domain.market import Candle, MarketEvent
+from spark_tui.venues.binance.spot.codec_market import decode_frame
 from spark_tui.venues.binance.spot.endpoints import Endpoints
 from spark_tui.wire.clock import SystemClock
 
-Receiver = Callable[[str, int], Awaitable[dict[str, float]]]
+Receiver = Callable[[str, int], Coroutine[Any, Any, dict[str, float]]]
+NO_REST = "http://127.0.0.1:1"
+NO_WS_API = "ws://127.0.0.1:1/ws-api/v3"
+QUIET_S = 10.0  # without a frame: the rest was lost
+DURABLE = ("durable_p50", "durable_p95", "durable_p99")
 COLUMNS = (
     "receiver",
     "kind",
@@ -51,11 +48,13 @@ COLUMNS = (
     "frames/s",
     "CPU us/frame",
     "RSS MB",
-    "event to durable P95 ms",
+    "durable P50 ms",
+    "P95",
+    "P99",
 )
 
 
-class FeedOnly(BinanceSpot):
+class FeedOnly(Fed):
     """The shipped adapter with its REST side answered here: only the market connection is measured."""
 
     async def start(self) -> None:
@@ -67,43 +66,26 @@ class FeedOnly(BinanceSpot):
     async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]:
         return ()
 
-    async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
-        return decode_depth_snapshot(json.dumps(snapshot()).encode(), symbol)
-
 
 async def whole_engine(url: str, count: int) -> dict[str, float]:
     """The engine as composed by its process, with one venue that is fed by the sender."""
     clock, rng = SystemClock(), random.Random(1)
-    with tempfile.TemporaryDirectory() as folder:
-        ledger = Ledger.open(Path(folder) / "ledger.sqlite", clock.wall_ns)
-        tape = Tape.open(
-            Path(folder) / "tape", settings=TapeSettings(), clock_ns=clock.wall_ns, on_notice=print
-        )
-        venue = FeedOnly(
-            Endpoints("http://127.0.0.1:1", url, "ws://127.0.0.1:1/ws-api/v3"), None, clock=clock, rng=rng
-        )
-        settings = EngineSettings(symbols={venue.name: (SYMBOL,)})
-        engine = Engine((venue,), ledger, tape, settings, clock, rng=rng)
-        telemetry = TelemetryServer(Metrics())
-        telemetry.sample = lambda: sample(engine, 0)
-        await telemetry.start(0)
-        market = engine.markets[venue.name]
-        async with _running(engine.run()):
-            measured = await _until(lambda: market.events, count)
-            while tape.stats().queue:
+    venue = FeedOnly(Endpoints(NO_REST, url, NO_WS_API), None, clock=clock, rng=rng)
+    logging.getLogger("spark_tui").setLevel(logging.ERROR)  # that this venue lists nothing is on purpose
+    with watched_commits() as commits:
+        async with hosted(venue, clock, rng) as host:
+            freeze()
+            market, tape = host.market, host.tape
+            found = await _until(lambda: market.events, count)
+            while tape.stats().queue:  # noqa: ASYNC110 - the tape's thread tells nobody
                 await asyncio.sleep(0.01)
-            await engine.stop()
-        stats = tape.stats()
-        book = market.symbols[SYMBOL].book
-        if not book.live or book.resyncs:
-            print(f"the book is not in sync: {book.resyncs} resyncs", file=sys.stderr)
-        measured["lost"] = count - market.events + stats.dropped
-        measured["durable_ms"] = engine.condition.health().tape_lag_ms
-        measured["rss_mb"] = engine.condition.health().rss_bytes / 1e6
-        tape.close()
-        ledger.close()
-        await telemetry.close()
-        return measured
+            rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
+        for one in market.symbols.values():
+            if one.book.resyncs or (one.depth_version and not one.book.live):
+                print(f"the book is not in sync: {one.book.resyncs} resyncs", file=sys.stderr)
+    lost = count - market.events + tape.stats().dropped
+    _, *durable, _ = percentiles(commits.lags_ms())
+    return {**found, "lost": lost, "rss_mb": rss_mb, **dict(zip(DURABLE, durable, strict=True))}
 
 
 async def floor(url: str, count: int) -> dict[str, float]:
@@ -150,28 +132,19 @@ async def _bare(url: str, count: int, handle: Callable[[bytes], object]) -> dict
                 handle(await connection.recv(decode=False))
                 seen += 1
 
-    async with _running(read()):
-        measured = await _until(lambda: seen, count)
-    return {**measured, "lost": count - seen, "rss_mb": float("nan"), "durable_ms": float("nan")}
-
-
-@contextlib.asynccontextmanager
-async def _running(work: Awaitable[object]) -> AsyncIterator[None]:
-    task = asyncio.ensure_future(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
+    async with background(read()):
+        found = await _until(lambda: seen, count)
+    absent = dict.fromkeys(("rss_mb", *DURABLE), float("nan"))
+    return {**found, "lost": count - seen, **absent}
 
 
 async def _until(seen: Callable[[], int], count: int) -> dict[str, float]:
-    """Wait for the first frame, then for all of them (or for ten quiet seconds)."""
-    while not seen():
+    """Wait for the first frame, then for all of them (or until they cease to come)."""
+    while not seen():  # noqa: ASYNC110 - looking costs the measured process less than being told
         await asyncio.sleep(0.001)
     began, cpu, at_start = time.perf_counter(), cpu_seconds(), seen()
     last, quiet = at_start, 0.0
-    while seen() < count and quiet < 10:
+    while seen() < count and quiet < QUIET_S:
         await asyncio.sleep(0.02)
         quiet = 0.0 if seen() != last else quiet + 0.02
         last = seen()
@@ -185,24 +158,15 @@ async def _until(seen: Callable[[], int], count: int) -> dict[str, float]:
 
 def measure(receiver: str, kind: str, count: int, rate: float) -> dict[str, float]:
     """One sender process, one receiver process; what the receiver measured of itself."""
-    with tempfile.TemporaryDirectory() as folder:
-        port_file = Path(folder) / "port"
-        sender = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.sender", str(port_file), str(count), str(rate), kind]
-        )
-        try:
-            while not port_file.exists() or not port_file.read_text():
-                time.sleep(0.02)
-            url = f"ws://127.0.0.1:{port_file.read_text()}"
-            command = [sys.executable, "-m", "benchmarks.feed_bench", "--receive", receiver, url, str(count)]
-            return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-        finally:
-            sender.terminate()
-            sender.wait()
+    with sender(count, rate, kind) as url:
+        found: dict[str, float] = measured(["benchmarks.feed_bench", "--receive", receiver, url, str(count)])
+        return found
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Socket to book and tape")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--frames", type=int, default=100_000, help="frames of each full-speed run")
     parser.add_argument("--paced", default="1000,5000,20000", help="rates of the paced runs, frames a second")
     parser.add_argument("--seconds", type=float, default=10, help="length of a paced run")
@@ -212,6 +176,7 @@ def main() -> None:
         name, url, count = options.receive
         print(json.dumps(uvloop.run(RECEIVERS[name](url, int(count)))))
         return
+    print(machine())
     plans = [(name, kind, options.frames, 0.0) for kind in ("trade", "depth", "mix") for name in RECEIVERS]
     plans += [
         ("whole engine", "mix", int(rate * options.seconds), rate)
@@ -220,9 +185,10 @@ def main() -> None:
     rows = []
     for name, kind, count, rate in plans:
         got = measure(name, kind, count, rate)
-        rows.append((name, kind, f"{rate:.0f}" if rate else "full speed", int(got["frames"]), int(got["lost"]),
-                     round(got["rate"]), got["cpu_us"], got["rss_mb"], got["durable_ms"]))  # fmt: skip
-    print(machine())
+        offered = f"{rate:.0f}" if rate else "full speed"
+        counts = (int(got["frames"]), int(got["lost"]), round(got["rate"]))
+        durable = (got[key] for key in DURABLE)
+        rows.append((name, kind, offered, *counts, got["cpu_us"], got["rss_mb"], *durable))
     show("Socket to book and tape", COLUMNS, rows)
 
 

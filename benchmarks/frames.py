@@ -49,8 +49,17 @@ def _frame(stream: str, data: dict[str, object]) -> dict[str, object]:
 
 def _trade(rng: random.Random, ids: dict[str, int]) -> dict[str, object]:
     ids["trade"] += 1
-    data = {"e": "trade", "E": 1_700_000_000_000, "s": SYMBOL, "t": ids["trade"], "p": _price(MIDDLE + rng.choice((-1, 1))),
-            "q": _quantity(rng), "T": 1_700_000_000_000, "m": rng.random() < 0.5, "M": True}  # fmt: skip
+    data = {
+        "e": "trade",
+        "E": 1_700_000_000_000,
+        "s": SYMBOL,
+        "t": ids["trade"],
+        "p": _price(MIDDLE + rng.choice((-1, 1))),
+        "q": _quantity(rng),
+        "T": 1_700_000_000_000,
+        "m": rng.random() < 0.5,
+        "M": True,
+    }
     return _frame("trade", data)
 
 
@@ -87,8 +96,22 @@ def _depth5(rng: random.Random, ids: dict[str, int]) -> dict[str, object]:
 
 def _ticker(rng: random.Random, ids: dict[str, int]) -> dict[str, object]:
     price = _price(MIDDLE)
-    data = {"e": "24hrTicker", "E": 1_700_000_000_000, "s": SYMBOL, "p": "94.99999800", "P": "0.142", "w": price, "x": price,
-            "c": price, "Q": _quantity(rng), "b": price, "B": "1.0", "a": price, "A": "1.0", "o": price, "h": price, "l": price,
-            "v": "10000.00000000", "q": "670000000.00000000", "O": 1_699_913_600_000, "C": 1_700_000_000_000,
-            "F": 0, "L": ids["trade"], "n": ids["trade"]}  # fmt: skip
+    data = {
+        "e": "24hrTicker",
+        "E": 1_700_000_000_000,
+        "s": SYMBOL,
+        "p": "94.99999800",
+        "P": "0.142",
+        **dict.fromkeys("wxcbaohl", price),
+        "Q": _quantity(rng),
+        "B": "1.0",
+        "A": "1.0",
+        "v": "10000.00000000",
+        "q": "670000000.00000000",
+        "O": 1_699_913_600_000,
+        "C": 1_700_000_000_000,
+        "F": 0,
+        "L": ids["trade"],
+        "n": ids["trade"],
+    }
     return _frame("ticker", data)

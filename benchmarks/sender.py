@@ -1,7 +1,7 @@
 """A process that sends prepared frames over a real WebSocket as fast, or as evenly, as it is told.
 
-Run by the benchmarks: `python -m benchmarks.sender PORT_FILE COUNT RATE KINDS`. It answers any SUBSCRIBE, then
-sends COUNT frames at RATE frames a second (0: as fast as the reader takes them) and closes.
+Run by the benchmarks: `python -m benchmarks.sender PORT_FILE COUNT RATE KINDS`. It answers any SUBSCRIBE,
+sends COUNT frames at RATE frames a second (0: as fast as the reader takes them) and closes with the reader.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ async def send(connection: websockets.ServerConnection, frames: list[bytes], rat
         transport.write(b"".join(frames[sent:due]))
         sent = min(due, len(frames))
         await asyncio.sleep(BURST_S if rate else 0)
-        while transport.get_write_buffer_size() > MAX_BUFFERED:
+        while transport.get_write_buffer_size() > MAX_BUFFERED:  # noqa: ASYNC110 - a transport tells nobody
             await asyncio.sleep(0.0005)
     await connection.wait_closed()
 

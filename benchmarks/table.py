@@ -24,7 +24,11 @@ def cpu_seconds() -> float:
 
 
 def machine() -> str:
-    return f"Python {platform.python_version()}, {os.cpu_count()} cores, {platform.machine()} {platform.system()}"
+    """What the figures depend on. A load far above 0 before a run says that they are not worth keeping."""
+    version, load = platform.python_version(), os.getloadavg()[0]
+    return (
+        f"Python {version}, {os.cpu_count()} cores, {platform.machine()} {platform.system()}, load {load:.2f}"
+    )
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

@@ -1,7 +1,7 @@
 """Makes the guide's pictures from the real thing: `python docs/screenshots.py`.
 
-Starts an engine with the bundled simulator on throw-away data, attaches the cockpit without a terminal, trades
-a little from the keyboard, and writes one SVG a screen and size to docs/pictures.
+Starts an engine with the bundled simulator on throw-away data, attaches the cockpit without a terminal,
+trades a little from the keyboard, and writes one SVG a screen and size to docs/pictures.
 """
 
 import asyncio
@@ -52,8 +52,8 @@ async def engine() -> AsyncIterator[Path]:
 
 async def until(happened: Callable[[], object], what: str) -> None:
     async with asyncio.timeout(PATIENCE_S):
-        while not happened():
-            await asyncio.sleep(0.05)  # another process's file and screen have no event
+        while not happened():  # noqa: ASYNC110  # another process's file and screen have no event
+            await asyncio.sleep(0.05)
     print(f"{what}: there", file=sys.stderr)
 
 

@@ -8,9 +8,10 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from spark_tui.commands.errors import REFUSED, CommandError
-from spark_tui.link.rendezvous import LOG_FILE, EngineFile, find_engine
+from spark_tui.link.rendezvous import LOG_FILE, EngineFile, find_engine, is_locked
 
 PATIENCE_S = 60.0  # a simulator to start, a ledger to walk, an exchange to reach
 _POLL_S = 0.02
@@ -24,7 +25,7 @@ def start_engine(
 ) -> EngineFile:
     """Start a detached engine on `data_dir` and wait until it serves. Raises CommandError with its own words.
 
-    When another one was quicker, that one is returned. `meanwhile` is called while the engine gets ready.
+    When another one was quicker, that one is awaited and returned. `meanwhile` is called while it gets ready.
     """
     with _files(data_dir) as (ready, said):
         with said.open("wb") as errors:
@@ -45,15 +46,20 @@ def start_engine(
         meanwhile()
         deadline = time.monotonic() + PATIENCE_S
         while not ready.exists():
-            if process.poll() is not None:
-                return find_engine(data_dir) or _failed(said, process.returncode)
+            if process.poll() is not None and not is_locked(data_dir):
+                _fail(said, process.returncode)
+            if process.poll() is not None and (other := find_engine(data_dir)):
+                return other
             if time.monotonic() > deadline:
                 process.terminate()
                 raise CommandError(
                     f"The engine did not serve within {PATIENCE_S:g} s; see {data_dir / LOG_FILE}."
                 )
             time.sleep(_POLL_S)
-    return find_engine(data_dir) or _failed_late(data_dir)
+    engine = find_engine(data_dir)
+    if engine is None:
+        raise CommandError(f"The engine ended again at once; see {data_dir / LOG_FILE}.")
+    return engine
 
 
 @contextlib.contextmanager
@@ -68,14 +74,10 @@ def _files(data_dir: Path) -> Iterator[tuple[Path, Path]]:
         ) from None
 
 
-def _failed(said: Path, code: int) -> EngineFile:
+def _fail(said: Path, code: int) -> NoReturn:
     lines = said.read_text("utf-8", "replace").strip().splitlines()
     text = lines[-1].removeprefix("spark-tui: engine: ") if lines else f"it ended with code {code}."
     raise CommandError(f"The engine did not start: {text}", code if code in (1, 2) else REFUSED)
-
-
-def _failed_late(data_dir: Path) -> EngineFile:
-    raise CommandError(f"The engine ended again at once; see {data_dir / LOG_FILE}.")
 
 
 def without_trading(environment: Mapping[str, str] = os.environ) -> dict[str, str]:

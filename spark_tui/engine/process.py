@@ -218,6 +218,7 @@ async def _background(work: Coroutine[object, None, object]) -> AsyncIterator["a
 def _held(data_dir: Path) -> Iterator[None]:
     lock = DataDirLock.acquire(data_dir)
     try:
+        (data_dir / ENGINE_FILE).unlink(missing_ok=True)  # a killed engine's word is not ours
         yield
     finally:
         lock.release()

@@ -133,12 +133,6 @@ class Candles:
         self._settle_live()
         self._live = (second, price, price, price, price, quantity, quote, 1, *taker)
 
-    def at(self, interval: str, now_ms: int) -> Bar | None:
-        """The bar of `interval` that holds `now_ms` (flat at the last price when nothing traded in it
-        yet)."""
-        bars = self.read(interval, now_ms=now_ms, limit=2)
-        return bars[-1] if bars else None
-
     def read(
         self,
         interval: str,

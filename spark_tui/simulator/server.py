@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, parse_qsl
 
 import msgspec
 from aiohttp import WSCloseCode, web
@@ -23,6 +23,7 @@ from spark_tui.simulator.options import Options, OptionsError, add_arguments, re
 from spark_tui.simulator.rest import Reply, RestFace
 from spark_tui.simulator.simulation import Simulation
 from spark_tui.simulator.streams import StreamSession, TooManyStreams
+from spark_tui.simulator.symbols import STATUSES
 from spark_tui.simulator.ws_api import OPEN_WEIGHT, WsApiSession
 
 __all__ = ["Server", "add_arguments", "run"]
@@ -118,15 +119,23 @@ class Server:
         return _response(self._rest.handle(request.method, path, query, body, request.headers, address))
 
     def _own(self, method: str, name: str, query: bytes) -> Reply:
-        """What a real venue does not offer: who we are, and our clock."""
+        """What a real venue does not offer: who we are, our clock, and whether a symbol trades."""
+        values = dict(parse_qsl(query.decode("utf-8", "replace")))
         if (method, name) == ("GET", "info"):
             return Reply(200, {}, msgspec.json.encode(self._info()))
         if (method, name) == ("POST", "clock"):
-            key, _, value = query.decode("ascii", "replace").partition("=")
-            if key != "offset_ms" or not value.removeprefix("-").isdecimal():
+            offset = values.get("offset_ms", "")
+            if not offset.removeprefix("-").isdecimal():
                 return Reply(400, {}, b'{"error":"send offset_ms as a whole number of milliseconds"}')
-            self.simulation.clock.offset_ms = int(value)
-            return Reply(200, {}, msgspec.json.encode({"offset_ms": int(value)}))
+            self.simulation.clock.offset_ms = int(offset)
+            return Reply(200, {}, msgspec.json.encode({"offset_ms": int(offset)}))
+        if (method, name) == ("POST", "symbol"):
+            market = self.simulation.exchange.markets.get(values.get("symbol", ""))
+            status = values.get("status", "")
+            if market is None or status not in STATUSES:
+                return Reply(400, {}, b'{"error":"send a listed symbol and one of its possible statuses"}')
+            market.symbol.set_status(status)
+            return Reply(200, {}, msgspec.json.encode({"symbol": market.symbol.name, "status": status}))
         return Reply(404, {}, b"")
 
     def _info(self) -> dict[str, Any]:

@@ -90,8 +90,8 @@ class StateFile:
                 orders=[*ended, *store.open()],
                 fills=list(store.fills)[-_FILLS_KEPT:],
                 order_ids=dict(exchange.order_ids),
-                execution_id=exchange.execution_id,
-                match_id=exchange.match_id,
+                execution_id=exchange.journal.execution_id,
+                match_id=exchange.clearing.match_id,
                 marks=simulation.marks(),
             )
         )
@@ -129,7 +129,8 @@ def restore(simulation: Simulation, saved: Saved) -> None:
         )
     account.balances = dict(saved.balances)
     exchange.order_ids.update(saved.order_ids)
-    exchange.execution_id, exchange.match_id = saved.execution_id, saved.match_id
+    exchange.journal.execution_id = saved.execution_id
+    exchange.clearing.match_id = saved.match_id
     for order in sorted(saved.orders, key=lambda order: order.created_ms):
         exchange.restore(order)
     exchange.stores[account.uid].fills.extend(saved.fills)

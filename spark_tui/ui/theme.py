@@ -51,6 +51,13 @@ class Theme:
         """Made of the terminal's own colours, which cannot be mixed."""
         return not all(value.startswith("#") for value in self.tones.values())
 
+    @cached_property
+    def grey(self) -> bool:
+        """Tells by brightness alone, so that direction needs a sign where others use colour."""
+        return not self.terminal and all(
+            value[1:3] == value[3:5] == value[5:7] for value in self.tones.values()
+        )
+
 
 BUILT_IN = Theme(
     "dark",
@@ -151,7 +158,7 @@ class Painter:
         return style
 
     def colour(self, name: str) -> str:
-        """A tone, or a tone mixed into the background: `up`, `up20`. Terminal colours do not mix: from 30 %
+        """A tone, or a tone mixed into the background: `up`, `up20`. Terminal colours do not mix: from 50 %
         on it is the tone itself, below that the terminal's grey."""
         tone = name.rstrip("0123456789")
         if tone not in self.theme.tones:
@@ -160,7 +167,7 @@ class Painter:
         if percent == 100:
             return self.theme.tones[tone]
         if self.theme.terminal:
-            return self.theme.tones[tone] if percent >= 30 else "bright_black"
+            return self.theme.tones[tone] if percent >= 50 else "bright_black"
         return _mix(self.theme.tones["background"], self.theme.tones[tone], percent)
 
     def _read(self, token: str) -> Style:
@@ -175,6 +182,8 @@ class Painter:
             strong = ground_name.rstrip("0123456789") in {"accent", "up", "down", "warn"}
             ground = self.colour("faint40" if strong else "background")
             ink = self.colour("faint" if ink != self.colour("background") else "dim")
+        if self.theme.terminal and "background" in words and ink == "default":
+            ink = "black"  # the terminal's own ground is not known; its bright tones carry black
         if ink == ground and self.theme.terminal:
             ink = self.theme.tones["ink"]
         return Style(color=_rich(ink), bgcolor=_rich(ground), bold=bold, underline=underline)

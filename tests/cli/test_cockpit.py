@@ -51,6 +51,18 @@ def test_without_anything_it_trades_in_sim_and_says_so(home: Home, plain: "subpr
     assert (again.returncode, err) == (0, "")
 
 
+def test_two_at_once_share_one_engine(home: Home) -> None:
+    both = [home.begin("--plain", "--data-dir", str(home.data)) for _ in range(2)]
+    for one in both:
+        read_until(one, "SIM  data Mock")
+    status = home.json("show", "status", "--json")
+    assert status["faces"] == 2
+    for one in both:
+        one.send_signal(signal.SIGINT)
+        one.communicate(timeout=PATIENCE_S)
+        assert one.returncode == 0
+
+
 def test_an_engine_that_cannot_start_is_quoted(home: Home) -> None:
     home.data.mkdir()
     (home.data / "ledger.sqlite").write_bytes(b"this is no database" * 100)

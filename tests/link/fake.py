@@ -77,7 +77,7 @@ class FakeAttachment:
 
 
 class FakeService:
-    """`GetStatus` is refused, `GetTickers` waits for `release`, `Kill` breaks, everything else is answered."""
+    """`GetStatus` is refused, `GetTickers` waits for `release`, `Kill` breaks, the rest is answered."""
 
     def __init__(self, bound: int = 1000) -> None:
         self.bound = bound

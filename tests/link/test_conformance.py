@@ -1,6 +1,7 @@
 """What every link does, whichever way it goes: one suite over `LocalLink` and `RemoteLink`."""
 
 import asyncio
+from collections.abc import Callable
 from decimal import Decimal
 
 import pytest
@@ -41,6 +42,13 @@ async def read(link: Link, count: int) -> list[object]:
         if len(found) >= count:
             return found
     return found
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Yield to the other side until `holds`; the fake service tells nobody of its changes."""
+    async with asyncio.timeout(5):
+        while not holds():  # noqa: ASYNC110  the fake has no events
+            await asyncio.sleep(0)
 
 
 async def test_a_request_arrives_whole_and_its_answer_comes_back(
@@ -141,6 +149,4 @@ async def test_closing_a_link_ends_its_subscription(make_link: MakeLink, service
     await link.call(GetPositions())
     await link.close()
     await asyncio.wait_for(reading, 5)
-    async with asyncio.timeout(5):
-        while not service.attachments[0].closed:
-            await asyncio.sleep(0)
+    await until(lambda: service.attachments[0].closed)

@@ -1,7 +1,8 @@
-"""What only a socket can do: permissions, loss of the engine, faces that stop reading, frames from strangers."""
+"""What only a socket can do: permissions, a lost engine, faces that stop reading, frames from strangers."""
 
 import asyncio
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import msgspec
@@ -23,7 +24,12 @@ from spark_tui.link.remote import RemoteLink
 from spark_tui.link.server import MAX_ASKS, serve
 from spark_tui.link.service import LinkError
 from tests.link.fake import FakeService, order_update
-from tests.link.test_conformance import read, submit
+from tests.link.test_conformance import read, submit, until
+
+
+async def _drain(events: AsyncIterator[object]) -> None:
+    async for _ in events:
+        await asyncio.sleep(0.01)
 
 
 async def test_only_its_owner_may_use_the_socket(service: FakeService, socket_dir: Path) -> None:
@@ -135,8 +141,7 @@ async def test_a_flood_is_refused_but_what_makes_things_safer_is_taken(
     async with serve(service, socket_dir / "s"):
         link = await RemoteLink.connect(socket_dir / "s", face="test", operator="ada", rate_hz=0)
         flood = [asyncio.create_task(link.call(GetTickers())) for _ in range(MAX_ASKS)]
-        while len(service.seen) < MAX_ASKS:
-            await asyncio.sleep(0)
+        await until(lambda: len(service.seen) >= MAX_ASKS)
         with pytest.raises(LinkError) as busy:
             await link.call(GetTickers())
         assert busy.value.code == "BUSY"
@@ -159,8 +164,7 @@ async def test_a_face_that_stops_reading_is_cut_off_and_the_others_are_not(socke
         ) as stuck:
             await stuck.send(frames.encode(Hello(protocol=PROTOCOL, face="stuck", operator="bob")))
             assert isinstance(frames.decode_server(await stuck.recv()), Push)
-            while len(service.attachments) < 2:
-                await asyncio.sleep(0)
+            await until(lambda: len(service.attachments) == 2)
             victim = service.attachments[1]
             for number in range(2000):
                 service.push(order_update(number))
@@ -187,8 +191,7 @@ async def test_a_consumer_that_does_not_take_its_batches_starts_over_but_keeps_i
         events = link.events()
         assert await anext(events)
         with pytest.raises(LinkError) as cut:
-            async for _ in events:
-                await asyncio.sleep(0.01)
+            await _drain(events)
         assert cut.value.code == "CUT_OFF"
         assert isinstance((await read(link, 1))[0], Notice)
         assert not slow.done()

@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from spark_tui.simulator.accounts import Account
-from spark_tui.simulator.fixed import SCALE, parse
+from spark_tui.simulator.fixed import SCALE, notional, parse
 from spark_tui.simulator.market import Market
 from spark_tui.simulator.matching import CROWD, Resting
 from spark_tui.simulator.rest import Reply, RestFace
@@ -170,6 +170,9 @@ class Rig:
         held: dict[str, int] = {}
         for order in self.exchange.stores[account.uid].open():
             symbol = self.exchange.market(order.symbol).symbol
+            left = order.quantity - order.filled - order.prevented
+            price = order.price or order.stop_price
+            assert order.reserved == (notional(price, left) if order.buy else left)
             asset = symbol.quote if order.buy else symbol.base
             held[asset] = held.get(asset, 0) + order.reserved
         for asset, balance in account.balances.items():

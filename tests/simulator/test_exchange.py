@@ -50,7 +50,7 @@ def order_of(step: dict[str, object], number: int) -> NewOrder:
 
 
 @given(st.lists(STEP, max_size=40))
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120, deadline=None, derandomize=True)
 def test_money_is_conserved_and_locks_are_open_orders(steps: list[dict[str, object]]) -> None:
     rig = Rig()
     rig.ladder()
@@ -58,7 +58,7 @@ def test_money_is_conserved_and_locks_are_open_orders(steps: list[dict[str, obje
     rig.exchange.open_account(other)
     other.balance("BTC").free = other.balance("USDT").free = 5 * SCALE
     other.balance("USDT").free = 200_000 * SCALE
-    totals = {asset: rig.exchange.total(asset) for asset in ASSETS}
+    totals = {asset: rig.exchange.clearing.total(asset) for asset in ASSETS}
     for number, step in enumerate(steps):
         side = "BUY" if step["buy"] else "SELL"
         if step["who"] == "crowd":
@@ -74,7 +74,7 @@ def test_money_is_conserved_and_locks_are_open_orders(steps: list[dict[str, obje
             with contextlib.suppress(ApiError):  # refused ones must change nothing either
                 rig.exchange.place(account, order_of(step, number), rig.now_ms)
         rig.check_books()
-        assert {asset: rig.exchange.total(asset) for asset in ASSETS} == totals
+        assert {asset: rig.exchange.clearing.total(asset) for asset in ASSETS} == totals
     for uid, store in rig.exchange.stores.items():
         for order in store.all():
             fills = [fill for fill in store.fills if fill.order_id == order.id]
@@ -196,6 +196,20 @@ def test_meeting_oneself_expires_the_maker_and_says_so() -> None:
         ("NEW", "NEW", done["orderId"]),
         ("TRADE_PREVENTION", "EXPIRED_IN_MATCH", own["orderId"]),
     ]
+    rig.check_books()
+
+
+def test_what_prevention_took_never_counts_as_filled() -> None:
+    rig = Rig()
+    rig.ladder()
+    own = rig.limit("SELL", "67000.50", "0.01")
+    done = rig.place(side="BUY", type="MARKET", quantity="0.03", selfTradePreventionMode="DECREMENT")
+    assert (done["status"], done["executedQty"]) == ("EXPIRED_IN_MATCH", "0.02000000")
+    assert done["preventedQuantity"] == "0.01000000"
+    assert (
+        rig.ask("order.status", symbol="BTCUSDT", orderId=own["orderId"])["result"]["status"]
+        == "EXPIRED_IN_MATCH"
+    )
     rig.check_books()
 
 

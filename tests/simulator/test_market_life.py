@@ -1,6 +1,7 @@
 """The simulated market: repeatable, continuous, two-sided."""
 
 import json
+from functools import cache
 from itertools import pairwise
 from typing import Any
 
@@ -14,6 +15,7 @@ SYMBOLS = ("btcusdt", "ethusdt", "bnbusdt", "btctry")
 STREAMS = ("trade", "aggTrade", "bookTicker", "depth@100ms", "depth", "depth5@100ms", "ticker", "kline_1m")
 
 
+@cache  # a finished life is only looked at
 def live(seed: int, seconds: int, *, pace_ms: int = 20) -> tuple[Simulation, list[bytes]]:
     """A market that lived for a while, and every frame it sent."""
     simulation = Simulation(wall_ns=lambda: START_MS * 1_000_000)
@@ -120,7 +122,7 @@ def test_coarse_candles_are_the_fold_of_fine_ones() -> None:
 
 
 def test_a_long_pause_is_skipped_not_lived_through() -> None:
-    simulation, _ = live(4, 1)
+    simulation, _ = live(4, 1)  # no other test may use this one: it is moved on
     before = simulation.exchange.market("BTCUSDT").trade_id
     simulation.advance(START_MS + 3_600_000)
     assert simulation.exchange.market("BTCUSDT").trade_id - before < 10_000

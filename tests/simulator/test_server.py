@@ -94,6 +94,15 @@ async def test_unicode_symbols_and_bodies_over_real_bytes(server: Server) -> Non
     assert (await post(b"side=BUY&type=MARKET", resigned))["code"] == -1022
 
 
+async def test_a_symbol_can_be_halted(server: Server) -> None:
+    async with aiohttp.ClientSession() as http:
+        for query, status in (("symbol=BTCUSDT&status=HALT", 200), ("symbol=X&status=HALT", 400), ("", 400)):
+            async with http.post(f"{server.base_url}/sim/v1/symbol?{query}") as reply:
+                assert reply.status == status
+        async with http.get(f"{server.base_url}/api/v3/exchangeInfo?symbol=BTCUSDT") as reply:
+            assert (await reply.json())["symbols"][0]["status"] == "HALT"
+
+
 async def test_the_clock_can_be_shifted(server: Server) -> None:
     async with aiohttp.ClientSession() as http:
         async with http.post(f"{server.base_url}/sim/v1/clock?offset_ms=-90000") as reply:

@@ -23,6 +23,7 @@ GLYPHS = {
     (WICK, BODY): "╽",
     (BODY, WICK): "╿",
 }
+DASHED = "┇"  # the body of a falling candle where there is no colour
 PITCH = 2  # cells from one candle to the next
 
 
@@ -49,9 +50,10 @@ class Candles(Pane):
         last = ticker.last if ticker and ticker.last > 0 else candles[-1].close
         axis = max(len(fmt.fixed(last, steps.price)) + 2, 8)
         shown = candles[-max(1, (width - axis - 2) // PITCH) :]
+        falling = DASHED if self.painter.theme.grey else GLYPHS[BODY, BODY]
         return [
             self._figures(shown[-1], steps.price, width),
-            *_chart(shown, last, steps.price, width, height - 3, axis),
+            *_chart(shown, last, steps.price, width, height - 3, axis, falling),
             (),
             _volumes(shown, width),
         ]
@@ -67,7 +69,9 @@ class Candles(Pane):
         return tuple(line)
 
 
-def _chart(candles: list[Candle], last: float, decimals: int, width: int, rows: int, axis: int) -> list[Line]:
+def _chart(
+    candles: list[Candle], last: float, decimals: int, width: int, rows: int, axis: int, falling: str
+) -> list[Line]:
     """`rows` lines: the candles at the left, the axis at the right."""
     low = min(last, *(candle.low for candle in candles))
     high = max(last, *(candle.high for candle in candles))
@@ -79,7 +83,7 @@ def _chart(candles: list[Candle], last: float, decimals: int, width: int, rows: 
         """Half row counted from the top."""
         return min(halves - 1, max(0, int((high - price) / (high - low) * halves)))
 
-    columns = [_column(candle, at, rows) for candle in candles]
+    columns = [_column(candle, at, rows, falling) for candle in candles]
     last_row = at(last) // 2
     labels = _labels(rows, last_row)
     plot = width - axis - 1
@@ -101,7 +105,7 @@ def _chart(candles: list[Candle], last: float, decimals: int, width: int, rows: 
     return lines
 
 
-def _column(candle: Candle, at: Callable[[float], int], rows: int) -> tuple[str, str]:
+def _column(candle: Candle, at: Callable[[float], int], rows: int, falling: str) -> tuple[str, str]:
     """One candle as `rows` glyphs from the top, and its tone."""
     wick = range(at(candle.high), at(candle.low) + 1)
     body = range(at(max(candle.open, candle.close)), at(min(candle.open, candle.close)) + 1)
@@ -110,7 +114,9 @@ def _column(candle: Candle, at: Callable[[float], int], rows: int) -> tuple[str,
         return BODY if y in body else WICK if y in wick else NONE
 
     glyphs = "".join(GLYPHS[half(2 * y), half(2 * y + 1)] for y in range(rows))
-    return glyphs, "up" if candle.close >= candle.open else "down"
+    if candle.close >= candle.open:
+        return glyphs, "up"
+    return glyphs.replace(GLYPHS[BODY, BODY], falling), "down"
 
 
 def _labels(rows: int, last_row: int) -> set[int]:

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from spark_tui.domain.values import Environment
-from spark_tui.venues.binance.credentials import HmacKey
+from spark_tui.venues.binance.credentials import Credentials, HmacKey
 
 HttpGet = Callable[[str], Awaitable[bytes]]  # URL -> body of a 200 answer; raises OSError with a reason
 
@@ -87,12 +87,13 @@ _HOSTS: dict[str, Endpoints] = {
 
 
 class Discovery(msgspec.Struct, frozen=True, kw_only=True):
-    """What `discover` found. `data` is the badge: Real, Mock or Replay. The key is the simulator's own."""
+    """What `discover` found. `data` is the badge: Real, Mock or Replay. The key is the simulator's own
+    until the operator's takes its place."""
 
     endpoints: Endpoints
     environment: Environment
     data: str
-    credentials: HmacKey | None = None
+    credentials: Credentials | None = None
 
 
 class _SimulatorInfo(msgspec.Struct):

@@ -1,0 +1,99 @@
+"""Processes the benchmarks start, and what the kernel says they cost (Linux)."""
+
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+PATIENCE_S = 120.0  # a sender that prepares a million frames takes its time
+POLL_S = 0.002
+STOP_S = 10.0
+
+
+@contextlib.contextmanager
+def running(
+    words: list[str], *, environment: Mapping[str, str] | None = None, quiet: bool = False
+) -> Iterator["subprocess.Popen[bytes]"]:
+    """`python -m words...` while the block lasts; ended by SIGTERM. `quiet`: its stderr is not shown."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", *words],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if quiet else None,
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def written(path: Path, process: "subprocess.Popen[bytes]") -> str:
+    """What `process` writes to `path` once it serves."""
+    until = time.monotonic() + PATIENCE_S
+    while not (path.exists() and (text := path.read_text())):
+        if process.poll() is not None or time.monotonic() > until:
+            raise SystemExit(f"{' '.join(process.args[2:])} did not start")  # type: ignore[arg-type, index]
+        time.sleep(POLL_S)
+    return text
+
+
+@contextlib.contextmanager
+def sender(count: int, rate: float, kind: str) -> Iterator[str]:
+    """A process that sends `count` frames at `rate` a second; its ws:// address."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = Path(folder) / "port"
+        with running(["benchmarks.sender", str(port), str(count), str(rate), kind], quiet=True) as process:
+            yield f"ws://127.0.0.1:{written(port, process)}"
+
+
+@contextlib.contextmanager
+def simulator(*flags: str) -> Iterator[dict[str, str]]:
+    """The bundled exchange as a process of its own; what its ready file says."""
+    with tempfile.TemporaryDirectory() as folder:
+        ready = Path(folder) / "ready.json"
+        with running(["spark_tui.simulator", "--ready-file", str(ready), *flags]) as process:
+            yield json.loads(written(ready, process))
+
+
+def measured(words: list[str]) -> Any:
+    """The JSON that `python -m words...` prints; it measures itself, undisturbed by this process."""
+    done = subprocess.run([sys.executable, "-m", *words], check=False, stdout=subprocess.PIPE)
+    if done.returncode:
+        raise SystemExit(f"{words[0]} failed")
+    return json.loads(done.stdout)
+
+
+def cpu_of(pid: int) -> float:
+    """User and system seconds of a living process, all its threads, to the nanosecond."""
+    return time.clock_gettime((~pid << 3) | 2)  # CPUCLOCK_SCHED of that process, see clock_getcpuclockid(3)
+
+
+def rss_of(pid: int) -> float:
+    """Resident memory in MB."""
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1000
+    raise ProcessLookupError(pid)
+
+
+def child_of(pid: int) -> int:
+    """The one living child of a process."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = entry.read_text().rpartition(")")[2].split()[:2]
+        except OSError:
+            continue  # it ended meanwhile
+        if int(parent) == pid and state != "Z":
+            return int(entry.parent.name)
+    raise ProcessLookupError(pid)
