@@ -75,13 +75,17 @@ class Binance(_Section):
 
 
 class Risk(_Section):
-    """The guard's limits; a limit that is not set does not apply. Money in the quote asset."""
+    """The guard's limits; a limit that is not set does not apply. Money in the quote asset.
+
+    On from the start: a price this far from mid is a typing mistake, and the rate stays just below the
+    venue's own 100 orders in 10 s, so that we are never the ones it has to stop.
+    """
 
     symbols: Symbols = ()
     min_notional: Money | None = None
     max_notional: Money | None = None
-    price_band_percent: Money | None = None
-    orders_per_10s: int | None = Field(default=None, ge=1)
+    price_band_percent: Money | None = Decimal(75)
+    orders_per_10s: int | None = Field(default=90, ge=1)
 
 
 class Tape(_Section):

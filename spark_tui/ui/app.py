@@ -187,6 +187,7 @@ class CockpitApp(App[str], inherit_bindings=False):
         self.run_worker(self._load_instruments(), group="instruments", exclusive=True)
         if self.model.look[1]:
             self.follow()
+        self.commands.attached()
 
     def _lost(self, why: str) -> None:
         self.model.lost(why)

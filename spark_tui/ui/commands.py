@@ -43,6 +43,7 @@ class Commands:
         self.app = app
         self.context = app.context
         self.model = app.model
+        self._kill_owed = ""  # the reason of a kill that the engine has not confirmed
         self.table: dict[str, Callable[[Params], None]] = {
             "ticket.buy": lambda _: self._ticket().take_side(Side.BUY),
             "ticket.sell": lambda _: self._ticket().take_side(Side.SELL),
@@ -208,20 +209,26 @@ class Commands:
 
     async def _kill_now(self, reason: str) -> None:
         self.model.alarm = "KILL sent, waiting for the engine"
+        self._kill_owed = reason
         self._show_banner()
         try:
             result = await self.context.call(Kill(reason=reason))
         except LinkError as error:
-            self.model.alarm = f"KILL NOT CONFIRMED: {error.text} Run: spark-tui do kill"
+            self.model.alarm = f"KILL NOT CONFIRMED, repeated when the engine is back · {error.text}"
             self.context.say("bad", self.model.alarm)
             self.app.bell()
         else:
-            self.model.alarm = ""
+            self.model.alarm = self._kill_owed = ""
             if isinstance(result, CancelAllResult):
                 self.model.kill_result = _swept(result)
                 self.context.say("bad", f"KILL: halted, {self.model.kill_result}")
         self._show_banner()
         self.app.pump.nudge()
+
+    def attached(self) -> None:
+        """The engine is back: a kill it never confirmed is asked again, for a halt is always safe."""
+        if self._kill_owed:
+            self._work(self._kill_now(self._kill_owed))
 
     def _show_banner(self) -> None:
         self.app.cockpit_screen.query_one(Banner).pull()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from spark_tui.ui.model import Model, Topic
 
+URGENT = frozenset({Topic.LOOK})  # another instrument: the old one's name and prices must go at once
 MAX_QUEUED = 2  # writes waiting for the terminal; above this a beat is skipped
 
 
@@ -67,10 +68,12 @@ class Pump:
         if not panes:
             return True  # topics stay dirty until somebody looks
         topics = self.model.take_dirty()
+        self._forget_others(panes)
         for pane in panes:
             if not (pane.topics & topics or pane.restless or pane in self._late):
                 continue
-            if pane.every_s and now - self._pulled_s.get(pane, -pane.every_s) < pane.every_s:
+            early = now - self._pulled_s.get(pane, -pane.every_s) < pane.every_s
+            if early and not pane.topics & topics & URGENT:
                 self._late.add(pane)
                 continue
             self._late.discard(pane)
@@ -81,6 +84,12 @@ class Pump:
         self.frame_ms = (self.model.clock.mono_s() - now) * 1_000
         self.beats += 1
         return True
+
+    def _forget_others(self, panes: list[Pulls]) -> None:
+        """Panes of a screen that was left; it pulls everything itself when it is shown again."""
+        self._late.intersection_update(panes)
+        if len(self._pulled_s) > len(panes):
+            self._pulled_s = {pane: at for pane, at in self._pulled_s.items() if pane in panes}
 
     async def run(self) -> None:
         """Beat until cancelled."""

@@ -11,7 +11,8 @@ from pathlib import Path
 PATIENCE_S = 30.0
 _LOOK_EVERY_S = 0.03
 MARK = "SPARK_TUI_TEST_MARK"  # in the environment of the program and so of everything it starts
-_SHELL = '"$@"; echo "ended with $?"; exec sleep 1000'  # the terminal outlives the program, as a shell would keep it
+# the terminal outlives the program, as under a shell
+_SHELL = '"$@"; echo "ended with $?"; exec sleep 1000'
 
 
 def tmux_is_here() -> bool:

@@ -134,13 +134,16 @@ async def test_kill_works_on_the_health_screen_and_while_typing_a_search() -> No
         assert len(asked(face, Kill)) == 2
 
 
-async def test_a_kill_that_does_not_reach_the_engine_says_so_loudly() -> None:
+async def test_a_kill_that_does_not_reach_the_engine_says_so_loudly_and_is_repeated() -> None:
     async with cockpit() as face:
         face.engine.lose()
         await face.until(lambda: "ENGINE LOST" in face.text)
         await face.press("ctrl+k")
-        assert "KILL NOT CONFIRMED" in face.text
-        assert "spark-tui do kill" in face.text
+        assert "KILL NOT CONFIRMED, repeated when the engine is back" in face.text
+        assert face.engine.state is TradingState.ACTIVE
+        face.engine.restore()
+        await face.until(lambda: "HALTED by operator" in face.text)
+        assert "NOT CONFIRMED" not in face.text
 
 
 async def test_resume_wants_a_reason_and_enter_does_not_give_it() -> None:

@@ -1,5 +1,6 @@
 """A cockpit on the scripted engine, for tests: time stands still and the pump beats only when asked."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from spark_tui.ui.widgets.pane import Pane
 from tests.ui.fake_engine import FakeEngine, ManualClock
 
 WIDE, NARROW = (120, 36), (80, 24)
+TURNS = 40  # of the event loop: more than any message hops
 PATIENCE = 400  # rounds of the event loop a test may wait for an event
 
 
@@ -42,8 +44,9 @@ class Cockpit:
 
     async def settle(self) -> None:
         """Let everything that is under way arrive and be painted."""
-        for _ in range(3):
-            await self.pilot.pause()
+        for _ in range(2):
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
             await self.app.pump.pump_once()
         await self.pilot.pause()
 

@@ -94,6 +94,16 @@ async def test_a_slow_pane_gets_its_topic_later() -> None:
     assert chart.pulls == 2
 
 
+async def test_a_slow_pane_does_not_keep_an_instrument_nobody_looks_at() -> None:
+    chart = Shown(Topic.LOG, Topic.LOOK, every_s=0.5)
+    bench = Bench(chart)
+    bench.note()
+    await bench.pump.pump_once()
+    bench.model.set_look(("v", "ETHUSDT"), "1m")
+    await bench.pump.pump_once()
+    assert chart.pulls == 2
+
+
 async def test_a_restless_pane_is_pulled_every_beat() -> None:
     countdown = Shown(Topic.BOOK)
     countdown.restless = True

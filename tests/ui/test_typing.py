@@ -1,0 +1,86 @@
+"""Typing: a line of text, and bursts of keys that must act in the order they came."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_tui.ui.entry import MAX_TEXT, Entry
+from spark_tui.ui.keys import key_name, spoken
+from tests.ui.cockpit import cockpit
+
+KEYS = st.sampled_from(["left", "right", "backspace", "ctrl+u", "ctrl+w", "a", "b", " ", "é"])
+
+
+@given(st.lists(KEYS, max_size=60))
+def test_the_caret_never_leaves_the_text(keys: list[str]) -> None:
+    entry = Entry()
+    for key in keys:
+        entry.press(key, key if len(key) == 1 else None)
+        assert 0 <= entry.at <= len(entry.text)
+        assert entry.shown().replace("▏", "") == entry.text
+
+
+@given(st.text(max_size=500))
+def test_pasted_text_is_bounded_and_printable(text: str) -> None:
+    entry = Entry()
+    entry.insert(text)
+    assert len(entry.text) <= MAX_TEXT
+    assert entry.text.isprintable()
+
+
+def test_editing_in_the_middle() -> None:
+    entry = Entry()
+    entry.insert("resume now")
+    entry.press("ctrl+w", None)
+    assert entry.text == "resume "
+    entry.press("left", None)
+    entry.press("x", "x")
+    assert entry.text == "resumex "
+
+
+def test_keys_are_named_as_the_table_names_them() -> None:
+    assert key_name("question_mark", "?") == "?"
+    assert key_name("X", "X") == "X"
+    assert key_name("ctrl+k", "\x0b") == "ctrl+k"
+    assert key_name("space", " ") == "space"
+    assert key_name("f1", None) == "f1"
+    assert [spoken(key) for key in ("escape", "f2", "X")] == ["Esc", "F2", "X"]
+
+
+async def test_a_burst_acts_in_its_order() -> None:
+    """As tmux send-keys or a fast hand delivers it: the ticket has the focus before the digits come."""
+    async with cockpit(orders=False) as face:
+        await face.press("b", "0", ".", "0", "1", "tab", *"66000", "s", *"0.02")
+        draft = face.trade.ticket.draft
+        assert (draft.side.value, draft.texts["quantity"]) == ("SELL", "0.02")
+
+
+async def test_a_burst_into_the_palette_runs_no_key_on_the_way() -> None:
+    async with cockpit() as face:
+        await face.press(":", *"health", "enter")
+        await face.until(lambda: face.app.cockpit_screen.screen_name == "health")
+        assert face.engine.state.value == "ACTIVE"
+        assert len(face.app.screen_stack) == 2
+
+
+async def test_finding_a_symbol() -> None:
+    async with cockpit() as face:
+        await face.press("/", *"eth", "enter")
+        await face.until(lambda: face.engine.focus.symbol == "ETHUSDT")
+        assert "ETHUSDT" in face.pane("candles")
+        assert "BTCUSDT" in face.pane("watch"), "the search is over, all rows are back"
+        assert "3 412" in face.pane("ladder")
+
+
+async def test_moving_in_the_watchlist_takes_everything_along() -> None:
+    async with cockpit() as face:
+        await face.press("b", *"0.5", "escape", "]")
+        await face.until(lambda: face.engine.focus.symbol == "ETHUSDT")
+        assert "ETHUSDT" in face.pane("ticket")
+        assert "0.5" not in face.pane("ticket"), "an amount typed for another instrument is gone"
+
+
+async def test_the_interval_goes_round() -> None:
+    async with cockpit() as face:
+        await face.press("i")
+        await face.until(lambda: face.engine.focus.interval == "5m" and face.app.model.candles)
+        assert face.app.model.candles_of[2] == "5m"
