@@ -8,20 +8,26 @@ from datetime import UTC, datetime
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderState
 from spark_tui.engine.bookkeeper import Bookkeeper
+from spark_tui.engine.cancels import CancelDesk
+from spark_tui.engine.comparison import Comparison
 from spark_tui.engine.condition import Condition
+from spark_tui.engine.differences import DifferenceBook
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.gate import Desk, Gate
 from spark_tui.engine.guard import RATE_WINDOW_NS, Guard, KillSwitch
 from spark_tui.engine.hub import Face, Hub
 from spark_tui.engine.identity import Identities, draw_run
 from spark_tui.engine.journal import Journal
+from spark_tui.engine.lists import ListDesk
 from spark_tui.engine.market import Market
 from spark_tui.engine.notices import Notices
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.orders import OrderDesk
+from spark_tui.engine.outbox import Outbox
 from spark_tui.engine.portfolio import Portfolio
 from spark_tui.engine.reconcile import Reconciler
 from spark_tui.engine.records import RunStarted, TradingStateChanged
+from spark_tui.engine.replaces import ReplaceDesk
 from spark_tui.engine.requests import Requests
 from spark_tui.engine.resolver import Resolver
 from spark_tui.engine.resync import ResyncQueue
@@ -104,25 +110,39 @@ class Engine:
             self.portfolio,
             settings.limits,
             live_armed=settings.live_armed,
+            others=self.books.open_externals,
         )
         self.resolver = Resolver(self.books, self._venues, self.supervisor, clock, self.notices)
         self.books.follow_up = self.resolver
         self.identities = Identities()
-        self.desk = OrderDesk(
+        self.outbox = Outbox(
+            self.books, self.journal, self.guard, self.resolver, self.identities, self.supervisor, checkpoint
+        )
+        self.desk = OrderDesk(self.books, self.gate, self.outbox, self._venues)
+        self.lists = ListDesk(self.books, self.gate, self.outbox, self.resolver, self._venues)
+        self.replaces = ReplaceDesk(
             self.books,
             self.journal,
             self.gate,
-            self.guard,
             self.resolver,
+            self.outbox,
             self._venues,
-            self.identities,
             self.supervisor,
-            checkpoint,
         )
+        self.cancels = CancelDesk(
+            self.books,
+            self.journal,
+            self.resolver,
+            self.outbox,
+            self._venues,
+            self.supervisor,
+            self.notices,
+        )
+        self.differences = DifferenceBook(self.journal, self._now_ms, self.hub.publish)
         self.kill_switch = KillSwitch(
             self.guard,
             self._venues,
-            open_symbols=self.desk.open_symbols,
+            open_symbols=self.cancels.open_symbols,
             on_report=self.books.on_report,
             keep_sweeping=self._sweep_wanted.set,
         )
@@ -171,7 +191,7 @@ class Engine:
                 self.supervisor.service("the heart", self._heart)
                 self.supervisor.service("the sweeper", self._sweeper)
                 await self._stopping.wait()
-                await self.desk.close(STOP_PATIENCE_S)
+                await self.outbox.close(STOP_PATIENCE_S)
                 self.supervisor.leave()
                 for runner in self.runners.values():
                     runner.close()
@@ -247,17 +267,23 @@ class Engine:
 
     def _runner(self, venue: Venue, tape: Tape | None) -> VenueRunner:
         market = self.markets[venue.name]
-        reconciler = Reconciler(
+        comparison = Comparison(
             venue,
             self.books,
             self.journal,
             self.resolver,
+            self.differences,
+            self.notices,
+            on_balances=self.portfolio.on_balances,
+        )
+        reconciler = Reconciler(
+            venue,
+            comparison,
             self._clock,
             self._rng,
             self.notices,
             watched=tuple(market.symbols),
             traded=lambda: self._traded(venue.name),
-            on_balances=self.portfolio.on_balances,
             on_done=lambda: self._reconciled(venue.name),
             every_s=self._settings.reconcile_every_s,
         )
@@ -281,7 +307,7 @@ class Engine:
     def _traded(self, venue: str) -> set[str]:
         """Symbols at `venue` with a position or an open order, ours or not."""
         held = {symbol for where, symbol in self.journal.state.positions if where == venue}
-        return held | self.desk.open_symbols(venue)
+        return held | self.cancels.open_symbols(venue)
 
     def _assets(self, venue: str, symbol: str) -> tuple[str, str] | None:
         instrument = self.gate.instrument(venue, symbol)

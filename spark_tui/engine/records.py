@@ -64,6 +64,15 @@ class DayStarted(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
     baseline: Decimal
 
 
+class DifferenceSettled(msgspec.Struct, frozen=True, kw_only=True, tag="difference-settled"):
+    """What the operator chose for a difference that asks; it is not asked again under the same id."""
+
+    difference_id: str
+    choice: str
+    operator: str
+    at_ms: int
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
     """A command that is not one order's event, for the audit only; it changes no state."""
 
@@ -74,7 +83,14 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
 
 
 Record = (
-    RunStarted | OrderRecord | ExternalFill | TradesReconciled | TradingStateChanged | DayStarted | Decision
+    RunStarted
+    | OrderRecord
+    | ExternalFill
+    | TradesReconciled
+    | TradingStateChanged
+    | DayStarted
+    | DifferenceSettled
+    | Decision
 )
 
 _encoder = msgspec.json.Encoder()

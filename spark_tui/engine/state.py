@@ -12,6 +12,7 @@ from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.records import (
     DayStarted,
     Decision,
+    DifferenceSettled,
     ExternalFill,
     OrderRecord,
     Record,
@@ -24,6 +25,7 @@ from spark_tui.link.messages import FillRow
 MAX_ORDERS = 5_000  # finished orders beyond this leave memory; the ledger keeps them
 MAX_FILLS = 2_000
 MAX_EXTERNAL_TRADES = 10_000  # per symbol
+MAX_SETTLED = 1_000  # differences an operator settled
 
 Pair = tuple[str, str]  # (venue, symbol)
 
@@ -47,12 +49,14 @@ class State:
         self.orders: OrderedDict[str, Order] = OrderedDict()  # by client order id, oldest first
         self.open: dict[str, None] = {}  # ids of the orders that are not terminal, oldest first
         self.by_venue_id: dict[tuple[str, str, str], str] = {}  # (venue, symbol, venue order id) -> id
-        self.keys: dict[str, str] = {}  # idempotency key -> id, for as long as the order is in memory
+        self.keys: dict[str, str] = {}  # idempotency key -> id (a list's: of its first leg), while in memory
+        self.lists: dict[str, tuple[str, ...]] = {}  # list id -> ids of its legs that are in memory
         self.positions: dict[Pair, Position] = {}
         self.assets: dict[Pair, tuple[str, str]] = {}  # (base, quote)
         self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)
         self.reconciled: dict[Pair, int] = {}
         self.external_trades: dict[Pair, OrderedDict[str, None]] = {}
+        self.settled: OrderedDict[str, str] = OrderedDict()  # difference id -> the operator's choice
         self.runs: set[str] = set()
         self.trading = TradingStateChanged(
             state=TradingState.ACTIVE, reason="", killed=False, operator="", at_ms=0
@@ -74,6 +78,10 @@ class State:
                 self.reconciled[record.venue, record.symbol] = record.last_trade_id
             case DayStarted():
                 self.day = record
+            case DifferenceSettled():
+                self.settled[record.difference_id] = record.choice
+                if len(self.settled) > MAX_SETTLED:
+                    self.settled.popitem(last=False)
             case Decision():
                 pass  # for the audit only
         return NOTHING
@@ -87,6 +95,10 @@ class State:
             if (not venue or order.request.venue == venue) and (not symbol or order.request.symbol == symbol)
         ]
 
+    def legs(self, list_id: str) -> list[Order]:
+        """The orders of a list, in role order."""
+        return [self.orders[client_id] for client_id in self.lists.get(list_id, ())]
+
     def digest(self) -> bytes:
         """The whole state as bytes; equal digests are equal states."""
         return msgspec.json.encode(
@@ -99,6 +111,7 @@ class State:
                 "fills": list(self.fills),
                 "reconciled": [[*pair, last] for pair, last in self.reconciled.items()],
                 "external": [[*pair, list(ids)] for pair, ids in self.external_trades.items()],
+                "settled": list(self.settled.items()),
                 "runs": sorted(self.runs),
                 "trading": self.trading,
                 "day": self.day,
@@ -116,7 +129,10 @@ class State:
                 self.assets[pair] = (record.base, record.quote)
             order = lifecycle.begin(event)
             if event.key:
-                self.keys[event.key] = event.client_order_id
+                self.keys.setdefault(event.key, event.client_order_id)
+            if event.part is not None:
+                list_id = event.part.list_id
+                self.lists[list_id] = (*self.lists.get(list_id, ()), event.client_order_id)
             self._keep(order)
             self._forget_finished()
             return Effect(order=order)
@@ -148,8 +164,13 @@ class State:
         request = oldest.request
         del self.orders[oldest.client_order_id]
         self.by_venue_id.pop((request.venue, request.symbol, oldest.venue_order_id), None)
-        if oldest.key:
-            self.keys.pop(oldest.key, None)
+        if self.keys.get(oldest.key) == oldest.client_order_id:
+            del self.keys[oldest.key]
+        if oldest.part is not None:
+            left = tuple(one for one in self.lists[oldest.part.list_id] if one != oldest.client_order_id)
+            self.lists[oldest.part.list_id] = left
+            if not left:
+                del self.lists[oldest.part.list_id]
 
     def _book(self, order: Order, fills: list[Fill]) -> tuple[FillRow, ...]:
         request = order.request

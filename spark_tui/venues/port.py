@@ -226,6 +226,9 @@ class Venue(Protocol):
     async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
         """None means the venue says it does not exist, which early on proves nothing."""
 
+    async def query_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        """Whose order a trade belongs to. None as with `query`."""
+
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]: ...
 
     async def trades(
