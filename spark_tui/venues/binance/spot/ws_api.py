@@ -15,14 +15,16 @@ import msgspec
 from spark_tui.domain.health import StreamHealth
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.signing import Value, signed_params
-from spark_tui.venues.binance.spot.account import Account, lost, not_sent
+from spark_tui.venues.binance.spot.account import ORDER_LIMIT, REPLACED_IN_PART, Account, lost, not_sent
 from spark_tui.venues.binance.spot.codec_user import (
     ApiReply,
     BalancesStale,
+    ListStatus,
     ServerShutdown,
     SubscriptionEnded,
     decode_api_frame,
 )
+from spark_tui.venues.binance.spot.list_ids import ListIds
 from spark_tui.venues.binance.spot.numbers import VENUE, CodecError
 from spark_tui.venues.port import (
     BalancesReport,
@@ -69,8 +71,10 @@ class WsApi:
         budget: ConnectionBudget,
         on_user: UserSink,
         on_balances_stale: Callable[[], None],
+        lists: ListIds,
     ) -> None:
         self._account = account
+        self._lists = lists
         self._clock = account.clock
         self._on_user = on_user
         self._on_balances_stale = on_balances_stale
@@ -157,7 +161,9 @@ class WsApi:
         reply = await self._request(session, method, params, weight, phase, priority, timeout_s, on_sent)
         if reply.status == 200:
             return reply.result
-        raise self._account.error(reply.status, reply.code, reply.text, phase, reply.retry_after_s)
+        raise self._account.error(
+            reply.status, reply.code, reply.text, phase, reply.retry_after_s, reply.data
+        )
 
     # --- one request ---------------------------------------------------------------------------------
 
@@ -245,7 +251,7 @@ class WsApi:
     def _received(self, session: Session, raw: bytes, receipt_ns: int) -> None:
         """A frame that cannot be read ends the connection: it may have been a fill, and only a new
         subscription with its reconciliation brings it back."""
-        frame = decode_api_frame(raw)
+        frame = decode_api_frame(raw, self._lists.name)
         if isinstance(frame, ApiReply):
             self._answered(frame)
         elif isinstance(frame, (OrderReport, BalancesReport)):
@@ -254,6 +260,9 @@ class WsApi:
         elif isinstance(frame, BalancesStale):
             self._events.tick(self._clock.mono_ns())
             self._on_balances_stale()
+        elif isinstance(frame, ListStatus):
+            self._events.tick(self._clock.mono_ns())
+            self._lists.learn(frame.number, frame.client_id)
         elif isinstance(frame, SubscriptionEnded) and session is self._session:
             self._say_down("Binance ended the user data subscription")
             self._spawn(self._resubscribe(session))
@@ -279,8 +288,9 @@ class WsApi:
         for limit in reply.limits:
             if limit.rateLimitType == "REQUEST_WEIGHT" and limit.interval == "MINUTE":
                 limiter.observe(limit.count, window)
-        # -1015 limits new orders only; cancels must still pass
-        if reply.status == 418 or (reply.status == 429 and reply.code != -1015):
+        if reply.status == 429 and reply.code == ORDER_LIMIT:
+            self._account.orders.exhausted(reply.retry_after_s, reply.limits)
+        elif reply.status == 418 or (reply.status == 429 and reply.code != REPLACED_IN_PART):
             what = "banned, status 418" if reply.status == 418 else "too many requests, status 429"
             limiter.pause(reply.retry_after_s or limiter.window_left_s, what)
 

@@ -14,6 +14,7 @@ from spark_tui.venues.binance.spot import codec
 from spark_tui.venues.binance.spot.codec_user import (
     ApiReply,
     BalancesStale,
+    ListStatus,
     ServerShutdown,
     SubscriptionEnded,
     decode_api_frame,
@@ -247,7 +248,7 @@ def test_balances() -> None:
         ("ws-externalLockUpdate", BalancesStale()),
         ("ws-eventStreamTerminated", SubscriptionEnded()),
         ("wsapi-serverShutdown", ServerShutdown()),
-        ("ws-listStatus", None),
+        ("ws-listStatus", ListStatus(2, "F4QN4G8DlFATFlIUQ0cjdD")),
     ],
 )
 def test_other_events(name: str, expected: object) -> None:
