@@ -13,6 +13,7 @@ from spark_tui.simulator.auth import ApiKey, check_signature, check_time, ws_pay
 from spark_tui.simulator.connection import Connection
 from spark_tui.simulator.errors import ApiError
 from spark_tui.simulator.limits import CONNECTIONS
+from spark_tui.simulator.list_calls import LISTS
 from spark_tui.simulator.operations import Call, Operation
 from spark_tui.simulator.public_calls import PUBLIC
 from spark_tui.simulator.simulation import Simulation
@@ -22,7 +23,7 @@ _SESSION_WEIGHT = 2
 _MOST_SUBSCRIPTIONS = 65_535
 _TEXT_ID = re.compile(r"[a-zA-Z0-9-_]{1,36}", re.ASCII)
 _encode = msgspec.json.Encoder().encode
-METHODS: dict[str, Operation] = PUBLIC | ACCOUNT
+METHODS: dict[str, Operation] = PUBLIC | ACCOUNT | LISTS
 _SESSION_METHODS = (
     "session.logon",
     "session.status",
