@@ -58,6 +58,7 @@ ROUTES: dict[tuple[str, str], Operation] = {
 }
 _GONE = "userDataStream"  # listen keys left Spot on 2026-02-20
 _PREFIX = "/api/v3/"
+_NAMES = {id(operation): name for name, operation in (PUBLIC | ACCOUNT | LISTS).items()}
 
 
 class Reply(NamedTuple):
@@ -121,7 +122,7 @@ class RestFace:
             check_signature(key, payload, values.get("signature"))
             account = key.account
         operation.check_names(values)
-        answer = operation.run(Call(simulation, arguments, now_ms, account))
+        answer = simulation.faults.perform(_NAMES[id(operation)], operation, Call(simulation, arguments, now_ms, account))
         if not operation.order:
             return answer, {}
         simulation.limits.refund(address, weight, now_ms)
