@@ -13,7 +13,7 @@ from spark_tui.simulator.admission import Admission
 from spark_tui.simulator.clearing import Clearing
 from spark_tui.simulator.errors import cancel_rejected
 from spark_tui.simulator.filters import liquidity_refusal
-from spark_tui.simulator.floor import Floor, Taken, Tamper
+from spark_tui.simulator.floor import Floor, Reshape, Taken
 from spark_tui.simulator.journal import Journal, Listener
 from spark_tui.simulator.market import Market
 from spark_tui.simulator.matching import CROWD, Execution, Resting, SelfTrade
@@ -62,11 +62,11 @@ class Exchange:
         self.list_id = 0
         self.changes = 0  # grows with every account change: what a saver compares
         self._admission = Admission(self.markets, self.clearing)
-        self.tamper: Tamper = lambda executions, _: executions  # the door for faults of matching
-        self._floor = Floor(self.journal, self.clearing, self._tampered)
+        self._floor = Floor(self.journal, self.clearing)
 
-    def _tampered(self, executions: list[Execution], market: Market) -> list[Execution]:
-        return self.tamper(executions, market)
+    def reshape_executions(self, reshape: Reshape) -> None:
+        """Let executions an account has a part in come in other pieces: the door for faults of matching."""
+        self._floor.reshape = reshape
 
     # accounts and lookups
 

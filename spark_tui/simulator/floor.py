@@ -19,7 +19,7 @@ from spark_tui.simulator.stops import Stops, arm
 _ENTRY_REJECTS = {True: "STOP_PRICE_WOULD_TRIGGER_IMMEDIATELY", False: "WOULD_MATCH_IMMEDIATELY"}
 
 
-Tamper = Callable[[list[Execution], Market], list[Execution]]
+Reshape = Callable[[list[Execution], Market], list[Execution]]
 
 
 class Taken(NamedTuple):
@@ -32,10 +32,9 @@ class Taken(NamedTuple):
 class Floor:
     """The orders of all accounts and what they do to each other."""
 
-    def __init__(self, journal: Journal, clearing: Clearing, tamper: Tamper) -> None:
-        """`tamper` may give executions an account has a part in another form, of the same total."""
+    def __init__(self, journal: Journal, clearing: Clearing) -> None:
         self.stops = Stops()
-        self._tamper = tamper
+        self.reshape: Reshape | None = None
         self._journal = journal
         self._clearing = clearing
         self._stirred: dict[int, OrderList] = {}  # lists a leg of which traded, triggered or ended
@@ -91,8 +90,8 @@ class Floor:
         """Move the money of a taker's executions and report them, in order."""
         if not executions:
             return
-        if isinstance(taker, Order) or any(isinstance(execution.maker, Order) for execution in executions):
-            executions = self._tamper(executions, market)
+        if self.reshape is not None and _concerns_accounts(taker, executions):
+            executions = self.reshape(executions, market)
         trades = iter(market.record(executions, taker_buys=taker.buy, ms=ms))
         for execution in executions:
             maker = execution.maker
@@ -257,3 +256,7 @@ class Floor:
         found.status = ALL_DONE
         self._clearing.lists[found.owner].done(found)
         self._journal.list_status(account, found, self.legs(found), ms)
+
+
+def _concerns_accounts(taker: Resting, executions: Sequence[Execution]) -> bool:
+    return isinstance(taker, Order) or any(isinstance(execution.maker, Order) for execution in executions)
