@@ -52,8 +52,8 @@ class ListPart(msgspec.Struct, frozen=True, kw_only=True):
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
     """One execution. `trade_id` is unique per (venue, symbol).
 
-    `synthetic`: inferred from the venue's cumulative quantity because the trade itself cannot be had; its id
-    is a function of (venue order id, cumulative quantity), and it yields to the real trades when they come.
+    `synthetic`: inferred from the venue's totals because the trade itself cannot be had; it yields to the
+    real trades when they come (`executions.py`).
     """
 
     trade_id: str
@@ -64,6 +64,9 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     maker: bool
     time_ms: int
     synthetic: bool = False
+    # of a synthetic one only: the venue's totals (base, quote money) up to and including it
+    cumulative: Decimal | None = None
+    cumulative_quote: Decimal | None = None
 
 
 # --- what can happen to an order; every one of these is a ledger entry -----------------------------------
@@ -234,5 +237,6 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     part: ListPart | None = None
     amended_quantity: Decimal | None = None  # the total it was shrunk to; None: never amended
+    amend_to: Decimal | None = None  # what the latest change asked for, when it was an amend
     replace_requested_ms: int = 0  # as with cancels: a request later than its latest refusal is pending
     replace_failed_ms: int = 0
