@@ -210,11 +210,11 @@ class Venue(Protocol):
         mode: ReplaceMode,
         on_sent: Callable[[], None],
     ) -> ReplaceOutcome:
-        """Cancel and place in one call. Raises VenueError only when neither half is known; UNKNOWN then holds
-        for both."""
+        """Cancel and place in one call. Raises VenueError when neither half is known (UNKNOWN then holds for
+        both) or neither was attempted (any other reaction: the old order is as it was)."""
 
     async def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> OrderReport:
-        """Shrink the total quantity, keeping priority and client order id."""
+        """Shrink the total quantity (filled included), keeping priority and client order id."""
 
     async def place_list(
         self, list_id: str, kind: ListKind, legs: tuple[ListLeg, ...], on_sent: Callable[[], None]

@@ -56,7 +56,8 @@ def list_params(list_id: str, kind: ListKind, legs: tuple[ListLeg, ...]) -> dict
     shape = SHAPES[kind]
     roles = sorted(leg.role for leg in legs)
     if roles != sorted(shape.prefixes):
-        raise refused(f"An {kind} list has one leg each of {', '.join(shape.prefixes)}; got {roles}.")
+        wanted, given = (" and ".join(names) or "none" for names in (shape.prefixes, roles))
+        raise refused(f"An {kind} list has one leg each of {wanted}, not {given}.")
     if len({list_id, *(leg.client_order_id for leg in legs)}) != len(legs) + 1:
         raise refused("A list and its legs need client order ids that differ.")
     params: dict[str, Value] = {
@@ -65,8 +66,8 @@ def list_params(list_id: str, kind: ListKind, legs: tuple[ListLeg, ...]) -> dict
         "newOrderRespType": "FULL",
     }
     for leg in legs:
-        given = {"clientOrderId": client_id(leg.client_order_id), **terms(leg.request)}
-        params |= _prefixed(shape.prefixes[leg.role], given)
+        said = {"clientOrderId": client_id(leg.client_order_id), **terms(leg.request)}
+        params |= _prefixed(shape.prefixes[leg.role], said)
         common = _prefixed(shape.shared[leg.role], _size(leg.request))
         if any(params.get(name, value) != value for name, value in common.items()):
             raise refused(f"The two exits of an {kind} list have one side and one quantity; make them equal.")
