@@ -5,10 +5,11 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain import account, lifecycle
-from spark_tui.domain.account import Position
+from spark_tui.domain import lifecycle
+from spark_tui.domain.executions import cover_of, real
 from spark_tui.domain.order import Fill, Intended, Order
-from spark_tui.domain.values import Side, TradingState
+from spark_tui.domain.values import TradingState
+from spark_tui.engine.holdings import Holdings, Pair
 from spark_tui.engine.records import (
     DayStarted,
     Decision,
@@ -26,8 +27,6 @@ MAX_ORDERS = 5_000  # finished orders beyond this leave memory; the ledger keeps
 MAX_FILLS = 2_000
 MAX_EXTERNAL_TRADES = 10_000  # per symbol
 MAX_SETTLED = 1_000  # differences an operator settled
-
-Pair = tuple[str, str]  # (venue, symbol)
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,8 +50,9 @@ class State:
         self.by_venue_id: dict[tuple[str, str, str], str] = {}  # (venue, symbol, venue order id) -> id
         self.keys: dict[str, str] = {}  # idempotency key -> id (a list's: of its first leg), while in memory
         self.lists: dict[str, tuple[str, ...]] = {}  # list id -> ids of its legs that are in memory
-        self.positions: dict[Pair, Position] = {}
-        self.assets: dict[Pair, tuple[str, str]] = {}  # (base, quote)
+        self._holdings = Holdings()
+        self.positions = self._holdings.positions
+        self.assets = self._holdings.assets
         self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)
         self.reconciled: dict[Pair, int] = {}
         self.external_trades: dict[Pair, OrderedDict[str, None]] = {}
@@ -140,7 +140,7 @@ class State:
             return Effect(anomaly=f"An event for order {record.client_order_id}, which is not in the ledger.")
         applied = lifecycle.apply(before, event)
         self._keep(applied.order)
-        rows = self._book(applied.order, _new_fills(before, applied.order))
+        rows = self._book(before, applied.order)
         return Effect(order=applied.order, fills=rows, anomaly=applied.anomaly, query=applied.query)
 
     def _keep(self, order: Order) -> None:
@@ -162,6 +162,7 @@ class State:
         if oldest is None:
             return
         request = oldest.request
+        self._holdings.settle((request.venue, request.symbol), oldest.client_order_id)
         del self.orders[oldest.client_order_id]
         self.by_venue_id.pop((request.venue, request.symbol, oldest.venue_order_id), None)
         if self.keys.get(oldest.key) == oldest.client_order_id:
@@ -172,22 +173,32 @@ class State:
             if not left:
                 del self.lists[oldest.part.list_id]
 
-    def _book(self, order: Order, fills: list[Fill]) -> tuple[FillRow, ...]:
-        request = order.request
-        external = self.external_trades.get((request.venue, request.symbol), OrderedDict())
-        rows = []
-        for fill in fills:
-            row = FillRow(
-                client_order_id=order.client_order_id,
-                venue=request.venue,
-                symbol=request.symbol,
-                side=request.side,
-                fill=fill,
-            )
-            rows.append(row)
-            if fill.trade_id not in external:  # else the position moved when it looked like somebody else's
+    def _book(self, before: Order, after: Order) -> tuple[FillRow, ...]:
+        """The fills that are new: trades, and the synthetic one when what it covers has changed."""
+        if after.fills is before.fills:
+            return ()
+        pair = (after.request.venue, after.request.symbol)
+        external = self.external_trades.get(pair, OrderedDict())
+        known = {fill.trade_id for fill in before.fills}
+        rows = [_row(after, fill) for fill in real(after.fills) if fill.trade_id not in known]
+        for row in rows:
+            if row.fill.trade_id not in external:  # else it was booked when it looked like somebody else's
                 self._move(row)
+        cover = cover_of(after.fills)
+        if cover != cover_of(before.fills):
+            covering = _row(after, cover) if cover is not None else None
+            self._cover(pair, after.client_order_id, covering)
+            rows += [covering] if covering is not None else []
         return tuple(rows)
+
+    def _cover(self, pair: Pair, client_order_id: str, row: FillRow | None) -> None:
+        """The synthetic fill of an order takes the place of its last one, here as in the position."""
+        self._holdings.cover(pair, client_order_id, row)
+        kept = [
+            one for one in self.fills if not (one.fill.synthetic and one.client_order_id == client_order_id)
+        ]
+        self.fills.clear()
+        self.fills.extend(kept if row is None else [*kept, row])
 
     def _external(self, record: ExternalFill) -> Effect:
         pair = (record.venue, record.symbol)
@@ -210,12 +221,15 @@ class State:
 
     def _move(self, row: FillRow) -> None:
         self.fills.append(row)
-        pair = (row.venue, row.symbol)
-        base, quote = self.assets.get(pair, ("", ""))
-        position = self.positions.get(pair) or Position(venue=row.venue, symbol=row.symbol)
-        self.positions[pair] = account.apply_fill(position, Side(row.side), row.fill, base, quote)
+        self._holdings.move(row)
 
 
-def _new_fills(before: Order, after: Order) -> list[Fill]:
-    known = {fill.trade_id for fill in before.fills}
-    return [fill for fill in after.fills if fill.trade_id not in known]
+def _row(order: Order, fill: Fill) -> FillRow:
+    request = order.request
+    return FillRow(
+        client_order_id=order.client_order_id,
+        venue=request.venue,
+        symbol=request.symbol,
+        side=request.side,
+        fill=fill,
+    )
