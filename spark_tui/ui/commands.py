@@ -1,10 +1,12 @@
 """What each action of the table does in the cockpit. Every action has exactly one command here."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spark_tui.domain.values import Environment, Side, TradingState
 from spark_tui.link.messages import (
+    AnyRequest,
     CancelAll,
     CancelAllResult,
     CancelOrder,
@@ -17,9 +19,10 @@ from spark_tui.link.messages import (
 )
 from spark_tui.link.service import LinkError
 from spark_tui.ui import offers
-from spark_tui.ui.actions import BY_ID, EVERYWHERE, ActionError, build_request
+from spark_tui.ui.actions import BY_ID, EVERYWHERE, Action, ActionError, build_request
 from spark_tui.ui.model import CLOSED
 from spark_tui.ui.offers import Offer
+from spark_tui.ui.order_actions import ORDER_ACTIONS
 from spark_tui.ui.screens.dialog import ConfirmScreen
 from spark_tui.ui.screens.trade import TradeScreen
 from spark_tui.ui.story import short_id
@@ -84,6 +87,7 @@ class Commands:
             "redraw": self._redraw,
             "detach": self._detach,
             "engine.stop": self._stop_engine,
+            **{action.id: partial(self._in_words, action) for action in ORDER_ACTIONS},
         }
 
     def run(self, action_id: str, params: Params) -> None:
@@ -199,6 +203,26 @@ class Commands:
             return
         if isinstance(result, CancelAllResult):
             self.context.say("warn" if result.left else "good", f"Cancel all: {_swept(result)}")
+
+    def _in_words(self, action: Action, params: Params) -> None:
+        """An action that is said with its parameters in the palette, and asked of the engine as it stands."""
+        try:
+            request = build_request(action.id, params)
+        except ActionError as error:
+            self.context.say("warn", str(error))
+            return
+        self._work(self._ask_in_words(action, request))
+
+    async def _ask_in_words(self, action: Action, request: AnyRequest) -> None:
+        try:
+            result = await self.context.call(request)
+        except LinkError as error:
+            self.context.say("bad", f"{action.title}: {error.text}")
+            return
+        if isinstance(result, OrderUpdate):
+            self.model.apply(result)
+        self.context.say("good", f"{action.title}: done.")
+        self.app.pump.nudge()
 
     # --- kill and resume -----------------------------------------------------------------------------------
 
