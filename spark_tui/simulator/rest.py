@@ -122,7 +122,9 @@ class RestFace:
             check_signature(key, payload, values.get("signature"))
             account = key.account
         operation.check_names(values)
-        answer = simulation.faults.perform(_NAMES[id(operation)], operation, Call(simulation, arguments, now_ms, account))
+        answer = simulation.faults.perform(
+            _NAMES[id(operation)], operation, Call(simulation, arguments, now_ms, account)
+        )
         if not operation.order:
             return answer, {}
         simulation.limits.refund(address, weight, now_ms)

@@ -83,7 +83,7 @@ class Simulation:
         self.keys = KeyRing()
         self.exchange = Exchange(self)
         self.faults = Faults(self)
-        self.exchange.tamper = self.faults.executions
+        self.exchange.reshape_executions(self.faults.executions)
         self.symbols: list[Symbol] = []
         self.user_sinks: list[UserSink] = []
         self.data = "Mock"

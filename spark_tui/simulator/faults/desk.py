@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from spark_tui.simulator.faults.fault import Armed, Asked, Event, Fate, Fault, FaultError, Line
+from spark_tui.simulator.faults.fault import Armed, Asked, Event, Fate, FaultError, Line
 from spark_tui.simulator.faults.verbs import catalogue, read_fault, spelt
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class Faults:
     def __init__(self, simulation: "Simulation", *, seed: int = 1) -> None:
         self.simulation = simulation
         self.seed = seed
-        self.lines: set[Line] = set()
+        self.lines: set[Line] = set()  # every open connection; the server keeps it
         self.fate = Fate()
         self._armed: list[Armed] = []
         self._numbers = itertools.count()
@@ -86,7 +86,7 @@ class Faults:
 
     def fired(self, name: str) -> int:
         """How often faults of this name that are still armed have fired."""
-        return sum(armed.fired for armed in self._armed if armed.fault.VERB == name)
+        return sum(armed.fired for armed in self._armed if name == armed.fault.VERB)
 
     # requests
 
@@ -119,7 +119,7 @@ class Faults:
 
     def take_fate(self) -> Fate | None:
         """What becomes of the reply just made; None: it is delivered."""
-        if self.fate == _DELIVERED:
+        if not self.fate.changes:
             return None
         fate, self.fate = self.fate, Fate()
         return fate
@@ -200,6 +200,3 @@ class Faults:
         """The market lives: do what has come due."""
         while self._timers and self._timers[0][0] <= now_ms:
             heapq.heappop(self._timers)[2]()
-
-
-_DELIVERED = Fate()

@@ -12,8 +12,8 @@ _KINDS = ("any", "NEW", "TRADE", "CANCELED", "EXPIRED", "REPLACED", "balance")
 
 
 class OfStream(Fault, frozen=True, kw_only=True):
-    """Of `stream` user (of one `kind`: an execution type, or balance) or of market streams whose name contains
-    the word."""
+    """Of `stream` user (of one `kind`: an execution type, or balance) or of market streams whose name
+    contains the word."""
 
     stream: str = "user"
     kind: str = "any"
@@ -57,8 +57,8 @@ class DropEvent(OfStream, frozen=True, kw_only=True):
 
 
 class ForeignExecution(Fault, frozen=True, kw_only=True):
-    """Beside a NEW report comes one of another execution type (`kind`) with a quantity and a price in it, which
-    moves nothing: only TRADE does."""
+    """Beside a NEW report comes one of another execution type (`kind`) with a quantity and a price in it,
+    which moves nothing: only TRADE does."""
 
     VERB: ClassVar[str] = "foreign-execution"
     kind: str = "TRADE_PREVENTION"

@@ -40,7 +40,8 @@ class Line(Protocol):
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """One request on its way to the engine. `method` is the WebSocket API's name for it, whatever the door."""
+    """One request on its way to the engine. `method` is the WebSocket API's name for it, whatever the
+    door."""
 
     method: str
     call: "Call"
@@ -54,13 +55,19 @@ class Fate(msgspec.Struct):
     delay_ms: int = 0
     behind_next: bool = False  # it leaves after the next reply of its connection
 
+    @property
+    def changes(self) -> bool:
+        return self.drop or self.cut or self.behind_next or self.delay_ms > 0
+
 
 class Stage(Protocol):
     """What a fault works on: the venue, its lines, and time."""
 
     simulation: "Simulation"
-    lines: Collection[Line]
     fate: Fate
+
+    @property
+    def lines(self) -> Collection[Line]: ...
 
     def later(self, delay_ms: int, work: Callable[[], None]) -> None:
         """Do `work` when the market has lived this long."""
@@ -135,6 +142,3 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def executions(self, executions: "list[Execution]", market: "Market", armed: Armed) -> "list[Execution]":
         """What is booked in place of one taker's executions."""
         return executions
-
-    def tick(self, now_ms: int, armed: Armed) -> None:
-        """The market has lived another step."""

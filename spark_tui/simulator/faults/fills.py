@@ -1,5 +1,6 @@
 """Faults of matching: executions that are split, too many, or after the end."""
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from msgspec.structs import replace
@@ -58,7 +59,7 @@ class Overfill(Fault, frozen=True, kw_only=True):
             if order.status == "FILLED" and order.filled == order.quantity:
                 if armed.due():
                     extra = self.steps * simulation.exchange.market(symbol).symbol.step
-                    armed.stage.later(0, lambda: trade_beyond(simulation, order, extra))
+                    armed.stage.later(0, partial(trade_beyond, simulation, order, extra))
                 return
 
 
@@ -88,8 +89,8 @@ class FillAfterCancel(Fault, frozen=True, kw_only=True):
 
 
 def trade_beyond(simulation: "Simulation", order: Order, quantity: int) -> None:
-    """One more trade of an ended order at its own price (the last price for a market order), paid from what the
-    account has free; none when it has too little. Status stays as it was."""
+    """One more trade of an ended order at its own price (the last price for a market order), paid from what
+    the account has free; none when it has too little. Status stays as it was."""
     exchange = simulation.exchange
     market, account = exchange.market(order.symbol), exchange.accounts[order.owner]
     symbol, vault, ms = market.symbol, exchange.clearing.vault, simulation.clock.now_ms()

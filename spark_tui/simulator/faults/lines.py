@@ -1,5 +1,6 @@
 """Faults of connections and of the venue's clock."""
 
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 import msgspec
@@ -48,7 +49,7 @@ class ServerShutdown(OfLines, frozen=True, kw_only=True):
         for line in doomed:
             if not self.silent:
                 line.deliver(_dressed(event, line))
-        armed.stage.later(self.lead_ms, lambda: [line.cut() for line in doomed] and None)
+        armed.stage.later(self.lead_ms, partial(_cut, doomed))
 
 
 class Blackhole(OfLines, frozen=True, kw_only=True):
@@ -96,6 +97,11 @@ class ClockFault(Fault, frozen=True, kw_only=True):
         if self.suspend_s:
             for line in tuple(armed.stage.lines):
                 line.cut()
+
+
+def _cut(lines: list[Line]) -> None:
+    for line in lines:
+        line.cut()
 
 
 def _dressed(event: dict[str, object], line: Line) -> bytes:

@@ -123,8 +123,8 @@ class DelayReply(Addressed, frozen=True, kw_only=True):
 
 
 class ReorderReply(Addressed, frozen=True, kw_only=True):
-    """`order`: reply-first (events of the request come `ms` after its reply), reply-last (the reply comes `ms`
-    after its events), swap (it leaves after the next reply)."""
+    """`order`: reply-first (events of the request come `ms` after its reply), reply-last (the reply comes
+    `ms` after its events), swap (it leaves after the next reply)."""
 
     VERB: ClassVar[str] = "reorder-reply"
     order: str = "reply-first"

@@ -35,14 +35,14 @@ class ExternalOrder(OnSymbol, frozen=True, kw_only=True):
 
     VERB: ClassVar[str] = "external-order"
     side: str = "BUY"
-    type: str = "LIMIT"
+    kind: str = "LIMIT"
     quantity: str = "0.01"
     percent: int = 5
 
     def check(self, simulation: "Simulation") -> None:
         super().check(simulation)
-        if self.side not in ("BUY", "SELL") or self.type not in ("LIMIT", "MARKET"):
-            raise FaultError("use side=BUY or SELL and type=LIMIT or MARKET")
+        if self.side not in ("BUY", "SELL") or self.kind not in ("LIMIT", "MARKET"):
+            raise FaultError("use side=BUY or SELL and kind=LIMIT or MARKET")
         if not is_plain(self.quantity):
             raise FaultError(f"quantity={self.quantity} is not a plain decimal")
 
@@ -50,12 +50,12 @@ class ExternalOrder(OnSymbol, frozen=True, kw_only=True):
         simulation = armed.stage.simulation
         market = simulation.exchange.market(self.symbol)
         away = market.last_price * self.percent // 100
-        limit = self.type == "LIMIT"
+        limit = self.kind == "LIMIT"
         price = market.last_price - away if self.side == "BUY" else market.last_price + away
         new = NewOrder(
             symbol=self.symbol,
             buy=self.side == "BUY",
-            type=self.type,
+            type=self.kind,
             time_in_force="GTC",
             quantity=parse(self.quantity),
             price=floor_to(price, market.symbol.tick) if limit else 0,
@@ -83,26 +83,26 @@ class ExternalClose(OnSymbol, frozen=True, kw_only=True):
 
 
 class SymbolStatus(OnSymbol, frozen=True, kw_only=True):
-    """The symbol goes to `status`; with `tick` its price step changes too. It trades again after `back_ms`
+    """The symbol goes to `status`; with `price_step` its tick changes too. It trades again after `back_ms`
     (0: never)."""
 
     VERB: ClassVar[str] = "symbol-status"
     status: str = "HALT"
-    tick: str = ""
+    price_step: str = ""
     back_ms: int = 0
 
     def check(self, simulation: "Simulation") -> None:
         super().check(simulation)
         if self.status not in STATUSES:
             raise FaultError(f"status={self.status} is not among {', '.join(STATUSES)}")
-        if self.tick and (not is_plain(self.tick) or not parse(self.tick)):
-            raise FaultError(f"tick={self.tick} is not a plain decimal above zero")
+        if self.price_step and (not is_plain(self.price_step) or not parse(self.price_step)):
+            raise FaultError(f"price_step={self.price_step} is not a plain decimal above zero")
 
     def happen(self, armed: Armed) -> None:
         symbol = armed.stage.simulation.exchange.market(self.symbol).symbol
         symbol.set_status(self.status)
-        if self.tick:
-            _set_tick(symbol, parse(self.tick))
+        if self.price_step:
+            _set_tick(symbol, parse(self.price_step))
         if self.back_ms:
             armed.stage.later(self.back_ms, lambda: symbol.set_status(TRADING))
 
