@@ -50,6 +50,7 @@ class Bookkeeper:
         notify: Notify,
         assets: Callable[[str, str], tuple[str, str] | None],
         on_fills: Callable[[], None],
+        on_order: Callable[[Order], None],
     ) -> None:
         self.external: OrderedDict[tuple[str, str, str], Order] = OrderedDict()
         self.in_lists: set[tuple[str, str, str]] = set()  # those of `external` that are legs of a list
@@ -61,6 +62,7 @@ class Bookkeeper:
         self._notify = notify
         self.assets = assets
         self._on_fills = on_fills
+        self._on_order = on_order
 
     @property
     def state(self) -> State:
@@ -86,6 +88,7 @@ class Bookkeeper:
         order = effect.order or before
         if order != before:
             self._publish(OrderUpdate(order=order))
+            self._on_order(order)
         self._announce_fills(effect.fills)
         if effect.anomaly:
             self._notify("warn", f"Order {client_order_id}: {effect.anomaly}.")

@@ -8,7 +8,7 @@ account records nothing (F47).
 from collections.abc import Callable
 from decimal import Decimal
 
-from spark_tui.domain import lifecycle
+from spark_tui.domain import executions, lifecycle
 from spark_tui.domain.decimals import plain
 from spark_tui.domain.order import Expired, Filled, Order, OrderState, Uncertain
 from spark_tui.engine.bookkeeper import Bookkeeper
@@ -52,6 +52,7 @@ class Comparison:
         self._notify = notify
         self._on_balances = on_balances
         self._missing: dict[str, tuple[int, int]] = {}  # id -> (times not found, since when)
+        self._short: dict[str, tuple[int, int]] = {}  # id -> (passes its fills stayed away, since when)
         self._ownerless: dict[str, int] = {}  # trade id -> passes in which the venue named no order for it
         self._lock_gaps: dict[str, Decimal] = {}  # asset -> unexplained lock of the pass before
         self._rows: list[Row] = []
@@ -83,6 +84,7 @@ class Comparison:
                 await self._ask_external(order)
         for symbol in sorted(symbols):
             await self._trades(symbol)
+        await self._short_of_fills()
         for client_id in self._missing.keys() - self._books.state.open.keys():
             del self._missing[client_id]
         balances = await self._venue.balances()
@@ -163,6 +165,40 @@ class Comparison:
         trades = await self._venue.trades(order.request.symbol, venue_order_id=order.venue_order_id)
         for trade in trades:
             self._book_ours(order.client_order_id, trade)
+
+    async def _short_of_fills(self) -> None:
+        """Orders of which the venue counts more than its trades came to us: fetch them; where there are none
+        for good, the venue's total stands in for them, marked, and yields when they come."""
+        short = {}
+        for order in [*self._books.state.orders.values()]:
+            if order.request.venue != self._venue.name or not _is_short(order):
+                continue
+            await self._fetch_trades(order)
+            after = self._books.state.orders[order.client_order_id]
+            if not _is_short(after):
+                continue
+            now = self._venue.server_time_ms()
+            times, since = self._short.get(order.client_order_id, (0, now))
+            times += 1
+            short[order.client_order_id] = (times, since)
+            if times >= FORGOTTEN and now - since > self._venue.decision_window_ms and after.venue_order_id:
+                await self._stand_in(after)
+        self._short = short
+
+    async def _stand_in(self, order: Order) -> None:
+        client_id = order.client_order_id
+        report = await self._venue.query(order.request.symbol, client_id)
+        order = self._books.state.orders[client_id]
+        told = order.venue_filled or Decimal(0)
+        money = report.filled_quote if report is not None and report.filled == told else Decimal(0)
+        fill = executions.synthetic_fill(order, told, money, time_ms=order.updated_ms)
+        after = self._books.record(client_id, Filled(fill=fill), ask=False)
+        self._notify(
+            "warn", f"Fills of order {client_id} cannot be had; the venue's total stands in for them."
+        )
+        self._applied(
+            "SYNTHETIC_FILL", order, after, f"booked as {fill.trade_id}, marked", subject=f"-{plain(told)}"
+        )
 
     async def _ask_external(self, order: Order) -> None:
         """An order of others that was open and is not listed any more: how did it end?"""
@@ -323,7 +359,11 @@ def watch(order: Order, resolver: Resolver) -> None:
         resolver.confirm_replace(order.client_order_id)
 
 
+def _is_short(order: Order) -> bool:
+    return order.venue_filled is not None and order.venue_filled > order.filled
+
+
 def _words(order: Order) -> str:
-    asked = order.amended_quantity or order.request.quantity
+    asked = lifecycle.asked(order)
     of = f" of {plain(asked)}" if asked is not None else ""
     return f"{order.state}, {plain(order.filled)}{of} filled"

@@ -25,6 +25,7 @@ from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.orders import OrderDesk
 from spark_tui.engine.outbox import Outbox
 from spark_tui.engine.portfolio import Portfolio
+from spark_tui.engine.protection import Protection
 from spark_tui.engine.reconcile import Reconciler
 from spark_tui.engine.records import RunStarted, TradingStateChanged
 from spark_tui.engine.replaces import ReplaceDesk
@@ -94,6 +95,7 @@ class Engine:
             for name, venue in self._venues.items()
         }
         self.portfolio = Portfolio(self.journal, self.markets, self._utc_day)
+        self.protection = Protection(self.journal.state, self.notices)
         self.books = Bookkeeper(
             self.journal,
             self.guard,
@@ -102,6 +104,7 @@ class Engine:
             notify=self.notices,
             assets=self._assets,
             on_fills=self.portfolio.on_fills,
+            on_order=self.protection.on_order,
         )
         self.gate = Gate(
             self._desks,
@@ -190,9 +193,11 @@ class Engine:
                     self.supervisor.service(name, runner.run)
                 self.supervisor.service("the heart", self._heart)
                 self.supervisor.service("the sweeper", self._sweeper)
-                await self._stopping.wait()
-                await self.outbox.close(STOP_PATIENCE_S)
-                self.supervisor.leave()
+                try:
+                    await self._stopping.wait()
+                    await self.outbox.close(STOP_PATIENCE_S)
+                finally:
+                    self.supervisor.leave()  # from here on a cancelled task is one that is to end
                 for runner in self.runners.values():
                     runner.close()
                 await self.journal.drain(STOP_PATIENCE_S)
@@ -236,6 +241,7 @@ class Engine:
         self.guard.restore(state.trading, recent)
         self.journal.note(RunStarted(run=self.identities.run, at_ms=now_ms))
         self.portfolio.turn_day()
+        self.protection.restore()
 
     async def _heart(self) -> None:
         """Once a second: how late the loop is, and whether a new day began."""

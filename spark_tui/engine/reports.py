@@ -3,6 +3,7 @@ none."""
 
 from decimal import Decimal
 
+from spark_tui.domain import lifecycle
 from spark_tui.domain.order import (
     Accepted,
     Amended,
@@ -48,7 +49,7 @@ def events_of(order: Order, report: OrderReport, now_ms: int) -> list[OrderEvent
         for fill in report.fills
         if fill.trade_id not in known
     )
-    if report.quantity is not None and report.quantity < _total(order):
+    if report.quantity is not None and report.quantity < (lifecycle.asked(order) or 0):
         events.append(Amended(quantity=report.quantity, at_ms=now_ms, venue_order_id=venue_order_id))
     if report.status is OrderStatus.FILLED and order.state is not OrderState.FILLED:
         events.append(Completed(at_ms=now_ms, venue_order_id=venue_order_id, filled=report.filled))
@@ -61,11 +62,6 @@ def events_of(order: Order, report: OrderReport, now_ms: int) -> list[OrderEvent
     elif report.status is OrderStatus.REJECTED and order.state is not OrderState.REJECTED:
         events.append(Rejected(code=report.reason or "REJECTED", text=report.reason, at_ms=now_ms))
     return events
-
-
-def _total(order: Order) -> Decimal:
-    """What is asked in all as far as we know; 0 for an order sized in quote money, which is never amended."""
-    return order.amended_quantity or order.request.quantity or Decimal(0)
 
 
 def external_order(report: OrderReport, request: OrderRequest, before: Order | None, now_ms: int) -> Order:

@@ -79,6 +79,11 @@ class Supervisor:
             try:
                 await work()
                 text = f"{name} ended by itself"
+            except asyncio.CancelledError:
+                if self._group is None:
+                    raise  # the engine ends
+                _uncancel()
+                text = f"{name} was cancelled by somebody"  # and would be missed by nobody (F17)
             except Exception as error:  # any failure of a service is survived: that is what this class is for
                 text = f"{name} failed: {describe(error)}"
             now = self._clock.mono_ns()
@@ -111,6 +116,24 @@ async def _carry(work: Coroutine[Any, Any, T], answer: "asyncio.Future[T]") -> N
     else:
         if not answer.done():
             answer.set_result(result)
+
+
+async def essential(work: Callable[[], Awaitable[None]], parent: "asyncio.Task[Any]") -> None:
+    """`work` as a child of the task group of `parent`: that it ends is a failure, even when somebody
+    cancelled it alone (a task group would go on without it, F17)."""
+    try:
+        await work()
+    except asyncio.CancelledError:
+        if parent.cancelling():
+            raise
+        raise RuntimeError("a task was cancelled by somebody") from None
+    raise RuntimeError("a task ended by itself")
+
+
+def _uncancel() -> None:
+    task = asyncio.current_task()
+    if task is not None:
+        task.uncancel()
 
 
 def describe(error: BaseException) -> str:
