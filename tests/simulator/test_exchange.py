@@ -122,6 +122,20 @@ def test_meeting_oneself_expires_the_maker_and_says_so() -> None:
     rig.check_books()
 
 
+def test_prevented_matches_are_listed() -> None:
+    rig = Rig()
+    rig.ladder()
+    own = rig.limit("SELL", "67000.50", "0.05")
+    done = rig.limit("BUY", "67000.50", "0.02")
+    rows = rig.call("GET", "myPreventedMatches", symbol="BTCUSDT", orderId=own["orderId"])[1]
+    assert [(row["takerOrderId"], row["makerPreventedQuantity"]) for row in rows] == [
+        (done["orderId"], "0.05000000")
+    ]
+    match_id = rows[0]["preventedMatchId"]
+    assert rig.call("GET", "myPreventedMatches", symbol="BTCUSDT", preventedMatchId=match_id)[1] == rows
+    assert rig.call("GET", "myPreventedMatches", symbol="BTCUSDT")[1]["code"] == -1128
+
+
 def test_what_prevention_took_never_counts_as_filled() -> None:
     rig = Rig()
     rig.ladder()
