@@ -226,7 +226,8 @@ def _learn_amended(order: Order, quantity: Decimal, notes: list[str]) -> dict[st
         return {}
     if quantity < _known_filled(order):
         notes.append(f"amended to {plain(quantity)} with {plain(_known_filled(order))} filled")
-    return {"amended_quantity": min(quantity, order.amended_quantity or ordered)}
+    totals = sorted({*order.amendments, quantity}, reverse=True)
+    return {"amendments": tuple(totals), "amended_quantity": totals[-1]}
 
 
 def _learn_total(order: Order, total: Decimal, notes: list[str]) -> dict[str, object]:

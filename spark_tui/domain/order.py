@@ -237,6 +237,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     parent: str = ""
     part: ListPart | None = None
     amended_quantity: Decimal | None = None  # the total it was shrunk to; None: never amended
+    amendments: tuple[Decimal, ...] = ()  # every total it was shrunk to, the largest first
     amend_to: Decimal | None = None  # what the latest change asked for, when it was an amend
     replace_requested_ms: int = 0  # as with cancels: a request later than its latest refusal is pending
     replace_failed_ms: int = 0
