@@ -229,6 +229,9 @@ class BinanceSpot:
     async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
         return await self._trading.query(symbol, client_order_id)
 
+    async def query_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        return await self._trading.query_by_venue_id(symbol, venue_order_id)
+
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
         return await self._rest.open_orders(symbol)
 

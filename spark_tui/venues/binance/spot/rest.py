@@ -75,7 +75,7 @@ class SpotRest:
     # --- public --------------------------------------------------------------------------------------
 
     async def server_time_ms(self) -> int:
-        body = await self._public(TIME, {})
+        body = await self._public(TIME, {}, priority=True)  # a cancel may wait for it
         return _decoded(codec.decode_time, body)
 
     async def exchange_info(self) -> tuple[ExchangeInfo, bytes]:
@@ -101,10 +101,9 @@ class SpotRest:
         """Balances, and whether this key may trade."""
         return _decoded(codec.decode_account, await self._signed(ACCOUNT, {}))
 
-    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
-        """None: Binance says it does not exist (-2013)."""
+    async def order(self, params: Params) -> OrderReport | None:
+        """`params`: the symbol and one id. None: Binance says it does not exist (-2013)."""
         try:
-            params = {"symbol": symbol, "origClientOrderId": client_order_id}
             body = await self._signed(QUERY, params, priority=True)
         except VenueError as error:
             if error.code == "-2013":
@@ -163,9 +162,11 @@ class SpotRest:
     def _orders(self, body: bytes) -> tuple[OrderReport, ...]:
         return _decoded(lambda raw: codec.decode_orders(raw, self._lists.name), body)
 
-    async def _public(self, route: Route, params: Params, *, timeout_s: float = _READ_TIMEOUT_S) -> bytes:
+    async def _public(
+        self, route: Route, params: Params, *, priority: bool = False, timeout_s: float = _READ_TIMEOUT_S
+    ) -> bytes:
         query = rest_payload(params.items())
-        return await self._send(route, query, {}, Phase.READ, False, True, timeout_s)
+        return await self._send(route, query, {}, Phase.READ, priority, True, timeout_s)
 
     async def _signed(
         self, route: Route, params: Params, *, priority: bool = False, idempotent: bool = True

@@ -105,11 +105,16 @@ class Trading:
         return self._list(codec.decode_list_cancel, body)
 
     async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        return await self._query({"symbol": symbol, "origClientOrderId": client_order_id})
+
+    async def query_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        return await self._query({"symbol": symbol, "orderId": venue_order_id})
+
+    async def _query(self, params: Mapping[str, Value]) -> OrderReport | None:
         """Over the fast connection when it answers; whatever is wrong with it, REST decides."""
         api = self._api()
         if api is not None:
             try:
-                params: dict[str, Value] = {"symbol": symbol, "origClientOrderId": client_order_id}
                 body = await api.call(
                     "order.status",
                     params,
@@ -126,7 +131,7 @@ class Trading:
                     raise
             except (NotSentError, CodecError):
                 pass  # REST is the other way to the same answer
-        return await self._rest.order(symbol, client_order_id)
+        return await self._rest.order(params)
 
     # --- one call ------------------------------------------------------------------------------------
 

@@ -341,3 +341,15 @@ async def test_a_query_takes_whichever_way_answers(peer: Peer) -> None:
         peer.api["order.status"] = lambda r: {"result": {"garbage": 1}}
         peer.rest[query] = lambda q: rest_refused(-2013, "Order does not exist.")
         assert await venue.query("BTCUSDT", "id-1") is None
+
+
+async def test_an_order_is_found_by_the_venues_id(peer: Peer) -> None:
+    peer.api["order.status"] = lambda r: {"result": order("id-1", orderId=int(r["params"]["orderId"]))}
+    venue = adapter(peer)
+    async with running(venue, Seen()):
+        found = await venue.query_by_venue_id("BTCUSDT", "77")
+        peer.api["order.status"] = lambda r: refused(-2013, "Order does not exist.")
+        assert await venue.query_by_venue_id("BTCUSDT", "78") is None
+    assert found is not None
+    assert (found.client_order_id, found.venue_order_id) == ("id-1", "77")
+    assert "origClientOrderId" not in peer.calls("order.status")[0]["params"]
