@@ -102,7 +102,7 @@ class ListStore:
 
     def all(self) -> list[OrderList]:
         """Oldest first."""
-        return list(self._lists.values())
+        return sorted(self._lists.values(), key=lambda found: found.id)
 
 
 def check_pair(above: NewOrder, below: NewOrder) -> None:

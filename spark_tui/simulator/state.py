@@ -16,7 +16,7 @@ from spark_tui.simulator.simulation import Mark, Simulation
 _FORM = 1
 _ENDED_KEPT = 500
 _FILLS_KEPT = 1_000
-_LISTS_KEPT = 500  # executing ones, few at a time, are among them
+_LISTS_KEPT = 250
 
 
 class StateError(Exception):
@@ -84,6 +84,8 @@ class StateFile:
         store = exchange.stores[simulation.operator.uid]
         orders = list(store.all())
         ended = [order for order in orders if not order.open][-_ENDED_KEPT:]
+        lists = exchange.lists[simulation.operator.uid]
+        done = [found for found in lists.all() if not found.executing]
         return msgspec.json.encode(
             Saved(
                 form=_FORM,
@@ -92,7 +94,7 @@ class StateFile:
                 ed25519_api_key=ed25519_api_key,
                 balances=simulation.operator.balances,
                 orders=[*ended, *store.open()],
-                lists=exchange.lists[simulation.operator.uid].all()[-_LISTS_KEPT:],
+                lists=[*done[-_LISTS_KEPT:], *lists.executing()],
                 list_id=exchange.list_id,
                 fills=list(store.fills)[-_FILLS_KEPT:],
                 order_ids=dict(exchange.order_ids),

@@ -105,7 +105,7 @@ def take_step(rig: Rig, account: Account, step: dict[str, Any], number: int) -> 
 
 
 @given(st.lists(STEP, max_size=40))
-@settings(max_examples=150, deadline=None, derandomize=True)
+@settings(max_examples=300, deadline=None, derandomize=True)
 def test_money_is_conserved_and_locks_are_open_orders_and_lists(steps: list[dict[str, Any]]) -> None:
     rig = Rig()
     rig.ladder()
