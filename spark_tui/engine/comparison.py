@@ -55,11 +55,12 @@ class Comparison:
         self._short: dict[str, tuple[int, int]] = {}  # id -> (passes its fills stayed away, since when)
         self._ownerless: dict[str, int] = {}  # trade id -> passes in which the venue named no order for it
         self._lock_gaps: dict[str, Decimal] = {}  # asset -> unexplained lock of the pass before
-        self._rows: list[Row] = []
+        self._rows: list[Row] = []  # of this pass, as are the reports on orders of ours
+        self._reports: dict[str, OrderReport] = {}
 
     async def run(self, symbols: set[str]) -> None:
         """Raises VenueError from any question that got no answer."""
-        self._rows = []
+        self._rows, self._reports = [], {}
         self._differences.begin(self._venue.name)
         try:
             await self._compare(symbols)
@@ -100,6 +101,7 @@ class Comparison:
         stranger = self._books.external.get(key)
         self._books.on_report(report, answer=True)
         if before is not None:
+            self._reports[before.client_order_id] = report
             self._note(before, self._books.state.orders[before.client_order_id])
         elif key in self._books.external:
             self._note_external(stranger, self._books.external[key])
@@ -170,35 +172,41 @@ class Comparison:
         """Orders of which the venue counts more than its trades came to us: fetch them; where there are none
         for good, the venue's total stands in for them, marked, and yields when they come."""
         short = {}
-        for order in [*self._books.state.orders.values()]:
-            if order.request.venue != self._venue.name or not _is_short(order):
+        for order in list(self._books.state.orders.values()):
+            if order.request.venue != self._venue.name or not self._is_short(order.client_order_id):
                 continue
+            client_id = order.client_order_id
             await self._fetch_trades(order)
-            after = self._books.state.orders[order.client_order_id]
-            if not _is_short(after):
+            if not self._is_short(client_id):
                 continue
             now = self._venue.server_time_ms()
-            times, since = self._short.get(order.client_order_id, (0, now))
+            times, since = self._short.get(client_id, (0, now))
             times += 1
-            short[order.client_order_id] = (times, since)
-            if times >= FORGOTTEN and now - since > self._venue.decision_window_ms and after.venue_order_id:
-                await self._stand_in(after)
+            short[client_id] = (times, since)
+            if times >= FORGOTTEN and now - since > self._venue.decision_window_ms:
+                self._stand_in(self._books.state.orders[client_id])
         self._short = short
 
-    async def _stand_in(self, order: Order) -> None:
-        client_id = order.client_order_id
-        report = await self._venue.query(order.request.symbol, client_id)
+    def _is_short(self, client_id: str) -> bool:
         order = self._books.state.orders[client_id]
-        told = order.venue_filled or Decimal(0)
+        return bool(order.venue_order_id) and self._told(order) > order.filled
+
+    def _told(self, order: Order) -> Decimal:
+        """The venue's total as far as it told us, now or when the order ended."""
+        report = self._reports.get(order.client_order_id)
+        return max(order.venue_filled or Decimal(0), report.filled if report else Decimal(0))
+
+    def _stand_in(self, order: Order) -> None:
+        client_id, told = order.client_order_id, self._told(order)
+        report = self._reports.get(client_id)
         money = report.filled_quote if report is not None and report.filled == told else Decimal(0)
         fill = executions.synthetic_fill(order, told, money, time_ms=order.updated_ms)
         after = self._books.record(client_id, Filled(fill=fill), ask=False)
         self._notify(
             "warn", f"Fills of order {client_id} cannot be had; the venue's total stands in for them."
         )
-        self._applied(
-            "SYNTHETIC_FILL", order, after, f"booked as {fill.trade_id}, marked", subject=f"-{plain(told)}"
-        )
+        how = f"booked as {fill.trade_id}, marked"
+        self._applied("SYNTHETIC_FILL", order, after, how, subject=f"-{plain(told)}")
 
     async def _ask_external(self, order: Order) -> None:
         """An order of others that was open and is not listed any more: how did it end?"""
@@ -357,10 +365,6 @@ def watch(order: Order, resolver: Resolver) -> None:
         resolver.confirm_cancel(order.client_order_id)
     elif order.state is OrderState.PENDING_REPLACE:
         resolver.confirm_replace(order.client_order_id)
-
-
-def _is_short(order: Order) -> bool:
-    return order.venue_filled is not None and order.venue_filled > order.filled
 
 
 def _words(order: Order) -> str:

@@ -49,7 +49,7 @@ def alarms(it: Rig) -> list[str]:
     return [text for text in it.engine.notices.standing.values() if text.startswith("UNPROTECTED")]
 
 
-# --- amend ---------------------------------------------------------------------------------------------------
+# --- amend --------------------------------------------------------------------------------------------------
 
 
 async def test_an_amend_shrinks_and_keeps_its_id(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_nothing_but_cancels_leaves_while_halted(tmp_path: Path) -> None:
         assert it.order(order.client_order_id).state is OrderState.ACCEPTED
 
 
-# --- replace -------------------------------------------------------------------------------------------------
+# --- replace ------------------------------------------------------------------------------------------------
 
 
 async def test_a_replace_trades_one_for_the_other(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ async def test_a_key_answers_the_first_replacement_again(tmp_path: Path) -> None
         assert len(it.venue.placed) == 2
 
 
-# --- F58 -----------------------------------------------------------------------------------------------------
+# --- F58 ----------------------------------------------------------------------------------------------------
 
 
 async def test_a_stop_that_nothing_replaces_raises_the_alarm_until_there_is_one(tmp_path: Path) -> None:
