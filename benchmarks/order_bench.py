@@ -3,10 +3,11 @@
 Run: python -m benchmarks.order_bench [--orders 500] [--load 5000] [--only "engine under load"]
 
 The engine is the shipped one with ledger, tape and metrics, in a process of its own; market data comes from
-the sender, orders go to the simulator. Each order is a resting LIMIT far below the market, 9 a second (the
-venue's limit is 10), and is cancelled before the next; only the placing is timed. "to socket" ends when the
-frame was handed to the socket with its write-ahead durable, "to answer" when the engine has read the venue's.
-CPU is of the whole process between call and answer, so under load it holds market frames too.
+the sender, orders go to the simulator. Each order is a resting LIMIT far below the market and is cancelled
+before the next; only the placing is timed. The venue takes 100 in 10 s: they go out 9 a second, each finding
+caches and core gone cold, or in bursts of 90, 10 ms apart. "to socket" ends when the frame was handed to the
+socket with its write-ahead durable, "to answer" when the engine has read the venue's. CPU is of the whole
+process between call and answer, so under load it holds market frames too.
 
 python-binance signs and sends the same order and keeps no ledger, no rules and no book. "REST" is our
 fallback when the WebSocket API is down: there the instant of sending is not known.
@@ -20,10 +21,10 @@ import sys
 import time
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import uvloop
@@ -41,7 +42,8 @@ from spark_tui.wire.clock import SystemClock
 
 WARM_UP = 20  # orders that are not counted: connections, caches
 EVERY_S = 0.112  # the venue takes 100 new orders in 10 s
-PREPARE_S = 25  # a stream goes on this long beyond the orders
+BURST, BURST_EVERY_S, WINDOW_S = 90, 0.01, 10.5
+PREPARE_S = 40  # a stream goes on this long beyond the orders
 IDLE_RATE = 20.0  # frames a second that keep the book fresh and no core busy
 QUANTITY = Decimal("0.001")
 PRICE = Decimal("60000.00")
@@ -144,41 +146,53 @@ async def python_binance(found: Discovery, *, rest: bool) -> AsyncIterator[Place
     await client.close_connection()
 
 
-Caller = Callable[[Discovery], Any]
-CALLERS: dict[str, Caller] = {
-    "engine": partial(engine, adapter=Fed),
-    "engine over REST": partial(engine, adapter=RestOnly),
-    "python-binance WS API": partial(python_binance, rest=False),
-    "python-binance REST": partial(python_binance, rest=True),
+class Run(NamedTuple):
+    caller: Callable[[Discovery], AbstractAsyncContextManager[Place]]
+    bursts: bool = False
+    loaded: bool = False
+
+
+shipped = partial(engine, adapter=Fed)
+RUNS = {
+    "engine": Run(shipped),
+    "engine, bursts": Run(shipped, bursts=True),
+    "engine under load": Run(shipped, loaded=True),
+    "engine under load, bursts": Run(shipped, bursts=True, loaded=True),
+    "engine over REST": Run(partial(engine, adapter=RestOnly)),
+    "python-binance WS API": Run(partial(python_binance, rest=False)),
+    "python-binance WS API, bursts": Run(partial(python_binance, rest=False), bursts=True),
+    "python-binance REST": Run(partial(python_binance, rest=True)),
+    "python-binance REST, bursts": Run(partial(python_binance, rest=True), bursts=True),
 }
-LOADED = "engine under load"
 
 
-async def measure(caller: str, base: str, stream: str, orders: int) -> list[dict[str, int | None]]:
+async def measure(run: Run, base: str, stream: str, orders: int) -> list[Timing]:
     """In a process of its own."""
-    found = await discover(base, stream)
-    rng = random.Random(7)
     timings: list[Timing] = []
-    async with CALLERS[caller](found) as place:
-        for number in range(WARM_UP + orders):
+    async with run.caller(await discover(base, stream)) as place:
+        for _ in range(WARM_UP):
+            await place()
+        await asyncio.sleep(WINDOW_S)
+        burst_began = time.perf_counter()
+        for number in range(orders):
             began = time.perf_counter()
-            timing = await place()
-            if number >= WARM_UP:
-                timings.append(timing)
-            pause = EVERY_S * rng.uniform(0.9, 1.1) - (time.perf_counter() - began)
+            if run.bursts and number and number % BURST == 0:
+                await asyncio.sleep(max(0.0, burst_began + WINDOW_S - began))
+                burst_began = time.perf_counter()
+            timings.append(await place())
+            pause = BURST_EVERY_S if run.bursts else EVERY_S + began - time.perf_counter()
             await asyncio.sleep(max(0.0, pause))
-    return [msgspec.to_builtins(timing) for timing in timings]
+    return timings
 
 
-def run(name: str, base: str, orders: int, load: float) -> list[tuple[object, ...]]:
-    rate = load if name == LOADED else IDLE_RATE
+def report(name: str, base: str, orders: int, load: float) -> list[tuple[object, ...]]:
+    rate = load if RUNS[name].loaded else IDLE_RATE
     count = int(((WARM_UP + orders) * EVERY_S * 1.1 + PREPARE_S) * rate)
-    caller = "engine" if name == LOADED else name
+    time.sleep(WINDOW_S)  # the venue forgets the orders of the run before
     with sender(count, rate, "mix") as stream:
-        words = ["benchmarks.order_bench", "--measure", caller, base, stream, str(orders)]
-        timings: list[Timing] = msgspec.convert(measured(words), list[Timing])
+        words = ["benchmarks.order_bench", "--measure", name, base, stream, str(orders)]
+        timings = msgspec.convert(measured(words), list[Timing])
     cpu = percentiles([timing.cpu / 1e3 for timing in timings])[1]
-    title = f"{name}, {load:,.0f} frames/s" if name == LOADED else name
     rows: list[tuple[object, ...]] = []
     for step, ns in (
         ("durable", [timing.durable for timing in timings]),
@@ -187,8 +201,8 @@ def run(name: str, base: str, orders: int, load: float) -> list[tuple[object, ..
     ):
         known = [value / 1e6 for value in ns if value is not None]
         if known:
-            last = step == "to answer"
-            rows.append((title, step, *percentiles(known), len(known), cpu if last else ""))
+            shown = cpu if step == "to answer" else ""
+            rows.append((name, step, *percentiles(known), len(known), shown))
     return rows
 
 
@@ -196,24 +210,24 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    names = ["engine", LOADED, *(name for name in CALLERS if name != "engine")]
-    parser.add_argument("--orders", type=int, default=500, help="of each row (default 500)")
+    parser.add_argument("--orders", type=int, default=500, help="of each run (default 500)")
     parser.add_argument("--load", type=float, default=5_000, help="market frames a second under load")
-    parser.add_argument("--only", choices=names, action="append", help="one row; may be repeated")
+    parser.add_argument("--only", choices=RUNS, action="append", help="one run; may be repeated")
     parser.add_argument(
-        "--measure", nargs=4, metavar=("CALLER", "BASE", "STREAM", "ORDERS"), help=argparse.SUPPRESS
+        "--measure", nargs=4, metavar=("RUN", "BASE", "STREAM", "ORDERS"), help=argparse.SUPPRESS
     )
     options = parser.parse_args()
     if options.measure:
-        caller, base, stream, orders = options.measure
-        json.dump(uvloop.run(measure(caller, base, stream, int(orders))), sys.stdout)
+        name, base, stream, orders = options.measure
+        timings = uvloop.run(measure(RUNS[name], base, stream, int(orders)))
+        sys.stdout.buffer.write(msgspec.json.encode(timings))
         return
     print(machine())
     rows = []
     with simulator() as exchange:
-        for name in options.only or names:
-            rows += run(name, exchange["base_url"], options.orders, options.load)
-    show("An order from the call", COLUMNS, rows)
+        for name in options.only or RUNS:
+            rows += report(name, exchange["base_url"], options.orders, options.load)
+    show(f"An order from the call; load is {options.load:,.0f} frames/s", COLUMNS, rows)
 
 
 if __name__ == "__main__":

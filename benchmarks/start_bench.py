@@ -27,7 +27,7 @@ WIDE, NARROW = (120, 36), (80, 24)
 COLUMNS = ("", "wall ms min", "median", "max", "CPU ms min", "median", "max", "rounds")
 SPARK = (sys.executable, "-m", "spark_tui")
 ORDER = "symbol=BTCUSDT side=BUY type=LIMIT quantity=0.001 price=60000"
-LAST_LINE = "Detach"  # on the key line, the last of the first frame
+LAST_LINE = "ctrl+k KILL"  # at the end of the key line, the last of the first frame
 PRICES = "BNBUSDT"  # a row of the watchlist
 
 

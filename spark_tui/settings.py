@@ -56,6 +56,7 @@ def _upper_words(value: object) -> object:
 
 Symbols = Annotated[tuple[str, ...], BeforeValidator(_upper_words)]
 Money = Annotated[Decimal, Field(gt=0, allow_inf_nan=False)]
+Limit = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]  # 0 switches it off
 
 
 class _Section(BaseModel):
@@ -78,14 +79,14 @@ class Risk(_Section):
     """The guard's limits; a limit that is not set does not apply. Money in the quote asset.
 
     On from the start: a price this far from mid is a typing mistake, and the rate stays just below the
-    venue's own 100 orders in 10 s, so that we are never the ones it has to stop.
+    venue's own 100 orders in 10 s, so that we are never the ones it has to stop. 0 switches either off.
     """
 
     symbols: Symbols = ()
     min_notional: Money | None = None
     max_notional: Money | None = None
-    price_band_percent: Money | None = Decimal(75)
-    orders_per_10s: int | None = Field(default=90, ge=1)
+    price_band_percent: Limit | None = Decimal(75)
+    orders_per_10s: int | None = Field(default=90, ge=0)
 
 
 class Tape(_Section):

@@ -1,4 +1,4 @@
-"""Recordings and samples that live beside the project, never in it; a test that needs an absent one is skipped."""
+"""Recordings and samples that live beside the project, never in it; without one a test is skipped."""
 
 from pathlib import Path
 

@@ -108,14 +108,28 @@ async def _lines(link: RemoteLink) -> None:
     await follow(link)
 
 
+def _theme_folders() -> list[Path]:
+    return [default_config_file().parent / "themes"]
+
+
+def _theme(arguments: argparse.Namespace) -> str:
+    """The theme asked for; CommandError names those there are."""
+    from spark_tui.ui.theme import BUILT_IN, load_themes, theme_folder
+
+    name: str = getattr(arguments, "theme", None) or BUILT_IN.name
+    themes, _ = load_themes([folder for folder in (theme_folder(), *_theme_folders()) if folder is not None])
+    if name not in {*themes, BUILT_IN.name}:
+        raise CommandError(f"There is no theme {name!r}; there are: {', '.join(sorted(themes))}.", USAGE)
+    return name
+
+
 async def _screens(arguments: argparse.Namespace, link: RemoteLink, *, owns_engine: bool) -> None:
     from spark_tui.ui.app import CockpitApp
-    from spark_tui.ui.theme import BUILT_IN
 
     app = CockpitApp(
         link,
-        theme=getattr(arguments, "theme", None) or BUILT_IN.name,
-        theme_folders=[default_config_file().parent / "themes"],
+        theme=_theme(arguments),
+        theme_folders=_theme_folders(),
         lean=_flag(arguments, "lean"),
         read_only=_flag(arguments, "read_only"),
         owns_engine=owns_engine,

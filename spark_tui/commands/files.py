@@ -6,7 +6,7 @@ import time
 
 from spark_tui.commands import rows
 from spark_tui.commands.errors import REFUSED, USAGE, CommandError
-from spark_tui.commands.reach import data_dir_of
+from spark_tui.commands.reach import data_dir_of, where
 from spark_tui.link.rendezvous import LEDGER_FILE
 
 
@@ -26,7 +26,8 @@ def run_ledger(arguments: argparse.Namespace) -> int:
     if found.ok:
         print(found.text)
         return 0
-    print(f"spark-tui: {found.text} Keep its good part with: spark-tui ledger repair", file=sys.stderr)
+    cure = f"spark-tui ledger repair{where(path.parent)}"
+    print(f"spark-tui: {found.text} Keep its good part with: {cure}", file=sys.stderr)
     return REFUSED
 
 

@@ -28,11 +28,16 @@ def operator() -> str:
         return "operator"
 
 
+def where(data_dir: Path) -> str:
+    """The flag that leads a hint to the same place, where it is needed."""
+    return "" if data_dir == default_data_dir().absolute() else f" --data-dir {data_dir}"
+
+
 def require_engine(data_dir: Path) -> EngineFile:
     """The running engine, or CommandError."""
     engine = find_engine(data_dir)
     if engine is None:
-        raise CommandError(f"No engine runs on {data_dir}; start one with `spark-tui`.")
+        raise CommandError(f"No engine runs on {data_dir}; start one with: spark-tui{where(data_dir)}")
     return engine
 
 

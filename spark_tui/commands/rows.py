@@ -36,6 +36,8 @@ from spark_tui.link.messages import (
 
 Row = dict[str, Any]
 
+_DECIMALS = 8
+
 
 def order(update: OrderUpdate) -> Row:
     """The object that `do order.submit` prints and `show orders --json` lists. `list_id`, `list_kind` and
@@ -207,17 +209,21 @@ def _text(value: object) -> str:
     raise TypeError(f"{type(value).__name__} has no JSON form here")
 
 
+def _short(text: str) -> str:
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def cell(value: object) -> str:
-    """One table cell."""
+    """One table cell: rounded to the venue's 8 decimals at most. JSON keeps every digit."""
     match value:
         case None:
             return "-"
         case bool():
             return "yes" if value else "no"
         case Decimal():
-            return plain(value)
+            return _short(plain(round(value, _DECIMALS)))
         case float():
-            return f"{value:.8f}".rstrip("0").rstrip(".")
+            return _short(f"{value:.{3 if abs(value) >= 1 else _DECIMALS}f}")
         case list() | tuple():
             return " ".join(cell(one) for one in value)
         case Mapping():

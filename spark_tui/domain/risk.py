@@ -50,6 +50,7 @@ class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     trading_state: TradingState
     halt_reason: str
     reconciling: bool
+    venue_trouble: str = ""  # why the venue cannot be traded with now, when that is known
     environment: Environment
     live_armed: bool
     instrument_status: SymbolStatus
@@ -136,6 +137,8 @@ def _reconciling(context: RiskContext) -> Verdict:
     rule = ("reconciling", "reconciled")
     if context.reconciling:
         text = "orders and balances are being compared with the venue; try again when it is done"
+        if context.venue_trouble:
+            text = f"{context.venue_trouble}; new orders wait until the venue is back and compared with"
         return _no(*rule, "RECONCILING", text)
     return _ok(*rule, "in step with the venue")
 

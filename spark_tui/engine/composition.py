@@ -124,6 +124,6 @@ def _limits(settings: Settings) -> RiskLimits:
         symbols=frozenset(risk.symbols),
         min_notional=risk.min_notional,
         max_notional=risk.max_notional,
-        price_band_percent=risk.price_band_percent,
-        orders_per_10s=risk.orders_per_10s,
+        price_band_percent=risk.price_band_percent or None,
+        orders_per_10s=risk.orders_per_10s or None,
     )

@@ -288,7 +288,7 @@ class Engine:
             self._clock,
             self._rng,
             self.notices,
-            watched=tuple(market.symbols),
+            watched=lambda: self._listed(venue.name),
             traded=lambda: self._traded(venue.name),
             on_done=lambda: self._reconciled(venue.name),
             every_s=self._settings.reconcile_every_s,
@@ -309,6 +309,10 @@ class Engine:
             on_frame=tape.record if tape else _no_tape,
             on_started=self._sweep_if_killed,
         )
+
+    def _listed(self, venue: str) -> set[str]:
+        """Watched symbols that `venue` lists: a question about any other fails the whole comparison."""
+        return set(self.markets[venue].symbols) & set(self._desks[venue].instruments)
 
     def _traded(self, venue: str) -> set[str]:
         """Symbols at `venue` with a position or an open order, ours or not."""

@@ -43,12 +43,13 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Desk(msgspec.Struct, kw_only=True):
-    """What the gate asks about one venue."""
+    """What the gate asks about one venue. `trouble`: why it cannot be traded with now, for the operator."""
 
     market: Market
     environment: Environment
     instruments: dict[str, Instrument]
     reconciling: bool = True
+    trouble: str = ""
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
@@ -93,7 +94,7 @@ class Gate:
         desk = self._desks[request.venue]
         instrument = desk.instruments.get(request.symbol)
         if instrument is None:
-            refusal = _unknown_instrument(request, loaded=bool(desk.instruments))
+            refusal = _unknown_instrument(request, desk)
             return Assessment(request=request, verdicts=(refusal,), denial=refusal, instrument=None, mid=None)
         context = self._context(request, desk, instrument, scenario)
         verdicts = (*self._venue_pause(), *risk.check(request, context, self.limits))
@@ -167,6 +168,7 @@ class Gate:
             trading_state=self._guard.state,
             halt_reason=self._guard.reason,
             reconciling=desk.reconciling,
+            venue_trouble=desk.trouble,
             environment=desk.environment,
             live_armed=self._live_armed,
             instrument_status=instrument.status,
@@ -272,10 +274,10 @@ def _claim(order: Order, base: str, quote: str) -> tuple[str, Decimal]:
     return quote, lifecycle.leaves(order) * (request.price or Decimal(0))
 
 
-def _unknown_instrument(request: OrderRequest, *, loaded: bool) -> Verdict:
-    text = (
-        f"{request.venue} lists no {request.symbol}; check the symbol"
-        if loaded
-        else f"the instruments of {request.venue} are not known yet; wait until it is up"
-    )
-    return Verdict(rule="symbol_known", label="symbol", ok=False, code="SYMBOL_NOT_ALLOWED", text=text)
+def _unknown_instrument(request: OrderRequest, desk: Desk) -> Verdict:
+    code, text = "SYMBOL_NOT_ALLOWED", f"{request.venue} lists no {request.symbol}; check the symbol"
+    if not desk.instruments:
+        code = "VENUE_DOWN"
+        why = desk.trouble or "it is still starting"
+        text = f"{request.venue} cannot be traded with yet: {why}"
+    return Verdict(rule="symbol_known", label="symbol", ok=False, code=code, text=text)

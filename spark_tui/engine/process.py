@@ -200,8 +200,12 @@ def _bind(data_dir: Path, environment: Environment) -> None:
             f"{data_dir} belongs to {known}, but the exchange is {environment}: orders and positions must not"
             " mix. Give this one a place of its own with --data-dir."
         )
-    if not known:
+    if known:
+        return
+    try:
         write_private(mark, f"{environment}\n".encode())
+    except OSError as error:
+        raise StartError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from None
 
 
 @contextlib.asynccontextmanager
@@ -245,7 +249,8 @@ def _logging(data_dir: Path) -> Iterator[None]:
         yield
     finally:
         root.removeHandler(handler)
-        handler.close()
+        with contextlib.suppress(OSError):  # a full disk: the last lines are lost, nothing else
+            handler.close()
 
 
 def _to_log(level: str, text: str) -> None:

@@ -30,7 +30,7 @@ class Reconciler:
         rng: random.Random,
         notify: Notify,
         *,
-        watched: tuple[str, ...],
+        watched: Callable[[], set[str]],
         traded: Callable[[], set[str]],
         on_done: Callable[[], None],
         every_s: float,
@@ -124,7 +124,7 @@ class Reconciler:
 
     async def _pass(self) -> None:
         """A regular pass looks where something can have happened to us; after a silence, everywhere."""
-        await self._comparison.run(self._traded() | set(self._watched if self.running else ()))
+        await self._comparison.run(self._traded() | (self._watched() if self.running else set()))
 
 
 def revive(books: Bookkeeper, resolver: Resolver, venue: Venue) -> None:

@@ -119,12 +119,14 @@ class VenueRunner:
             case UserStreamUp():
                 self.reconciler.stream_up()
                 self.desk.reconciling = True
+                self.desk.trouble = ""
             case UserStreamDown():
                 self._down(event.reason)
 
     def reconciled(self) -> None:
         """The reconciler's word that local and venue agree."""
         self.desk.reconciling = False
+        self.desk.trouble = ""
         self._notices.end(f"{self.venue.name} user stream", f"{self.venue.name} is in step again.")
 
     def _down(self, reason: str) -> None:
@@ -135,6 +137,7 @@ class VenueRunner:
                 f"{self.venue.name}: no user events ({reason}); new orders are refused until it is back.",
             )
         self.desk.reconciling = True
+        self.desk.trouble = f"no user events ({reason})"
 
     async def _start(self) -> None:
         """Try until the venue lets us in. What is wrong stands in the status bar meanwhile."""
@@ -145,14 +148,14 @@ class VenueRunner:
                 await self._take_instruments()
                 break
             except VenueError as error:
-                self.trouble = error.text
+                self.trouble = self.desk.trouble = error.text
                 self._notices.begin(self.venue.name, f"{self.venue.name}: {error.text}", "bad")
                 self.attempted.set()
                 wait_s = backoff.next()
                 if error.reaction is Reaction.AUTH:
                     wait_s = REFUSED_RETRY_S
                 await self._clock.sleep(max(wait_s, error.retry_after_s or 0.0))
-        self.trouble = ""
+        self.trouble = self.desk.trouble = ""
         self._notices.end(self.venue.name, f"{self.venue.name} is up.")
         self.started = True
         self.attempted.set()

@@ -133,8 +133,14 @@ class DataDirLock:
                 f"An engine (pid {owner}) already runs on {data_dir}: use `spark-tui attach`,"
                 " or end it with `spark-tui stop`."
             )
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        try:
+            os.ftruncate(handle, 0)
+            os.pwrite(handle, f"{os.getpid()}\n".encode(), 0)
+        except OSError as error:  # a full disk
+            os.close(handle)
+            raise RendezvousError(
+                f"The data directory {data_dir} cannot be used: {error.strerror}."
+            ) from error
         return cls(handle)
 
     def release(self) -> None:

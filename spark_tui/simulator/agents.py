@@ -125,6 +125,7 @@ class Crowd:
         """One step of STEP_MS of this symbol's life."""
         self._wander()
         self._arbitrage(ms)
+        self._market.moved()
         self._carry += self._actions_per_step * self._mood.activity
         rng = self._rng
         while self._carry >= 1.0:

@@ -276,14 +276,22 @@ async def serve(options: Options) -> int:
     if options.exit_with is not None:
         work.append(loop.create_task(_watch(options.exit_with, ended)))
     if options.ready_file is not None:
-        write_ready(options.ready_file, server.ready())
+        try:
+            write_ready(options.ready_file, server.ready())
+        except OSError as error:
+            text = f"--ready-file {options.ready_file} cannot be written ({error.strerror})"
+            raise OptionsError(text) from None
     print(f"simulator serving at {server.base_url}", flush=True)
     await ended.wait()
     for task in work:
         task.cancel()
     await server.stop()
     if composed.state is not None:
-        composed.state.write(composed.encode_state())
+        try:
+            composed.state.write(composed.encode_state())
+        except OSError as error:
+            print(f"spark-tui simulator: state not saved ({error.strerror})", file=sys.stderr)
+            return 1
     return 0
 
 

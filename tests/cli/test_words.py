@@ -56,7 +56,8 @@ def test_a_wrong_word_is_one_line_and_2(run: Run, words: list[str], part: str) -
 def test_no_engine_is_one_line_and_1(run: Run, words: list[str], home: Home) -> None:
     code, out, err = run(*words, "--data-dir", str(home.data))
     assert (code, out) == (1, "")
-    assert err == f"spark-tui: No engine runs on {home.data}; start one with `spark-tui`.\n"
+    hint = f"start one with: spark-tui --data-dir {home.data}"
+    assert err == f"spark-tui: No engine runs on {home.data}; {hint}\n"
 
 
 @pytest.mark.parametrize("words", [["--help"], ["show", "--help"], ["simulator", "--help"], ["do", "--help"]])

@@ -1,5 +1,6 @@
 """Real processes: the simulator, the engine, and commands, each as an operator would start it."""
 
+import hmac
 import json
 import os
 import signal
@@ -202,3 +203,17 @@ class Simulator:
         url = f"{self.base_url}/sim/v1/clock?offset_ms={offset_ms}"
         with urllib.request.urlopen(urllib.request.Request(url, method="POST"), timeout=10) as reply:
             assert reply.status == 200
+
+    def orders(self) -> list[dict[str, Any]]:
+        """What the venue itself holds of BTCUSDT orders, asked with nothing of ours."""
+        query = f"symbol=BTCUSDT&limit=1000&timestamp={self._time_ms()}"
+        signature = hmac.new(self.api_secret.encode(), query.encode(), "sha256").hexdigest()
+        url = f"{self.base_url}/api/v3/allOrders?{query}&signature={signature}"
+        request = urllib.request.Request(url, headers={"X-MBX-APIKEY": self.api_key})
+        with urllib.request.urlopen(request, timeout=10) as reply:
+            found: list[dict[str, Any]] = json.load(reply)
+        return found
+
+    def _time_ms(self) -> int:
+        with urllib.request.urlopen(f"{self.base_url}/api/v3/time", timeout=10) as reply:
+            return int(json.load(reply)["serverTime"])

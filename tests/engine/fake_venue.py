@@ -334,6 +334,8 @@ class FakeVenue:
         self, symbol: str, *, venue_order_id: str | None = None, from_id: int | None = None, limit: int = 500
     ) -> tuple[TradeReport, ...]:
         self._maybe_fail("trades")
+        if symbol != SYMBOL:
+            raise VenueError(Reaction.DEFINITE_REJECT, "-1121", "Invalid symbol.")
         found = [
             trade
             for trade in self.account_trades

@@ -47,7 +47,8 @@ async def test_a_refused_key_is_said_once_and_orders_are_denied_meanwhile(tmp_pa
         assert (row.state, row.detail) == ("down", BAD_KEY.text)
         order = await it.submit()
         assert order.state is OrderState.DENIED
-        assert "not known yet" in order.text
+        assert order.code == "VENUE_DOWN"
+        assert BAD_KEY.text in order.text
         await it.clock.run_for(300)
         assert sum(BAD_KEY.text in notice.text for notice in it.engine.notices.recent) == 1
         venue.failing.clear()

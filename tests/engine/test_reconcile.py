@@ -6,6 +6,7 @@ import pytest
 
 from spark_tui.domain.order import OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, Side
+from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import GetOrders, GetStatus, Orders, Status
 from spark_tui.venues.port import OrderReport, OrderStatus, UserStreamDown, UserStreamUp
 from spark_tui.wire.clock import ManualClock
@@ -35,6 +36,12 @@ async def test_entries_are_refused_while_the_user_stream_is_down(tmp_path: Path)
         assert status.reconciling
         it.venue.user(UserStreamUp(venue=NAME))
         await it.until(lambda: not it.engine.runners[NAME].desk.reconciling)
+        assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+async def test_a_watched_symbol_the_venue_does_not_list_stops_nobody(tmp_path: Path) -> None:
+    settings = EngineSettings(symbols={NAME: (SYMBOL, "BTCTRY")})
+    async with rig(tmp_path, settings=settings) as it:
         assert (await it.submit()).state is OrderState.ACCEPTED
 
 

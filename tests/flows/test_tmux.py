@@ -3,7 +3,7 @@
 import random
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -18,16 +18,18 @@ NARROW = (80, 24)
 
 
 class Desk:
-    """A demo on a terminal, and the directories in which it may leave something."""
+    """A cockpit on a terminal, and the directories in which it may leave something."""
 
-    def __init__(self, root: Path, runtime: Path, size: tuple[int, int]) -> None:
+    def __init__(
+        self, root: Path, runtime: Path, size: tuple[int, int], words: Sequence[str] = ("demo", "--seed", "7")
+    ) -> None:
         self.temporary = root / "tmp"
-        self.temporary.mkdir()
+        self.temporary.mkdir(parents=True)
         self.runtime = runtime
         self.home = root / "home"
         self.home.mkdir()
         self.screen = Terminal(
-            [sys.executable, "-m", "spark_tui", "demo", "--seed", "7"],
+            [sys.executable, "-m", "spark_tui", *words],
             width=size[0],
             height=size[1],
             folder=root,
@@ -149,3 +151,28 @@ def test_a_small_terminal_and_a_lost_line(tmp_path: Path, runtime: Path) -> None
         screen.hang_up()
         wait_for(lambda: not screen.processes(), "the end of every process")
         desk.assert_no_files_are_left()
+
+
+def test_the_engine_outlives_a_lost_line_and_is_found_again(tmp_path: Path, runtime: Path) -> None:
+    data = ("--data-dir", str(tmp_path / "data"))
+    first = Desk(tmp_path / "first", runtime, NARROW, data)
+    with first.screen as screen:
+        first.ready()
+        first.buy("0.01", "50000")
+        screen.until("ACCEPTED")
+        before = screen.processes()
+        screen.hang_up()
+        wait_for(lambda: len(screen.processes()) < len(before), "the cockpit's end")
+
+        second = Desk(tmp_path / "second", runtime, WIDE, ("attach", *data))
+        with second.screen as again:
+            again.until("SIM", "ACTIVE", "● spot", "50 000.00  0.01000 0.00000 ACCEPTED")
+            again.press("C-k")
+            again.until("HALTED by operator", "CANCELED")
+            again.press("q")
+            again.until("leave the engine running")
+            again.wait(lambda text: "leave the engine" not in text, again=lambda: again.press("s"))
+            assert again.ended() == 0
+            assert again.is_plain()
+        wait_for(lambda: not screen.processes(), "the end of engine and simulator")
+        first.assert_no_files_are_left()
