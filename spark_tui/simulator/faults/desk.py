@@ -196,6 +196,11 @@ class Faults:
         due = self.simulation.wall_ms() + delay_ms
         heapq.heappush(self._timers, (due, next(self._order), work))
 
+    @property
+    def next_ms(self) -> int | None:
+        """When something comes due next, on the market's time."""
+        return self._timers[0][0] if self._timers else None
+
     def tick(self, now_ms: int) -> None:
         """The market lives: do what has come due."""
         while self._timers and self._timers[0][0] <= now_ms:
