@@ -3,6 +3,7 @@
 from spark_tui.venues.binance.spot.codec_account import decode_account, decode_time, decode_trades
 from spark_tui.venues.binance.spot.codec_changes import decode_amendment, decode_halves
 from spark_tui.venues.binance.spot.codec_lists import (
+    decode_cancel,
     decode_cancel_all,
     decode_list,
     decode_list_cancel,
@@ -20,7 +21,7 @@ from spark_tui.venues.binance.spot.codec_market import (
     split_name,
     stream_name,
 )
-from spark_tui.venues.binance.spot.codec_orders import decode_cancel, decode_order, decode_orders
+from spark_tui.venues.binance.spot.codec_orders import decode_order, decode_orders
 from spark_tui.venues.binance.spot.codec_user import decode_api_frame, decode_user_event
 from spark_tui.venues.binance.spot.instruments import decode_exchange_info
 from spark_tui.venues.binance.spot.numbers import VENUE, CodecError

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from spark_tui.venues.binance.spot.codec_lists import decode_cancel
 from spark_tui.venues.binance.spot.codec_orders import (
     ORDER,
     NameOfList,
@@ -19,10 +20,11 @@ _NULL = b"null"
 
 
 class Half(msgspec.Struct, frozen=True, kw_only=True):
-    """One half of a cancel-replace. `report` is set on SUCCESS, `code` and `text` on FAILURE."""
+    """One half of a cancel-replace. `reports` is set on SUCCESS: the order, or all legs of the list that went
+    with a cancelled leg; `code` and `text` on FAILURE."""
 
     outcome: HalfOutcome
-    report: OrderReport | None = None
+    reports: tuple[OrderReport, ...] = ()
     code: int = 0
     text: str = ""
 
@@ -109,8 +111,10 @@ def decode_halves(raw: bytes, name_of: NameOfList = unnamed) -> Halves:
 
 def _half(outcome: HalfOutcome, response: msgspec.Raw, name_of: NameOfList, *, canceled: bool) -> Half:
     if outcome is HalfOutcome.SUCCESS:
+        if canceled:
+            return Half(outcome=outcome, reports=decode_cancel(response, name_of))
         order = read_answer(ORDER, response, "half of a cancel-replace")
-        return Half(outcome=outcome, report=report_of(order, name_of, canceled=canceled))
+        return Half(outcome=outcome, reports=(report_of(order, name_of),))
     if outcome is HalfOutcome.FAILURE:
         refusal: _Refusal = read_answer(_refusal, response, "half of a cancel-replace")
         return Half(outcome=outcome, code=refusal.code, text=refusal.msg)

@@ -2,7 +2,14 @@
 
 import msgspec
 
-from spark_tui.venues.binance.spot.codec_orders import ORDER, OrderObject, read_answer, report_of, unnamed
+from spark_tui.venues.binance.spot.codec_orders import (
+    ORDER,
+    NameOfList,
+    OrderObject,
+    read_answer,
+    report_of,
+    unnamed,
+)
 from spark_tui.venues.binance.spot.numbers import Id
 from spark_tui.venues.port import OrderReport
 
@@ -27,7 +34,7 @@ class _List(msgspec.Struct):
 
 
 class _ListEntry(msgspec.Struct):
-    """What `DELETE openOrders` returns per item: an order, or an order list with its reports inside."""
+    """What a cancel returns: an order, or an order list with its reports inside."""
 
     orderReports: list[OrderObject] | None = None
 
@@ -46,16 +53,20 @@ _numbers: msgspec.json.Decoder[list[_ListNumber]] = msgspec.json.Decoder(list[_L
 # --- decoders ---------------------------------------------------------------------
 
 
+def decode_cancel(raw: bytes | msgspec.Raw, name_of: NameOfList = unnamed) -> tuple[OrderReport, ...]:
+    """The answer to a cancel: the order, or all legs when it was one of a list, which goes as a whole.
+
+    `origClientOrderId` is an order's id, `clientOrderId` the request's. Raises CodecError.
+    """
+    if read_answer(_entry, raw, "a cancel's answer").orderReports is None:
+        return (report_of(read_answer(ORDER, raw, "a cancel's answer"), name_of, canceled=True),)
+    return _order_list(read_answer(_list, raw, "a canceled order list"), canceled=True).reports
+
+
 def decode_cancel_all(raw: bytes) -> tuple[OrderReport, ...]:
     """`DELETE openOrders`: canceled orders, those inside order lists included. Raises CodecError."""
-    reports: list[OrderReport] = []
-    for item in read_answer(_raws, raw, "the canceled orders"):
-        if read_answer(_entry, item, "a canceled order").orderReports is None:
-            order = read_answer(ORDER, item, "a canceled order")
-            reports.append(report_of(order, unnamed, canceled=True))
-        else:
-            reports.extend(_order_list(read_answer(_list, item, "a canceled list"), canceled=True).reports)
-    return tuple(reports)
+    items = read_answer(_raws, raw, "the canceled orders")
+    return tuple(report for item in items for report in decode_cancel(item))
 
 
 def decode_list(raw: bytes) -> OrderList:

@@ -87,14 +87,6 @@ def decode_order(raw: bytes, name_of: NameOfList = unnamed) -> OrderReport:
     return report_of(read_answer(ORDER, raw, "an order"), name_of)
 
 
-def decode_cancel(raw: bytes, name_of: NameOfList = unnamed) -> OrderReport:
-    """The answer to a cancel: `origClientOrderId` is the order's id, `clientOrderId` the request's.
-
-    Raises CodecError.
-    """
-    return report_of(read_answer(ORDER, raw, "a cancel's answer"), name_of, canceled=True)
-
-
 def decode_orders(raw: bytes, name_of: NameOfList = unnamed) -> tuple[OrderReport, ...]:
     """openOrders, allOrders. Raises CodecError."""
     return tuple(report_of(order, name_of) for order in read_answer(_orders, raw, "a list of orders"))

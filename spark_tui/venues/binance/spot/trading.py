@@ -16,6 +16,7 @@ from spark_tui.venues.binance.spot.list_ids import ListIds
 from spark_tui.venues.binance.spot.numbers import CodecError
 from spark_tui.venues.binance.spot.order_lists import SHAPES, list_params
 from spark_tui.venues.binance.spot.orders import amend_params, order_params, refused, replace_params
+from spark_tui.venues.binance.spot.replacement import report_on
 from spark_tui.venues.binance.spot.rest import SpotRest
 from spark_tui.venues.binance.spot.verbs import Verb
 from spark_tui.venues.binance.spot.ws_api import NotSentError, WsApi
@@ -49,7 +50,10 @@ class Trading:
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         params = {"symbol": symbol, "origClientOrderId": client_order_id}
         body = await self._trade(verbs.CANCEL, params)
-        return _certain(lambda raw: codec.decode_cancel(raw, self._lists.name), body)
+        return _certain(
+            lambda raw: replacement.report_on(client_order_id, codec.decode_cancel(raw, self._lists.name)),
+            body,
+        )
 
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         try:

@@ -63,7 +63,7 @@ def test_ack_and_result_answers() -> None:
 
 
 def test_cancel_answers_name_the_order_not_the_request() -> None:
-    report = codec.decode_cancel(sample("rest-order-delete"))
+    (report,) = codec.decode_cancel(sample("rest-order-delete"))
     assert (report.client_order_id, report.status) == ("myOrder1", OrderStatus.CANCELED)
     reports = codec.decode_cancel_all(sample("rest-openOrders-delete"))
     assert [r.venue_order_id for r in reports] == ["11", "13", "20", "21"]

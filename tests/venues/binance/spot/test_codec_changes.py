@@ -114,6 +114,15 @@ def test_a_canceled_list_names_its_legs_not_the_request() -> None:
     ]
 
 
+def test_a_canceled_leg_brings_its_whole_list() -> None:
+    """The venue answers with the list, also inside a cancel-replace."""
+    reports = codec.decode_cancel(sample("rest-orderList-delete"))
+    assert [r.client_order_id for r in reports] == ["pO9ufTiFGg3nw2fOdgeOXa", "TXOvglzXuaubXAaENpaRCB"]
+    halves = msgspec.json.decode(sample("rest-cancelReplace-success-200"))
+    halves["cancelResponse"] = msgspec.json.decode(sample("rest-orderList-delete"))
+    assert codec.decode_halves(msgspec.json.encode(halves)).cancel.reports == reports
+
+
 def test_cancel_all_names_lists_too() -> None:
     reports = codec.decode_cancel_all(sample("rest-openOrders-delete"))
     assert [r.list_id for r in reports] == ["", "", "2inzWQdDvZLHbbAmAozX2N", "2inzWQdDvZLHbbAmAozX2N"]
@@ -192,18 +201,17 @@ def test_the_amend_event_tells_the_new_total() -> None:
 def test_both_halves_done() -> None:
     halves = codec.decode_halves(sample("rest-cancelReplace-success-200"))
     assert (halves.cancel.outcome, halves.new.outcome) == (SUCCESS, SUCCESS)
-    assert halves.cancel.report is not None
-    assert halves.new.report is not None
-    assert (halves.cancel.report.client_order_id, halves.cancel.report.status) == (
+    (canceled,), (placed,) = halves.cancel.reports, halves.new.reports
+    assert (canceled.client_order_id, canceled.status) == (
         "DnLo3vTAQcjha43lAZhZ0y",
         OrderStatus.CANCELED,
     )
-    assert (halves.new.report.client_order_id, halves.new.report.status) == (
+    assert (placed.client_order_id, placed.status) == (
         "wOceeeOzNORyLiQfw7jd8S",
         OrderStatus.NEW,
     )
-    assert halves.new.report.request is not None
-    assert halves.new.report.request.type is OrderType.LIMIT
+    assert placed.request is not None
+    assert placed.request.type is OrderType.LIMIT
 
 
 @pytest.mark.parametrize(
@@ -223,7 +231,7 @@ def test_halves_of_every_sample(
     assert (halves.cancel.outcome, halves.new.outcome) == (cancel, new)
     assert (halves.cancel.code, halves.new.code) == codes
     for half in (halves.cancel, halves.new):
-        assert (half.report is not None) == (half.outcome is SUCCESS)
+        assert len(half.reports) == (half.outcome is SUCCESS)
 
 
 def test_the_websocket_apis_error_carries_the_halves() -> None:
@@ -231,8 +239,8 @@ def test_the_websocket_apis_error_carries_the_halves() -> None:
     assert isinstance(reply, ApiReply)
     assert (reply.status, reply.code, reply.retry_after_s) == (409, -2021, None)
     halves = codec.decode_halves(reply.data)
-    assert halves.cancel.report is not None
-    assert (halves.cancel.report.client_order_id, halves.cancel.report.filled) == (
+    (canceled,) = halves.cancel.reports
+    assert (canceled.client_order_id, canceled.filled) == (
         "4d96324ff9d44481926157",
         D("0.00001"),
     )

@@ -174,6 +174,17 @@ async def test_a_canceled_list(peer: Peer) -> None:
     assert (call["params"]["symbol"], call["params"]["listClientOrderId"]) == ("BTCUSDT", "list-1")
 
 
+async def test_a_canceled_leg_is_reported_out_of_its_list(peer: Peer) -> None:
+    peer.api["order.cancel"] = lambda r: {"result": canceled("up", "down")}
+    venue = adapter(peer)
+    async with running(venue, Seen()):
+        report = await venue.cancel("BTCUSDT", "down")
+        assert (report.client_order_id, report.status, report.list_id) == ("down", "CANCELED", "list-1")
+        with pytest.raises(VenueError, match="another order") as failed:
+            await venue.cancel("BTCUSDT", "sideways")
+    assert failed.value.reaction is Reaction.UNKNOWN
+
+
 # --- lists we did not place, or placed before a restart ----------------------------------------------
 
 
