@@ -9,8 +9,12 @@ from spark_tui.domain import lifecycle
 from spark_tui.domain.executions import cover_of, real
 from spark_tui.domain.order import Fill, Intended, Order
 from spark_tui.domain.values import TradingState
+from spark_tui.engine.algos.state import ENDED, AlgoState, on_child
+from spark_tui.engine.algos.state import apply as apply_to_algo
 from spark_tui.engine.holdings import Holdings, Pair
 from spark_tui.engine.records import (
+    AlgoEvent,
+    AlgoStarted,
     DayStarted,
     Decision,
     DifferenceSettled,
@@ -26,6 +30,7 @@ from spark_tui.link.messages import FillRow
 MAX_ORDERS = 5_000  # finished orders beyond this leave memory; the ledger keeps them
 MAX_FILLS = 2_000
 MAX_EXTERNAL_TRADES = 10_000  # per symbol
+MAX_ALGOS = 200  # ended ones beyond this leave memory
 MAX_SETTLED = 1_000  # differences an operator settled
 
 
@@ -56,6 +61,7 @@ class State:
         self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)
         self.reconciled: dict[Pair, int] = {}
         self.external_trades: dict[Pair, OrderedDict[str, None]] = {}
+        self.algos: OrderedDict[str, AlgoState] = OrderedDict()  # by algo id, oldest first
         self.settled: OrderedDict[str, str] = OrderedDict()  # difference id -> the operator's choice
         self.runs: set[str] = set()
         self.trading = TradingStateChanged(
@@ -82,6 +88,12 @@ class State:
                 self.settled[record.difference_id] = record.choice
                 if len(self.settled) > MAX_SETTLED:
                     self.settled.popitem(last=False)
+            case AlgoStarted():
+                self._start_algo(record)
+            case AlgoEvent():
+                algo = self.algos.get(record.algo_id)
+                if algo is not None:
+                    self.algos[record.algo_id] = apply_to_algo(algo, record.fact, record.at_ms)
             case Decision():
                 pass  # for the audit only
         return NOTHING
@@ -111,6 +123,7 @@ class State:
                 "fills": list(self.fills),
                 "reconciled": [[*pair, last] for pair, last in self.reconciled.items()],
                 "external": [[*pair, list(ids)] for pair, ids in self.external_trades.items()],
+                "algos": list(self.algos.values()),
                 "settled": list(self.settled.items()),
                 "runs": sorted(self.runs),
                 "trading": self.trading,
@@ -134,14 +147,36 @@ class State:
                 list_id = event.part.list_id
                 self.lists[list_id] = (*self.lists.get(list_id, ()), event.client_order_id)
             self._keep(order)
+            self._tell_algo(None, order)
             self._forget_finished()
             return Effect(order=order)
         if before is None:
             return Effect(anomaly=f"An event for order {record.client_order_id}, which is not in the ledger.")
         applied = lifecycle.apply(before, event)
         self._keep(applied.order)
+        self._tell_algo(before, applied.order)
         rows = self._book(before, applied.order)
         return Effect(order=applied.order, fills=rows, anomaly=applied.anomaly, query=applied.query)
+
+    def _start_algo(self, record: AlgoStarted) -> None:
+        self.algos[record.algo_id] = AlgoState(
+            algo_id=record.algo_id,
+            start=record.start,
+            venue=record.venue,
+            operator=record.operator,
+            plan=record.plan,
+            created_ms=record.at_ms,
+        )
+        if len(self.algos) > MAX_ALGOS:
+            ended = next((algo for algo in self.algos.values() if algo.phase in ENDED), None)
+            if ended is not None:
+                del self.algos[ended.algo_id]
+
+    def _tell_algo(self, before: Order | None, after: Order) -> None:
+        """An algo follows its children's fates."""
+        algo = self.algos.get(after.parent)
+        if algo is not None and after != before:
+            self.algos[after.parent] = on_child(algo, before, after)
 
     def _keep(self, order: Order) -> None:
         self.orders[order.client_order_id] = order

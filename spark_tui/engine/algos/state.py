@@ -1,4 +1,4 @@
-"""An algo as the fold of ledger records: what was asked, what happened to it, and what became of its children.
+"""An algo as the fold of ledger records: what was asked, what happened to it and to its children.
 
 `committed` is the worst its children may come to: what they filled and what may still fill. A new child takes
 at most what is left of the whole, so an algo cannot trade more than was asked whatever is lost or comes late.
