@@ -247,6 +247,7 @@ class Exchange:
             order.leaves -= less
         former, former_quantity = order.client_id, order.quantity
         order.quantity = quantity
+        order.iceberg = min(order.iceberg, quantity)
         self.stores[order.owner].rename(order, client_id)
         self.journal.report(self.accounts[order.owner], order, "REPLACED", ms, former_id=former)
         amendment = Amendment(

@@ -85,6 +85,21 @@ def test_an_iceberg_takes_as_one_before_it_hides(rig: Rig) -> None:
     assert rig.exchange.market("BTCUSDT").touch()[:2] == (67_002 * SCALE, SCALE // 10)
 
 
+def test_an_amended_iceberg_never_shows_more_than_it_is(rig: Rig) -> None:
+    order = rig.limit("SELL", "67000.50", "0.5", icebergQty="0.1")
+    rig.hit("BUY", "67000.50", "0.03")
+    for quantity, shown in (("0.3", "0.07000000"), ("0.05", "0.02000000")):
+        reply = rig.ask(
+            "order.amend.keepPriority", symbol="BTCUSDT", orderId=order["orderId"], newQty=quantity
+        )
+        assert reply["status"] == 200, reply
+        rig.check_books()
+        depth = rig.call("GET", "depth", sign=False, symbol="BTCUSDT", limit=5)[1]
+        assert depth["asks"][0] == ["67000.50000000", shown]
+    found = rig.ask("order.status", symbol="BTCUSDT", orderId=order["orderId"])["result"]
+    assert (found["origQty"], found["icebergQty"]) == ("0.05000000", "0.05000000")
+
+
 def test_icebergs_are_good_till_canceled_and_few(rig: Rig) -> None:
     values = {"side": "BUY", "type": "LIMIT", "price": "60000", "quantity": "0.01", "icebergQty": "0.001"}
     text = "Parameter 'icebergQty' is not supported if 'timeInForce' is not GTC."
