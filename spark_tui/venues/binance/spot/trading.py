@@ -50,10 +50,11 @@ class Trading:
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         params = {"symbol": symbol, "origClientOrderId": client_order_id}
         body = await self._trade(verbs.CANCEL, params)
-        return _certain(
-            lambda raw: replacement.report_on(client_order_id, codec.decode_cancel(raw, self._lists.name)),
-            body,
-        )
+
+        def read(raw: bytes) -> OrderReport:
+            return report_on(client_order_id, codec.decode_cancel(raw, self._lists.name))
+
+        return _certain(read, body)
 
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         try:
