@@ -33,6 +33,17 @@ def test_the_book_shows_a_slice_and_a_fresh_slice_goes_to_the_back() -> None:
     assert not book.asks
 
 
+def test_a_fresh_slice_waits_behind_who_came_before_it() -> None:
+    book = Book()
+    book.add(ask(1, 25, peak=10))
+    book.add(ask(2, 10))
+    met = []
+    for number in (3, 4):
+        taker = Resting(id=number, owner=CROWD, buy=True, price=100, leaves=10)
+        met += [e.maker.id for e in book.take(taker, limit=100)]
+    assert met == [1, 2]
+
+
 def test_hidden_quantity_counts_where_a_taker_would_meet_it() -> None:
     book = Book()
     book.add(ask(1, 25 * SCALE, peak=10 * SCALE, owner=7))

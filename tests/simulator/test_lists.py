@@ -255,6 +255,16 @@ def test_a_working_order_that_expires_takes_the_pending_ones_with_it(rig: Rig) -
     )
 
 
+def test_a_working_order_filled_in_part_begins_nothing(rig: Rig) -> None:
+    change = {"workingPrice": "67001", "workingQuantity": "0.3", "workingTimeInForce": "IOC"}
+    found = placed(rig, "oto", **(OTO | change))
+    assert found["orderReports"][0]["executedQty"] == "0.10000000"
+    assert states(rig, found) == [
+        ("EXPIRED", "UNFILLED_IOC_QUANTITY_EXPIRED"),
+        ("EXPIRED", "OTO_PHASE_ONE_EXPIRED"),
+    ]
+
+
 def test_canceling_a_pending_leg_cancels_everything(rig: Rig) -> None:
     found = placed(rig, "otoco", **OTOCO)
     rig.ask("order.cancel", symbol="BTCUSDT", orderId=found["orders"][2]["orderId"])
