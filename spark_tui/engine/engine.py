@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderState
+from spark_tui.engine.algos.around import Around
+from spark_tui.engine.algos.runner import Algos
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.cancels import CancelDesk
 from spark_tui.engine.comparison import Comparison
@@ -141,6 +143,20 @@ class Engine:
             self.supervisor,
             self.notices,
         )
+        self.algos = Algos(
+            self.journal,
+            clock,
+            self.supervisor,
+            Around(self._desks, self.guard),
+            submit=lambda request, operator, key, parent: self.desk.submit(
+                request, operator, key, parent=parent
+            ),
+            cancel=self.cancels.cancel,
+            next_id=self.outbox.next_id,
+            publish=self.hub.publish,
+            notify=self.notices,
+            floor_notional=settings.limits.min_notional,
+        )
         self.differences = DifferenceBook(self.journal, self._now_ms, self.hub.publish)
         self.kill_switch = KillSwitch(
             self.guard,
@@ -177,7 +193,11 @@ class Engine:
     def attach(self, face: str, operator: str, rate_hz: float) -> Face:
         cursor = FeedCursor(self.views, self._clock)
         return self.hub.attach(
-            face, operator, rate_hz, lambda: (*cursor.snapshot(), *self.notices.recent), cursor
+            face,
+            operator,
+            rate_hz,
+            lambda: (*cursor.snapshot(), *self.algos.alive(), *self.notices.recent),
+            cursor,
         )
 
     # --- life ----------------------------------------------------------------------------------------------
@@ -191,6 +211,7 @@ class Engine:
                 self.supervisor.service("the ledger's writer", self.journal.run)
                 for name, runner in self.runners.items():
                     self.supervisor.service(name, runner.run)
+                self.supervisor.service("the algos", self.algos.run)
                 self.supervisor.service("the heart", self._heart)
                 self.supervisor.service("the sweeper", self._sweeper)
                 try:

@@ -21,6 +21,7 @@ from spark_tui.link.messages import (
     CancelOrder,
     Done,
     Focus,
+    GetAlgos,
     GetBalances,
     GetBook,
     GetDifferences,
@@ -36,6 +37,7 @@ from spark_tui.link.messages import (
     GetVenues,
     Instruments,
     Kill,
+    PauseAlgo,
     Preview,
     PreviewOrder,
     Reconcile,
@@ -43,6 +45,9 @@ from spark_tui.link.messages import (
     ResolveDifference,
     Result,
     Resume,
+    ResumeAlgo,
+    StartAlgo,
+    StopAlgo,
     StopEngine,
     SubmitList,
     SubmitOrder,
@@ -76,6 +81,10 @@ class Requests:
             ReplaceOrder: self._replace,
             SubmitList: self._submit_list,
             CancelList: self._cancel_list,
+            StartAlgo: self._start_algo,
+            PauseAlgo: lambda q, operator, _: engine.algos.pause(q.algo_id, operator),
+            ResumeAlgo: lambda q, operator, _: engine.algos.resume(q.algo_id, operator),
+            StopAlgo: lambda q, operator, _: engine.algos.stop(q.algo_id, operator),
             Reconcile: self._reconcile,
             ResolveDifference: self._resolve,
             CancelOrder: self._cancel,
@@ -97,6 +106,7 @@ class Requests:
             GetVenues: lambda q: engine.condition.venues(),
             GetStatus: lambda q: engine.condition.status(),
             GetHealth: lambda q: engine.condition.health(),
+            GetAlgos: lambda q: engine.algos.view(),
             GetDifferences: lambda q: engine.differences.view(),
             GetRules: lambda q: rules_view(
                 engine.gate.limits, settings.breaker, engine.guard.recent_orders()
@@ -157,6 +167,9 @@ class Requests:
     async def _cancel_list(self, cancel: CancelList, operator: str, attachment: Attachment | None) -> Result:
         await self._engine.cancels.cancel_list(cancel.list_id)
         return list_view(self._engine.journal.state, cancel.list_id)
+
+    async def _start_algo(self, start: StartAlgo, operator: str, attachment: Attachment | None) -> Result:
+        return await self._engine.algos.start(start, self._venue(start.venue, start.symbol), operator)
 
     async def _cancel(self, cancel: CancelOrder, operator: str, attachment: Attachment | None) -> Result:
         return await self._engine.cancels.cancel(cancel.client_order_id)

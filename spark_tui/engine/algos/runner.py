@@ -8,6 +8,7 @@ from spark_tui.domain.book import Quote, Unusable
 from spark_tui.domain.decimals import from_float
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import Side
 from spark_tui.engine.algos.core import step
 from spark_tui.engine.algos.plan import make_plan
 from spark_tui.engine.algos.state import ENDED, AlgoState, Phase
@@ -134,6 +135,10 @@ class Algos:
     def view(self) -> AlgosView:
         return AlgosView(rows=tuple(self._row(algo) for algo in reversed(self._algos())))
 
+    def alive(self) -> tuple[AlgoRow, ...]:
+        """Rows of those at work, oldest first."""
+        return tuple(self._row(algo) for algo in self._algos() if algo.phase not in ENDED)
+
     # --- life ----------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -219,7 +224,7 @@ class Algos:
         quote = self._around.quote(venue, start.symbol)
         if isinstance(quote, Unusable):
             return None
-        return from_float(quote.ask if start.side.value == "BUY" else quote.bid)
+        return from_float(quote.ask if start.side is Side.BUY else quote.bid)
 
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // NS_PER_MS
