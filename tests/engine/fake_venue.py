@@ -81,6 +81,7 @@ class FakeVenue:
     def __init__(self, clock: Clock, symbols: tuple[str, ...] = (SYMBOL,)) -> None:
         self.known = {symbol: instrument(symbol) for symbol in symbols}
         self.plan: deque[str] = deque()  # rest | fill | reject | lost | dead | not-sent | broken | hang
+        self.refusal = REJECTED  # what "refused" raises
         self.reports: dict[str, OrderReport] = {}
         self.account_trades: list[TradeReport] = []
         self.placed: list[str] = []
@@ -185,6 +186,8 @@ class FakeVenue:
         on_sent()
         if how == "reject":
             raise REJECTED
+        if how == "refused":
+            raise self.refusal
         if how == "dead":
             raise LOST
         report = self._accept(client_order_id, request)

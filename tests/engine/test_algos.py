@@ -234,7 +234,8 @@ def fate(world: World, order: Order, rng: random.Random) -> None:
     elif roll == 3:
         world.tell(client_id, Sent(at_ms=world.now, decidable_at_ms=world.now))
     elif roll == 4:
-        world.tell(client_id, Expired(reason="IOC", at_ms=world.now))
+        counted = order.filled + rng.choice([D(0), left / 2])
+        world.tell(client_id, Expired(reason="IOC", at_ms=world.now, filled=counted))
     elif roll == 5:
         counted = order.filled + rng.choice([D(0), left / 2])
         world.tell(client_id, Canceled(at_ms=world.now, filled=counted))  # some fills not heard yet
@@ -570,6 +571,19 @@ def test_nothing_leaves_while_the_venue_is_being_reconciled() -> None:
     assert world.look(msgspec.structs.replace(BOOK, hold="being compared")) == []
     assert world.waits == "being compared"
     assert len(world.look()) == 1
+
+
+def test_what_the_venue_counted_and_we_have_not_heard_is_not_asked_for_again() -> None:
+    world = World(iceberg("0.5"), NO_ICEBERG)
+    child = world.child()
+    world.tell(child.client_order_id, Expired(reason="STP", at_ms=world.now, filled=D("0.2")))
+    assert (world.algo.filled, world.algo.committed) == (D(0), D("0.2"))
+    again = world.child(seconds=5)
+    assert again.request.quantity == D("0.3")
+    world.fill(child.client_order_id, D("0.2"))
+    world.fill(again.client_order_id, D("0.3"))
+    world.look()
+    assert (world.algo.phase, world.algo.filled) == (Phase.DONE, D("0.5"))
 
 
 def test_a_fill_that_comes_after_the_end_is_still_counted() -> None:
