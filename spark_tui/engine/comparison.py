@@ -80,6 +80,8 @@ class Comparison:
                 order.venue_order_id,
             ) not in listed and order.state is not OrderState.NEW:
                 await self._ask(order)
+            else:  # a change that outlived a lost cancel has nobody who asks about it any more
+                watch(self._books.state.orders[order.client_order_id], self._resolver)
         for order in self._books.open_externals(self._venue.name):
             if (order.request.symbol, order.venue_order_id) not in listed:
                 await self._ask_external(order)

@@ -24,7 +24,7 @@ from spark_tui.venues.binance.spot.rest import SpotRest
 from spark_tui.venues.binance.spot.trading import Trading
 from spark_tui.venues.binance.spot.ws_api import WsApi
 from spark_tui.venues.port import FrameSink, MarketSink, UserSink, VenueError
-from spark_tui.wire.clock import Clock
+from spark_tui.wire.clock import Clock, first_of
 from spark_tui.wire.http import HttpClient, HttpReply
 from spark_tui.wire.http import Phase as HttpPhase
 from spark_tui.wire.limiter import ConnectionBudget
@@ -93,7 +93,7 @@ class Line:
         """Why it ended; a half-open one is noticed by its unanswered ping."""
         while not self._deaf:
             timer = asyncio.ensure_future(self._clock.sleep(_NOTICED_AFTER_S / 3))
-            await asyncio.wait({timer, self.ended}, return_when=asyncio.FIRST_COMPLETED)
+            await first_of(timer, self.ended)
             timer.cancel()
             if self.ended.done():
                 return self.ended.result()
@@ -141,7 +141,7 @@ class LoopbackHttp(HttpClient):
     async def _once(self, call: Any) -> HttpReply:
         path, _, query = call.target.partition(b"?")
         call.phase = HttpPhase.SENT
-        self._on_sent(f"{call.method} {path.decode()}")
+        self._on_sent(f"{call.method} {call.target.decode()}")
         reply = self._face.handle(call.method, path.decode(), query, call.content, call.headers, ADDRESS)
         faults = self._simulation.faults
         fate = faults.take_fate() or Fate()

@@ -1,5 +1,7 @@
-"""More seeds than the suite runs: `python -m tests.faults.seeds --seeds N [--first K] [--steps S]` walks, and
-`--lost-replies` loses the reply of one order a seed. Prints every seed that fails; exits with 1 if any did."""
+"""More seeds than the suite runs.
+
+`python -m tests.faults.seeds --seeds N [--first K] [--steps S]` walks; `--lost-replies` loses the reply of
+one order a seed instead. Prints every seed that fails; exits with 1 if any did."""
 
 import argparse
 import asyncio
@@ -11,16 +13,16 @@ import time
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from spark_tui.domain.order import OrderState
-from spark_tui.link.messages import OrderUpdate
 from spark_tui.simulator.fixed import show
 from tests.faults.walk import Violation, World, walk
 
 ROOT = Path(__file__).resolve().parents[2]
-_LOSSES = (
+_LOSSES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("accept-drop-reply", {}),
     ("accept-drop-reply", {"cut": True}),
     ("error-reply", {"code": -1007}),
@@ -40,8 +42,8 @@ class Outcome(msgspec.Struct):
 
 
 async def lost_replies(seeds: Iterable[int]) -> Outcome:
-    """Lose the reply of one order a seed, in six ways, and of half of them the stream's word too; wait until its
-    fate is decided; count the venue's orders."""
+    """Lose the reply of one order a seed, in six ways, and of half of them the stream's word too; wait until
+    its fate is decided; count the venue's orders."""
     outcome = Outcome()
     todo = list(seeds)
     for first in range(0, len(todo), _PER_WORLD):
@@ -68,7 +70,9 @@ async def _lose_one(world: World, seed: int, outcome: Outcome) -> None:
     known = set(world.state.orders)
     await world.ask(world.order(), 30.0)
     decided = await world.until(
-        lambda: world.usable() and not any(o.state is OrderState.UNKNOWN for o in world.state.orders.values()),
+        lambda: (
+            world.usable() and not any(o.state is OrderState.UNKNOWN for o in world.state.orders.values())
+        ),
         120.0,
     )
     faults.clear()
@@ -114,8 +118,10 @@ def main() -> int:
     began = time.monotonic()
     if options.lost_replies:
         outcome = asyncio.run(lost_replies(seeds))
-        print(f"{outcome.intents} intents, at most {outcome.most_per_intent} venue order(s) for one, "
-              f"{outcome.unlike} decided wrongly, {time.monotonic() - began:.0f} s")
+        print(
+            f"{outcome.intents} intents, at most {outcome.most_per_intent} venue order(s) for one, "
+            f"{outcome.unlike} decided wrongly, {time.monotonic() - began:.0f} s"
+        )
         return int(outcome.most_per_intent > 1 or outcome.unlike > 0)
     failed = 0
     ledgers = hashlib.sha256()
@@ -128,7 +134,9 @@ def main() -> int:
     if options.digest:
         print(ledgers.hexdigest())
     else:
-        print(f"{len(seeds)} seeds of {options.steps} steps, {failed} failed, {time.monotonic() - began:.0f} s")
+        print(
+            f"{len(seeds)} seeds of {options.steps} steps, {failed} failed, {time.monotonic() - began:.0f} s"
+        )
     return int(failed > 0)
 
 
