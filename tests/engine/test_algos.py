@@ -250,10 +250,10 @@ def late(world: World, order: Order, rng: random.Random) -> None:
         world.fill(order.client_order_id, missing)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(
     kind=st.sampled_from(list(_STARTS)),
-    acts=st.lists(st.sampled_from(_ACTS), max_size=60),
+    acts=st.lists(st.sampled_from(_ACTS), min_size=20, max_size=80),
     seed=st.integers(0, 10_000),
 )
 def test_no_course_of_events_trades_more_than_was_asked(kind: str, acts: list[str], seed: int) -> None:
@@ -359,6 +359,13 @@ def test_what_a_slice_did_not_get_is_asked_for_in_the_next_slot() -> None:
     assert world.look(seconds=5) == []
     assert "slice 2 of 10" in world.waits
     assert world.child(seconds=5).request.quantity == D("0.16")
+
+
+def test_a_slices_unheard_fills_are_not_asked_for_again() -> None:
+    world = World(twap(limit_price=D(60_020)))
+    child = world.child()
+    world.tell(child.client_order_id, Expired(reason="IOC", at_ms=world.now, filled=D("0.04")))
+    assert world.child(seconds=10).request.quantity == D("0.16")
 
 
 def test_a_price_beyond_the_limit_is_waited_for_and_the_end_is_the_end() -> None:
@@ -574,7 +581,7 @@ def test_nothing_leaves_while_the_venue_is_being_reconciled() -> None:
 
 
 def test_what_the_venue_counted_and_we_have_not_heard_is_not_asked_for_again() -> None:
-    world = World(iceberg("0.5"), NO_ICEBERG)
+    world = World(iceberg("0.5", display=D("0.5")), NO_ICEBERG)
     child = world.child()
     world.tell(child.client_order_id, Expired(reason="STP", at_ms=world.now, filled=D("0.2")))
     assert (world.algo.filled, world.algo.committed) == (D(0), D("0.2"))

@@ -73,6 +73,9 @@ async def pass_time(it: Rig, seconds: float) -> None:
         it.venue.tick()
         it.clock.advance(0.25)
         await it.turn()
+        while it.engine.journal.waiting:  # the disk's time is not the clock's
+            await it.turn()
+        await it.turn()
 
 
 def children(state: State, algo_id: str) -> list[str]:

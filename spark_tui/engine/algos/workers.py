@@ -34,9 +34,9 @@ def twap(state: AlgoState, look: Look, now_ms: int) -> Decision:
     slot = _slot(plan, offset)
     sent = _slot(plan, state.last_child_ms - began) if state.children else 0
     over = slot > planned
-    if over and sent > planned and not state.last_filled:
-        return Ended(phase=Phase.DONE, text=f"its time is over; {progress(state)}")
     refused = state.retry_at_ms > state.last_child_ms
+    if over and sent > planned and not state.last_filled and not refused:
+        return Ended(phase=Phase.DONE, text=f"its time is over; {progress(state)}")
     until_ms = began + _opens(plan, slot)
     if slot == 0 or (sent >= slot and not refused):
         return Wait(text=f"slice {slot + 1} of {planned} is next", until_ms=until_ms)
