@@ -29,7 +29,8 @@ class Action:
 
     `request` turns `do`-style parameters into what the engine is asked (None: only the cockpit knows the
     action); call it through `build_request`, which checks the names first. `trades`: refused by a read-only
-    cockpit. `footer` is the label on the key line (after `|` a shorter one), empty when not shown there.
+    cockpit. `footer` is the label on the key line (after `|` a shorter one, or none to leave it
+    out where room is short), empty when not shown there.
     """
 
     id: str

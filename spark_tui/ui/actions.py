@@ -9,12 +9,9 @@ from difflib import get_close_matches
 
 from spark_tui.link.messages import AnyRequest, CancelAll, CancelOrder, Focus, Kill, Resume, StopEngine
 from spark_tui.ui.action_words import EVERYWHERE, ORDER, SYMBOL, VENUE, Action, ActionError, Param, submit
-from spark_tui.ui.order_actions import ORDER_ACTIONS
+from spark_tui.ui.order_actions import ORDER_ACTIONS, TRADE
 
 __all__ = ["ACTIONS", "BY_ID", "EVERYWHERE", "Action", "ActionError", "Param", "build_request", "keymap"]
-
-TRADE = "trade"
-HEALTH = "health"
 
 
 def _cancel(params: Mapping[str, str]) -> AnyRequest:
@@ -59,16 +56,17 @@ ACTIONS: tuple[Action, ...] = (
         params=ORDER,
     ),
     Action(
-        "order.cancel", "Cancel the order", "Cancel the selected open order, after y.",
+        "order.cancel", "Cancel the order", "Cancel the selected order, a leg with its list, after y.",
         keys=("x",), screens=(TRADE,), group="Trading", footer="Cancel", trades=True, request=_cancel,
         params=(Param("client_order_id", "the order's id", required=True),),
     ),
     Action(
         "order.cancel-all", "Cancel all orders", "Cancel every open order, after the code shown is typed.",
-        keys=("X",), screens=(TRADE,), group="Trading", footer="Cancel all|All", trades=True,
+        keys=("X",), screens=(TRADE,), group="Trading", footer="All", trades=True,
         request=_cancel_all,
         params=(Param("symbol", "only this instrument"), VENUE),
     ),
+    *(action for action in ORDER_ACTIONS if action.group == "Trading"),
     Action(
         "kill", "KILL: halt and cancel everything",
         "Acts at once, on every screen and inside dialogs: nothing leaves but cancels until resumed.",
@@ -85,12 +83,28 @@ ACTIONS: tuple[Action, ...] = (
         keys=("t",), screens=(TRADE,), group="Ticket",
     ),
     Action(
+        "ticket.list", "Order list", "One order, or OCO, OTO, OTOCO: orders that live and die together.",
+        keys=("l",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
         "ticket.time-in-force", "Time in force", "Next time in force: GTC, IOC, FOK.",
         keys=("f",), screens=(TRADE,), group="Ticket",
     ),
     Action(
         "ticket.unit", "Amount in base or quote", "MARKET: say the amount in the quote asset, or back.",
         keys=("u",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.trailing", "Stop that trails", "Follow the market at a distance in basis points.",
+        keys=("d",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.iceberg", "Iceberg", "Show only a part of the order at a time, or all of it.",
+        keys=("v",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.prevention", "Self-trade prevention", "What happens when it would meet an order of your own.",
+        keys=("p",), screens=(TRADE,), group="Ticket",
     ),
     Action(
         "ticket.touch", "Price at the touch", "Put the best price of your own side into the ticket.",
@@ -155,6 +169,10 @@ ACTIONS: tuple[Action, ...] = (
     Action("tab.positions", "Positions", "Show positions.", keys=("2",), screens=(TRADE,), group="Moving"),
     Action("tab.fills", "Fills", "Show the fills.", keys=("3",), screens=(TRADE,), group="Moving"),
     Action("tab.log", "Log", "Show the log.", keys=("4",), screens=(TRADE,), group="Moving"),
+    Action(
+        "tab.diff", "Differences", "Where the venue's word and ours differ; Enter answers one that asks.",
+        keys=("5",), screens=(TRADE,), group="Moving",
+    ),
     # --- cockpit ---------------------------------------------------------------------------------------
     Action("palette", "Command", "Find and run any action.", keys=(":", "ctrl+p"), footer="Command|Cmd"),
     Action("help", "Help", "Every key that works here, and what it does.", keys=("?",), footer="Help"),
@@ -171,7 +189,7 @@ ACTIONS: tuple[Action, ...] = (
         "Stop the engine process, after y. Open orders stay at the exchange, unguarded.",
         request=_stop,
     ),
-    *ORDER_ACTIONS,
+    *(action for action in ORDER_ACTIONS if action.group != "Trading"),
 )  # fmt: skip
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}

@@ -40,6 +40,8 @@ from spark_tui.ui.action_words import (
 
 Words = Mapping[str, str]
 
+TRADE = "trade"  # the screen whose ticket and tables these keys speak of
+
 _ORDER_ID = Param("client_order_id", "the order's id", required=True)
 _ALGO_ID = Param("algo_id", "the algo's id", required=True)
 _COMMON = ("symbol", "side", "quantity", "venue")
@@ -127,17 +129,17 @@ def _drill(params: Words) -> AnyRequest:
 
 ORDER_ACTIONS: tuple[Action, ...] = (
     Action(
-        "order.test", "Test an order", "Ask gate and venue whether they would take it; nothing is placed.",
-        group="In words", request=_test, params=ORDER,
+        "order.test", "Dry run", "Ask gate and venue whether they would take the order; nothing is placed.",
+        keys=("ctrl+t",), screens=(TRADE,), group="Trading", request=_test, params=ORDER,
     ),
     Action(
-        "order.amend", "Amend an order", "Shrink it, keeping its place in the queue.",
-        group="In words", trades=True, request=_amend,
+        "order.amend", "Amend the order", "Shrink the selected order, keeping its place in the queue.",
+        keys=("a",), screens=(TRADE,), group="Trading", footer="Amend|", trades=True, request=_amend,
         params=(_ORDER_ID, Param("quantity", "the new total, what is filled included", required=True)),
     ),
     Action(
-        "order.replace", "Replace an order", "Cancel one and place another in one call.",
-        group="In words", trades=True, request=_replace,
+        "order.replace", "Replace the order", "Load the selected order into the ticket, sent in its place.",
+        keys=("e",), screens=(TRADE,), group="Trading", footer="Replace|", trades=True, request=_replace,
         params=(
             _ORDER_ID,
             *ORDER,
@@ -201,7 +203,7 @@ ORDER_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "reconcile", "Compare with the venue", "Orders, trades and balances, now; see the differences.",
-        group="In words", request=lambda params: Reconcile(),
+        keys=("c",), screens=(TRADE,), group="Trading", request=lambda params: Reconcile(),
     ),
     Action(
         "difference.resolve", "Settle a difference", "Answer one that asks.",

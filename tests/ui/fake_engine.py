@@ -9,43 +9,56 @@ import random
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
+from msgspec import structs
+
 from spark_tui.domain.account import Balance, Position
 from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument, LotSize, PriceFilter, SymbolStatus
 from spark_tui.domain.market import Candle
-from spark_tui.domain.order import Fill, Order, OrderRequest, OrderState
+from spark_tui.domain.order import Fill, ListPart, Order, OrderRequest, OrderState
 from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import Environment, OrderType, Side, TimeInForce, TradingState
 from spark_tui.link.messages import (
+    AmendOrder,
     AnyRequest,
     Balances,
     BookView,
     CancelAll,
     CancelAllResult,
+    CancelList,
     CancelOrder,
     CandlesView,
     DepthRow,
+    Differences,
     Done,
     Event,
     FillRow,
     Fills,
     Focus,
+    GetDifferences,
     GetHealth,
     GetInstruments,
     Health,
     Instruments,
     Kill,
     Notice,
+    OrderList,
     OrderUpdate,
     PositionRow,
     Positions,
     Preview,
     PreviewOrder,
+    Reconcile,
+    ReplaceOrder,
+    ResolveDifference,
     Result,
     Resume,
     Status,
     StopEngine,
+    SubmitList,
     SubmitOrder,
+    TestOrder,
+    TestResult,
     TickerRow,
     Tickers,
     TradeRow,
@@ -119,6 +132,10 @@ class FakeEngine:
         self.gate.set()
         self.notes: tuple[str, ...] = ()
         self.book_why = ""
+        self.reconciling = False
+        self.test_answer = ("", "")  # the venue's code and text; empty: it would take the order
+        self.replace_fails: LinkError | None = None
+        self.differences = Differences(rows=(), passes=3, last_ms=START_MS - 12_000, running=False)
         self.stale: frozenset[str] = frozenset()
         self._ids = 40
         self._trade_ids = 100
@@ -175,6 +192,20 @@ class FakeEngine:
                 return Done()
             case StopEngine():
                 return Done()
+            case TestOrder(order=order):
+                return self._test(order)
+            case AmendOrder(client_order_id=key, quantity=quantity):
+                return self._update(self.orders[key], amended_quantity=quantity, amendments=(quantity,))
+            case ReplaceOrder():
+                return self._replace(request)
+            case SubmitList():
+                return self._submit_list(request)
+            case CancelList(list_id=list_id):
+                return self._cancel_list(list_id)
+            case GetDifferences() | Reconcile():
+                return self.differences
+            case ResolveDifference():
+                return self._resolve(request)
             case GetInstruments():
                 return Instruments(rows=tuple(_instrument(symbol) for symbol in MARKET))
             case GetHealth():
@@ -285,7 +316,7 @@ class FakeEngine:
             data_badge="Mock",
             trading_state=self.state,
             halt_reason=self.halt_reason,
-            reconciling=False,
+            reconciling=self.reconciling,
             venues=(
                 VenueRow(
                     name=VENUE,
@@ -425,6 +456,49 @@ class FakeEngine:
     def _open(self) -> list[Order]:
         return [order for order in self.orders.values() if order.state not in CLOSED]
 
+    def _test(self, order: SubmitOrder) -> TestResult:
+        preview = self._preview(order)
+        if not preview.ok:
+            return TestResult(preview=preview, sent=False, ok=False, code="MAX_NOTIONAL", text=preview.reason)
+        code, text = self.test_answer
+        return TestResult(preview=preview, sent=True, ok=not code, code=code, text=text)
+
+    def _replace(self, request: ReplaceOrder) -> OrderUpdate:
+        if self.replace_fails is not None:
+            raise self.replace_fails
+        old = self.orders[request.client_order_id]
+        fresh = self._put(request.order, OrderState.ACCEPTED)
+        self._update(old, state=OrderState.CANCELED, replaced_by=fresh.order.client_order_id)
+        return self._update(fresh.order, replaces=old.client_order_id)
+
+    def _submit_list(self, request: SubmitList) -> OrderList:
+        self._ids += 1
+        list_id = f"sprun7-{self._ids}"
+        rows = []
+        for leg in request.legs:
+            put = self._put(leg.order, OrderState.ACCEPTED)
+            part = ListPart(list_id=list_id, kind=request.kind, role=leg.role)
+            rows.append(self._update(put.order, part=part))
+        return OrderList(list_id=list_id, kind=request.kind, legs=tuple(rows))
+
+    def _cancel_list(self, list_id: str) -> OrderList:
+        legs = [order for order in self._open() if order.part and order.part.list_id == list_id]
+        part = legs[0].part
+        assert part is not None
+        rows = tuple(self._update(order, state=OrderState.CANCELED) for order in legs)
+        return OrderList(list_id=list_id, kind=part.kind, legs=rows)
+
+    def _resolve(self, request: ResolveDifference) -> Differences:
+        rows = tuple(
+            structs.replace(row, choices=(), applied=f"{request.choice} (operator)")
+            if row.difference_id == request.difference_id
+            else row
+            for row in self.differences.rows
+        )
+        self.differences = structs.replace(self.differences, rows=rows)
+        self.push(self.differences)
+        return self.differences
+
     def _preview(self, order: SubmitOrder) -> Preview:
         quantity = order.quantity or Decimal(0)
         step = Decimal(MARKET[order.symbol][2])
@@ -491,6 +565,8 @@ class FakeEngine:
                 quote_quantity=request.quote_quantity,
                 price=request.price,
                 stop_price=request.stop_price,
+                trailing_delta=request.trailing_delta,
+                iceberg_quantity=request.iceberg_quantity,
                 time_in_force=request.time_in_force,
             ),
             state=state,

@@ -1,6 +1,7 @@
 """Dialogs: a framed pane over the faded screen. Esc closes every one of them; Enter confirms in none."""
 
 import asyncio
+import textwrap
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -14,6 +15,9 @@ from spark_tui.ui.offers import Offer
 from spark_tui.ui.widgets.pane import Pane
 
 GROUND = "ink5"  # the ground of dialogs
+WIDTH = 70  # cells a dialog likes to have, its frame included
+FRAME = 4
+LABEL = 13  # cells of a fact's label
 
 
 class FramedPane(Pane):
@@ -37,6 +41,16 @@ class FramedPane(Pane):
         lines += [(("│", tone), (" " * (width - 2), "ink"), ("│", tone))] * (height - 1 - len(lines))
         lines.append((("╰" + "─" * (width - 2) + "╯", tone),))
         return [tuple((text, _grounded(token)) for text, token in line) for line in lines]
+
+
+def fact_lines(facts: Sequence[tuple[str, str, str]], width: int) -> list[Line]:
+    """(label, text, tone) rows; a long text goes on under itself, never over the border."""
+    lines: list[Line] = []
+    for label, text, tone in facts:
+        rows = textwrap.wrap(text, max(10, width - LABEL - 1)) or [""]
+        for index, row in enumerate(rows):
+            lines.append(((f" {label if index == 0 else '':<{LABEL}}", "dim"), (row, tone)))
+    return lines
 
 
 def _grounded(token: str) -> str:
@@ -134,14 +148,13 @@ class ConfirmScreen(DialogScreen):
         self.frame.pull()
 
     def wanted_size(self) -> tuple[int, int]:
-        return 70, len(self.offer.facts) + 8 + max(1, len(self.offer.choices))
+        width = min(WIDTH, self.app.size.width - 2)
+        facts = len(fact_lines(self.offer.facts, width - FRAME))
+        return width, facts + 8 + max(1, len(self.offer.choices))
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         now = self.context.clock.mono_s()
-        lines: list[Line] = [()]
-        for label, text, tone in self.offer.facts:
-            lines.append(((f" {label:<11}", "dim"), (text, tone)))
-        lines.append(())
+        lines: list[Line] = [(), *fact_lines(self.offer.facts, width), ()]
         if self.offer.phrase:
             lines.append(
                 (

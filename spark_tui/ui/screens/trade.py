@@ -14,6 +14,7 @@ from spark_tui.ui.widgets.desk import (
     OrdersTable,
     PositionsTable,
 )
+from spark_tui.ui.widgets.differences import DiffTable
 from spark_tui.ui.widgets.ladder import Ladder
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.ticket import Ticket
@@ -43,6 +44,7 @@ class TradeScreen(CockpitScreen):
         &.narrow #candles, &.narrow #trades, &.narrow #balances { display: none; }
         &.narrow #side { width: 33; }
         &.narrow #ticket { width: 100%; height: 3; margin-right: 0; }
+        &.narrow #ticket.tall { height: 4; }
         &.narrow #desk { height: 1fr; }
         &.narrow #events { height: 2; }
     }
@@ -65,6 +67,7 @@ class TradeScreen(CockpitScreen):
                 yield PositionsTable(context, id="positions")
                 yield FillsTable(context, id="fills")
                 yield LogTable(context, id="log")
+                yield DiffTable(context, id="diff")
                 yield Events(context, id="events")
 
     def on_mount(self) -> None:

@@ -152,7 +152,9 @@ class Footer(Pane):
         for action in ACTIONS:
             if not action.footer or not here.intersection(action.screens):
                 continue
-            label, _, short = action.footer.partition("|")
+            label, shorter, short = action.footer.partition("|")
+            if shorter and not short and not roomy:
+                continue
             after = f" {label}   " if roomy else f" {short or label}  "
             more: Line = ((spoken(action.keys[0]), "b accent"), (after, "dim"))
             if width_of(line) + width_of(more) + width_of(kill) >= width:

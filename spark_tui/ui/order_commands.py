@@ -1,0 +1,186 @@
+"""What the keys of the order life do: cancel, amend, replace, dry run, and answering differences."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
+
+from spark_tui.domain.order import Order
+from spark_tui.link.messages import (
+    AmendOrder,
+    AnyRequest,
+    CancelList,
+    CancelOrder,
+    Differences,
+    GetDifferences,
+    OrderList,
+    OrderUpdate,
+    ResolveDifference,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.ui import offers
+from spark_tui.ui.actions import BY_ID
+from spark_tui.ui.model import CLOSED
+from spark_tui.ui.story import short_id
+from spark_tui.ui.widgets.desk import OrdersTable
+
+if TYPE_CHECKING:
+    from spark_tui.ui.commands import Commands
+
+Params = Mapping[str, str]
+
+
+class OrderCommands:
+    def __init__(self, commands: "Commands") -> None:
+        self._commands = commands
+        self._context = commands.context
+        self._model = commands.model
+        self.table: dict[str, Callable[[Params], None]] = {
+            "order.cancel": self._cancel,
+            "order.amend": self._amend,
+            "order.replace": self._replace,
+            "order.test": self._test,
+        }
+
+    def attached(self) -> None:
+        """What the snapshot does not say is asked."""
+        self._commands.work(self._load_differences())
+
+    async def _load_differences(self) -> None:
+        try:
+            result = await self._context.call(GetDifferences())
+        except LinkError:
+            return  # they come by themselves with the next pass
+        if isinstance(result, Differences):
+            self._model.apply(result)
+
+    # --- the selected order --------------------------------------------------------------------------------
+
+    def _selected(self, params: Params, deed: str) -> OrderUpdate | None:
+        """The open order named, or under the cursor; None after having said why there is none."""
+        table = self._commands.trade().desk
+        key = params.get("client_order_id", "")
+        if not key and isinstance(table, OrdersTable) and table.cursor:
+            key = table.cursor[0]
+        update = self._model.orders.get(key)
+        if update is None:
+            self._context.say("info", f"Nothing to {deed}: select an order first (1, then ↑ ↓).")
+            return None
+        if update.order.state in CLOSED:
+            self._context.say("info", f"{short_id(key)} is {update.order.state}; nothing is left to {deed}.")
+            return None
+        return update
+
+    def _ours(self, params: Params, deed: str) -> Order | None:
+        """A selected order that may be changed in place."""
+        update = self._selected(params, deed)
+        if update is None:
+            return None
+        name = short_id(update.order.client_order_id)
+        if update.external:
+            self._context.say("info", f"{name} was placed elsewhere: it can be canceled here, not changed.")
+            return None
+        if update.order.part is not None:
+            self._context.say("info", f"{name} is a leg of a list: cancel the list (x) and place another.")
+            return None
+        return update.order
+
+    def _cancel(self, params: Params) -> None:
+        update = self._selected(params, "cancel")
+        if update is None:
+            return
+        order, environment = update.order, self._commands.environment
+        request: AnyRequest = CancelOrder(client_order_id=order.client_order_id)
+        offer = offers.offer_cancel(order, self._model, environment)
+        if order.part is not None:
+            request = CancelList(list_id=order.part.list_id)
+            legs = [row.order for row in self._model.legs(order.part.list_id)]
+            offer = offers.offer_cancel_list(order, legs, self._model, environment)
+        answer = self._commands.offer(offer)
+        self._commands.work(self._ask_if(answer, request, f"{short_id(order.client_order_id)} not canceled"))
+
+    def _amend(self, params: Params) -> None:
+        if params.get("quantity"):
+            self._commands.in_words(BY_ID["order.amend"], params)
+            return
+        order = self._ours(params, "amend")
+        if order is None:
+            return
+        instrument = self._model.instruments.get((order.request.venue, order.request.symbol))
+        if instrument is None or not instrument.amend_allowed:
+            self._context.say("info", f"{order.request.symbol} takes no amends; e replaces the order.")
+            return
+        from spark_tui.ui.screens.amend import AmendScreen  # lazy: start-up is counted
+
+        dialog = AmendScreen(self._context, order, instrument, self._commands.environment)
+        self._commands.work(self._amend_if(self._commands.app.open(dialog), order.client_order_id))
+
+    async def _amend_if(self, answer: Awaitable[str], key: str) -> None:
+        if typed := await answer:
+            await self._ask(
+                AmendOrder(client_order_id=key, quantity=offers.amount(typed)), f"{short_id(key)} not amended"
+            )
+
+    def _replace(self, params: Params) -> None:
+        if len(params) > 1:
+            self._commands.in_words(BY_ID["order.replace"], params)
+            return
+        order = self._ours(params, "replace")
+        if order is None:
+            return
+        request = order.request
+        instrument = self._model.instruments.get((request.venue, request.symbol))
+        if instrument is None or not instrument.cancel_replace_allowed:
+            self._context.say("info", f"{request.symbol} takes no replacements; cancel it and send another.")
+            return
+        ticket = self._commands.ticket()
+        if (request.venue, request.symbol) != self._model.look:
+            self._commands.run("focus", {"symbol": request.symbol, "venue": request.venue})
+            ticket.pull()
+        ticket.replace(order)
+
+    def _test(self, params: Params) -> None:
+        if params:
+            self._commands.in_words(BY_ID["order.test"], params)
+        else:
+            self._commands.work(self._commands.ticket().test())
+
+    # --- differences ---------------------------------------------------------------------------------------
+
+    def answer_difference(self, difference_id: str) -> bool:
+        """Open the question, when it is one."""
+        row = self._model.difference(difference_id)
+        if row is None or not row.choices:
+            return False
+        if self._context.read_only:
+            self._context.say("warn", "This cockpit is read-only: differences are answered elsewhere.")
+            return True
+        offer = offers.offer_difference(row, self._commands.environment)
+        self._commands.work(self._answer_if(self._commands.offer(offer), difference_id, row.choices))
+        return True
+
+    async def _answer_if(self, answer: Awaitable[str], difference_id: str, choices: tuple[str, ...]) -> None:
+        key = await answer
+        choice = next((choice for other, choice in offers.choice_keys(choices) if other == key), "")
+        if choice:
+            await self._ask(
+                ResolveDifference(difference_id=difference_id, choice=choice), "The difference stays"
+            )
+
+    # --- asking --------------------------------------------------------------------------------------------
+
+    async def _ask_if(self, confirmed: Awaitable[str], request: AnyRequest, failed: str) -> None:
+        if await confirmed:
+            await self._ask(request, failed)
+        self._commands.app.pump.nudge()
+
+    async def _ask(self, request: AnyRequest, failed: str) -> None:
+        """What the engine answers is shown; a refusal says what did not happen, and why."""
+        try:
+            result = await self._context.call(request)
+        except LinkError as error:
+            self._context.say("bad", f"{failed}: {error.text}")
+        else:
+            if isinstance(result, OrderUpdate | Differences):
+                self._model.apply(result)
+            elif isinstance(result, OrderList):
+                self._model.apply_all(result.legs)
+        self._commands.app.pump.nudge()
