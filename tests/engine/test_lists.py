@@ -277,3 +277,18 @@ async def test_a_filled_leg_ends_the_other_and_nothing_is_left(tmp_path: Path) -
         it.venue.user(it.venue._change(below, OrderStatus.EXPIRED))
         assert [it.order(one).state for one in (above, below)] == [OrderState.FILLED, OrderState.EXPIRED]
         assert it.engine.views.counts() == (0, 0)
+
+
+async def test_only_what_is_in_the_book_is_shown_there(tmp_path: Path) -> None:
+    """Neither a pending leg nor a stop that waits."""
+    async with rig(tmp_path) as it:
+        it.venue.tick(59_000.0, 61_000.0)
+        found = await submit(it, ListKind.OTOCO)
+
+        def own() -> tuple[float, float]:
+            book = it.engine.views.book(NAME, SYMBOL)
+            return sum(row.own for row in book.bids), sum(row.own for row in book.asks)
+
+        assert own() == (1.0, 0.0)
+        it.venue.fill(found.legs[0].order.client_order_id)
+        assert own() == (0.0, 1.0)
