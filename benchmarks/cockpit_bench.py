@@ -24,7 +24,7 @@ from typing import NamedTuple
 import msgspec
 
 from benchmarks.market_service import LONE_ROW
-from benchmarks.processes import cpu_of, rss_of, running, written
+from benchmarks.processes import cpu_of, rss_of, running, settle, written
 from benchmarks.table import PERCENTILES, machine, percentiles, show
 from benchmarks.terminal import Output, Terminal, plain, terminal
 from spark_tui.link.rendezvous import ENGINE_FILE, EngineFile
@@ -107,6 +107,7 @@ def type_and_wait(screen: Terminal, face: Face, count: int) -> list[float]:
 def measure(
     make: Callable[[Path], Face], size: tuple[int, int], symbols: int, plan: str, seconds: float, keys: int
 ) -> tuple[object, ...]:
+    settle()
     with service(symbols, plan) as (data_dir, environment):
         face = make(data_dir)
         with terminal(face.command, size, environment) as screen:

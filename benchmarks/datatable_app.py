@@ -12,6 +12,7 @@ from textual.widgets import DataTable, Footer, Input
 
 from spark_tui.link.messages import BookView, Event, Tickers, TradesView
 from spark_tui.link.remote import RemoteLink
+from spark_tui.link.service import LinkError
 
 WATCH = ("symbol", "last", "change", "bid", "ask", "high", "low", "volume")
 
@@ -51,9 +52,13 @@ class DataTableApp(App[None]):
         self.run_worker(self._attend())
 
     async def _attend(self) -> None:
-        async for batch in self._link.events():
-            for event in batch:
-                self._show(event)
+        while True:
+            try:
+                async for batch in self._link.events():
+                    for event in batch:
+                        self._show(event)
+            except LinkError:  # cut off for being too slow: attach again
+                continue
 
     def _show(self, event: Event) -> None:
         if isinstance(event, Tickers):

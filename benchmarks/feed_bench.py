@@ -26,7 +26,7 @@ import uvloop
 import websockets
 
 from benchmarks.hosting import Fed, background, freeze, hosted, watched_commits
-from benchmarks.processes import measured, sender
+from benchmarks.processes import measured, sender, settle
 from benchmarks.table import cpu_seconds, machine, percentiles, show
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import Candle, MarketEvent
@@ -158,6 +158,7 @@ async def _until(seen: Callable[[], int], count: int) -> dict[str, float]:
 
 def measure(receiver: str, kind: str, count: int, rate: float) -> dict[str, float]:
     """One sender process, one receiver process; what the receiver measured of itself."""
+    settle()
     with sender(count, rate, kind) as url:
         found: dict[str, float] = measured(["benchmarks.feed_bench", "--receive", receiver, url, str(count)])
         return found

@@ -31,7 +31,7 @@ import uvloop
 
 from benchmarks.frames import SYMBOL
 from benchmarks.hosting import Fed, freeze, hosted
-from benchmarks.processes import measured, sender, simulator
+from benchmarks.processes import measured, sender, settle, simulator
 from benchmarks.table import machine, percentiles, show
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import OrderType, Side, TimeInForce
@@ -189,6 +189,7 @@ def report(name: str, base: str, orders: int, load: float) -> list[tuple[object,
     rate = load if RUNS[name].loaded else IDLE_RATE
     count = int(((WARM_UP + orders) * EVERY_S * 1.1 + PREPARE_S) * rate)
     time.sleep(WINDOW_S)  # the venue forgets the orders of the run before
+    settle()
     with sender(count, rate, "mix") as stream:
         words = ["benchmarks.order_bench", "--measure", name, base, stream, str(orders)]
         timings = msgspec.convert(measured(words), list[Timing])

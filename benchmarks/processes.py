@@ -14,6 +14,30 @@ from typing import Any
 PATIENCE_S = 120.0  # a sender that prepares a million frames takes its time
 POLL_S = 0.002
 STOP_S = 10.0
+BUSY = 0.06  # share of the machine that other things may use
+BUSY_PATIENCE_S = 120.0
+
+
+def settle() -> None:
+    """Wait until the machine does nothing else, or say that it does."""
+    until = time.monotonic() + BUSY_PATIENCE_S
+    while (busy := _busy()) > BUSY:
+        if time.monotonic() > until:
+            print(f"the machine is {busy:.0%} busy with other things: not figures to keep", file=sys.stderr)
+            return
+
+
+def _busy() -> float:
+    """The share of all cores in use, over the next second."""
+
+    def reading() -> tuple[int, int]:
+        ticks = [int(word) for word in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]]
+        return sum(ticks), ticks[3] + ticks[4]
+
+    total, idle = reading()
+    time.sleep(1.0)
+    total, idle = (after - before for after, before in zip(reading(), (total, idle), strict=True))
+    return 1 - idle / max(total, 1)
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.processes import child_of, cpu_of, rss_of, running, simulator, written
+from benchmarks.processes import child_of, cpu_of, rss_of, running, settle, simulator, written
 from benchmarks.table import machine, percentiles, show
 from benchmarks.terminal import Terminal, terminal
 
@@ -159,6 +159,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30, help="before memory is read (default 30)")
     options = parser.parse_args()
     print(machine())
+    settle()
     costs: dict[str, list[Cost]] = {}
     with home() as place:
         weights = memory(place, options.seconds)

@@ -53,6 +53,11 @@ def usable(value: Decimal | None) -> bool:
     return value is not None and value.is_finite() and abs(value.adjusted()) <= _MAX_MAGNITUDE
 
 
+def writable(value: Decimal) -> bool:
+    """Whether its plain text is no longer than what `parse` takes: the exponent may hide a novel."""
+    return not value.is_finite() or abs(value.adjusted()) < _MAX_TEXT
+
+
 def is_multiple(value: Decimal, step: Decimal) -> bool:
     """Whether `value % step == 0`; step 0 is no rule."""
     return step == 0 or EXACT.remainder(value, step) == 0

@@ -34,7 +34,8 @@ class FollowUp(Protocol):
         """The venue counts more than we have heard: fetch the order's trades, in the background."""
 
     def cancel_again(self, client_order_id: str) -> None:
-        """An order came alive after the kill switch was pulled."""
+        """An order came alive after the kill switch was pulled, or after its cancel had been asked for: that
+        cancel may have passed it on the way."""
 
 
 class Bookkeeper:
@@ -97,7 +98,8 @@ class Bookkeeper:
         if self.follow_up is not None:
             if ask and effect.query:
                 self.follow_up.query(client_order_id)
-            if self._guard.killed and before.state in _UNHEARD and _works(order):
+            unwanted = self._guard.killed or order.state is OrderState.PENDING_CANCEL
+            if unwanted and before.state in _UNHEARD and _works(order):
                 self.follow_up.cancel_again(client_order_id)
         return order
 

@@ -59,6 +59,9 @@ class CancelDesk:
             await self.cancel_list(list_id)
         elif self._outbox.withdraw(client_id):
             await self._outbox.landing(client_id)
+            order = self._books.state.orders[client_id]
+            if lifecycle.is_open(order.state):  # too late to keep it home: it was leaving already
+                await self._supervisor.ask(f"cancel {client_id}", self._cancel(order))
         else:
             await self._supervisor.ask(f"cancel {client_id}", self._cancel(order))
         return OrderUpdate(order=self._books.state.orders[client_id])

@@ -24,6 +24,8 @@ from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Discovery
 from spark_tui.wire.clock import Clock
 
+MAX_WATCHED = 8  # symbols of a recording
+
 log = logging.getLogger(__name__)
 
 
@@ -100,7 +102,7 @@ class Composition:
             ledger,
             tape,
             EngineSettings(
-                symbols={venue.name: settings.symbols},
+                symbols={venue.name: watched_symbols(settings, found)},
                 limits=_limits(settings),
                 data_badge=found.data,
                 data_dir=str(self._data_dir),
@@ -116,6 +118,14 @@ class Composition:
         self._telemetry.sample = lambda: sample(engine, simulator_restarts())
         self._telemetry.health = lambda: healthz(engine)
         return MeasuredService(engine, self._metrics)
+
+
+def watched_symbols(settings: Settings, found: Discovery) -> tuple[str, ...]:
+    """The symbols asked for. With none asked for, a simulator that trades others (a recording) says which."""
+    usual = settings.symbols
+    if "symbols" in settings.model_fields_set or not found.symbols:
+        return usual
+    return tuple(symbol for symbol in usual if symbol in found.symbols) or found.symbols[:MAX_WATCHED]
 
 
 def _limits(settings: Settings) -> RiskLimits:

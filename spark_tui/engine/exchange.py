@@ -2,6 +2,8 @@
 
 import asyncio
 
+import msgspec
+
 from spark_tui.domain.values import Environment
 from spark_tui.settings import Settings, SettingsError, TradeMode, require_not_milder
 from spark_tui.venues.binance import credentials as keys
@@ -41,9 +43,7 @@ async def discover(settings: Settings, base: str) -> endpoints.Discovery:
         raise SettingsError(str(error)) from None
     require_not_milder(settings, found.environment, base)
     if own is not None:
-        return endpoints.Discovery(
-            endpoints=found.endpoints, environment=found.environment, data=found.data, credentials=own
-        )
+        return msgspec.structs.replace(found, credentials=own)
     return found
 
 

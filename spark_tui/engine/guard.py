@@ -1,7 +1,8 @@
 """The trading state and the kill switch.
 
-The kill switch depends on neither PnL, ledger, screen nor log (F59): it halts in memory, cancels at the
-venues, and only then tries to record. Whatever fails on the way is reported and does not stop it.
+The kill switch depends on neither PnL, ledger, screen nor log (F59): it halts in memory, begins to cancel
+at the venues, and tries to record meanwhile: a venue that answers late must not keep the halt from the ledger
+and the screens. Whatever fails on the way is reported and does not stop it.
 """
 
 import asyncio
@@ -58,7 +59,7 @@ class Guard:
         self.state, self.reason, self.killed = TradingState.HALTED, reason, True
 
     def announce(self, operator: str) -> None:
-        """Tell the world about a kill, after its cancels."""
+        """Tell the world about a kill that stands in memory already."""
         self._change(self.state, self.reason, self.killed, operator)
 
     def reduce(self, reason: str) -> None:
@@ -130,7 +131,7 @@ class Sweep(msgspec.Struct, frozen=True):
 
 
 class KillSwitch:
-    """Halt, cancel everything at every venue, then record."""
+    """Halt, cancel everything at every venue, and record that while the venues answer."""
 
     def __init__(
         self,
@@ -150,18 +151,24 @@ class KillSwitch:
     async def kill(self, reason: str, operator: str) -> CancelAllResult:
         """Never raises. Errors of every kind end in the result's `errors`."""
         self._guard.halt_in_memory(reason)
-        swept = await self.sweep()
-        errors = list(swept.errors)
-        try:
-            self._guard.announce(operator)
-        except Exception as error:  # recording and publishing may fail in any way; the halt stands regardless
-            errors.append(f"The halt stands but could not be recorded: {describe(error)}.")
+        sweeping = asyncio.ensure_future(self.sweep())
+        await asyncio.sleep(0)  # the cancels go first
+        unrecorded = self._announce(operator)
+        swept = await sweeping
+        errors = [*swept.errors, *unrecorded]
         if swept.left or swept.errors:
             try:
                 self._keep_sweeping()
             except Exception as error:  # the same: a kill reports and never raises
                 errors.append(f"The sweep cannot be repeated by itself: {describe(error)}; kill again.")
         return CancelAllResult(canceled=swept.canceled, left=swept.left, errors=tuple(errors))
+
+    def _announce(self, operator: str) -> tuple[str, ...]:
+        try:
+            self._guard.announce(operator)
+        except Exception as error:  # recording and publishing may fail in any way; the halt stands regardless
+            return (f"The halt stands but could not be recorded: {describe(error)}.",)
+        return ()
 
     async def sweep(self) -> Sweep:
         """One pass over all venues at once."""

@@ -236,7 +236,7 @@ class Resolver:
             )
 
     async def _cancel_late(self, client_order_id: str) -> None:
-        """The kill switch was pulled while this order was on its way."""
+        """The kill switch was pulled, or everything cancelled, while this order was on its way."""
         order = self._order(client_order_id)
         self._books.record(client_order_id, CancelRequested(at_ms=self._books.now_ms()))
         try:

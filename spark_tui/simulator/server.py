@@ -25,7 +25,7 @@ from spark_tui.simulator.options import Options, OptionsError, add_arguments, re
 from spark_tui.simulator.rest import Reply, RestFace
 from spark_tui.simulator.simulation import Simulation
 from spark_tui.simulator.streams import StreamSession, TooManyStreams
-from spark_tui.simulator.symbols import STATUSES
+from spark_tui.simulator.symbols import STATUSES, TRADING
 from spark_tui.simulator.ws_api import OPEN_WEIGHT, WsApiSession
 
 __all__ = ["Server", "add_arguments", "run"]
@@ -160,10 +160,15 @@ class Server:
             "ws_url": self.ws_url,
             "ws_api_url": self.ws_api_url,
             "data": self.simulation.data,
+            "symbols": self._trading(),
             "api_key": self.api_key,
             "api_secret": self._api_secret,
             "ed25519_api_key": self._ed25519_api_key,
         }
+
+    def _trading(self) -> list[str]:
+        markets = self.simulation.exchange.markets.values()
+        return [market.symbol.name for market in markets if market.symbol.status == TRADING]
 
     async def _ws_api(self, request: web.BaseRequest, query: bytes, address: str) -> web.StreamResponse:
         connection = await self._open(request, query, address, OPEN_WEIGHT, "ws-api")

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from typing import TypeVar
 
+from spark_tui.domain.decimals import parse
 from spark_tui.domain.values import OrderType, SelfTradePrevention, Side, TimeInForce
 from spark_tui.link.messages import AnyRequest, SubmitOrder
 
@@ -60,12 +61,9 @@ def number(params: Mapping[str, str], name: str) -> Decimal | None:
     if name not in params:
         return None
     try:
-        value = Decimal(params[name])
-    except InvalidOperation:
-        value = Decimal("NaN")
-    if not value.is_finite():
-        raise ActionError(f"{name}={params[name]} is not a plain number such as 0.01.")
-    return value
+        return parse(params[name])
+    except ValueError:
+        raise ActionError(f"{name}={params[name][:64]} is not a plain number such as 0.01.") from None
 
 
 def whole(params: Mapping[str, str], name: str) -> int | None:

@@ -80,7 +80,8 @@ class FakeVenue:
 
     def __init__(self, clock: Clock, symbols: tuple[str, ...] = (SYMBOL,)) -> None:
         self.known = {symbol: instrument(symbol) for symbol in symbols}
-        self.plan: deque[str] = deque()  # rest | fill | reject | lost | dead | not-sent | broken | hang
+        # rest | fill | reject | lost | dead | not-sent | broken | hang | slow (it waits before it leaves)
+        self.plan: deque[str] = deque()
         self.refusal = REJECTED  # what "refused" raises
         self.reports: dict[str, OrderReport] = {}
         self.account_trades: list[TradeReport] = []
@@ -94,7 +95,8 @@ class FakeVenue:
         self.extra_locked: dict[str, Decimal] = {}
         self.snapshots = 0
         self.streams_up = asyncio.Event()
-        self.release = asyncio.Event()  # ends a hanging place
+        self.release = asyncio.Event()  # ends a hanging or a slow place
+        self.cancel_gate: asyncio.Event | None = None  # cancel_all answers when it is set
         self.holdings = {"USDT": D(1_000_000), "BTC": D(10)}
         self.clock = clock
         self.on_user: UserSink = lambda event, receipt_ns: None
@@ -181,6 +183,8 @@ class FakeVenue:
         how = self.plan.popleft() if self.plan else "rest"
         if how == "not-sent":
             raise NOT_SENT
+        if how == "slow":
+            await self.release.wait()
         self.placed.append(client_order_id)
         self.sent_bytes.append(f"place {client_order_id}")
         on_sent()
@@ -302,6 +306,8 @@ class FakeVenue:
 
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         self.sent_bytes.append(f"cancel-all {symbol}")
+        if self.cancel_gate is not None:
+            await self.cancel_gate.wait()
         self._maybe_fail("cancel_all")
         return tuple(
             self._change(client_id, OrderStatus.CANCELED)

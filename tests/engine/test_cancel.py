@@ -8,6 +8,7 @@ import pytest
 from spark_tui.domain.order import OrderState
 from spark_tui.link.messages import CancelAll, CancelAllResult, CancelOrder, OrderUpdate
 from spark_tui.link.service import LinkError
+from spark_tui.venues.port import OrderStatus
 from tests.engine.fake_venue import LOST, NAME, SYMBOL, UNREACHABLE, D
 from tests.engine.harness import buy, rig
 
@@ -95,6 +96,43 @@ async def test_a_cancel_during_the_write_ahead_keeps_the_order_home(tmp_path: Pa
         assert (result.order.state, result.order.code) == (OrderState.DENIED, "WITHDRAWN")
         assert (await asked).state is OrderState.DENIED
         assert it.venue.placed == []
+
+
+async def test_a_cancel_while_the_order_waits_to_leave_cancels_it_at_the_venue(tmp_path: Path) -> None:
+    """Past the write-ahead it cannot be kept home; over REST an order is NEW until its answer is there."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("slow")
+        asked = asyncio.create_task(it.submit())
+        await it.until(lambda: not it.venue.plan)
+        client_id = next(iter(it.engine.journal.state.orders))
+        canceling = asyncio.create_task(it.ask(CancelOrder(client_order_id=client_id)))
+        await it.turn()
+        it.venue.release.set()
+        result = await canceling
+        assert isinstance(result, OrderUpdate)
+        assert result.order.state is OrderState.CANCELED
+        assert it.venue.cancels == [client_id]
+        await asked
+
+
+@pytest.mark.parametrize("how", ["slow", "hang"])
+async def test_cancel_all_also_cancels_what_comes_alive_after_it(tmp_path: Path, how: str) -> None:
+    """The cancel overtook the order: it must not rest there as "pending cancel" that nobody asked for."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append(how)
+        asked = asyncio.create_task(it.submit())
+        await it.until(lambda: not it.venue.plan)
+        client_id = next(iter(it.engine.journal.state.orders))
+        late = it.venue.reports.pop(client_id, None)  # not in the venue's matching engine yet
+        result = await it.ask(CancelAll())
+        assert isinstance(result, CancelAllResult)
+        assert result.left == (client_id,)
+        if late is not None:
+            it.venue.reports[client_id] = late
+        it.venue.release.set()
+        await asked
+        await it.until(lambda: it.order(client_id).state is OrderState.CANCELED)
+        assert it.venue.reports[client_id].status is OrderStatus.CANCELED
 
 
 async def test_cancel_all_reports_what_was_canceled_and_what_is_left(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The kill switch depends on nothing that can break (F59)."""
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,19 @@ async def test_kill_halts_and_cancels_whatever_is_broken(
             part.clear()
             part.update(before)
         vars(it.ledger).pop("append", None)
+
+
+async def test_a_kill_is_on_disk_and_on_every_screen_before_a_slow_venue_answers(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.submit()
+        it.venue.cancel_gate = asyncio.Event()
+        killing = asyncio.create_task(it.ask(Kill(reason="drill")))
+        await it.until(lambda: bool(it.venue.sent_bytes[1:]) and not it.engine.journal.waiting)
+        assert it.venue.sent_bytes[-1].startswith("cancel-all")
+        assert it.engine.journal.state.trading.killed
+        assert not killing.done()
+        it.venue.cancel_gate.set()
+        await killing
 
 
 async def test_kill_cancels_orders_of_others_too(tmp_path: Path) -> None:

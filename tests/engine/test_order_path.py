@@ -151,6 +151,16 @@ async def test_no_order_is_ever_sent_twice_whatever_is_lost(tmp_path: Path) -> N
         assert states == ["ACCEPTED"] * 4 + ["DEAD"]
 
 
+@pytest.mark.parametrize("quantity", ["1E+99999999", "1E-99999999", "0E+99999999"])
+async def test_a_number_too_long_to_write_out_never_reaches_the_ledger(tmp_path: Path, quantity: str) -> None:
+    """There it would stay, and every face that lists orders would write out a hundred million digits."""
+    async with rig(tmp_path) as it:
+        with pytest.raises(LinkError) as refused:
+            await it.submit(buy(quantity))
+        assert refused.value.code == "BAD_NUMBER"
+        assert not it.engine.journal.state.orders
+
+
 async def test_a_denied_intent_is_in_the_ledger_with_its_reason(tmp_path: Path) -> None:
     settings = EngineSettings(symbols={NAME: (SYMBOL,)}, limits=RiskLimits(max_notional=D(100)))
     async with rig(tmp_path, settings=settings) as it:

@@ -50,6 +50,7 @@ async def test_one_port_serves_rest_streams_and_the_websocket_api(server: Server
         async with http.get(f"{server.base_url}/sim/v1/info") as reply:
             info = await reply.json()
         assert (info["simulator"], info["data"], info["api_secret"]) == ("spark-tui", "Mock", SECRET)
+        assert info["symbols"] == ["BTCUSDT", "ETHUSDT", "BNBUSDT", "BTCTRY"]
         async with http.get(f"{server.base_url}/api/v3/exchangeInfo") as reply:
             assert int(reply.headers["X-MBX-USED-WEIGHT-1M"]) >= 20
             names = [entry["symbol"] for entry in (await reply.json())["symbols"]]

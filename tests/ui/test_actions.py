@@ -91,6 +91,11 @@ def test_the_other_requests_are_built_from_words() -> None:
             {"symbol": "A", "side": "BUY", "type": "LIMIT", "price": "NaN"},
             "not a plain number",
         ),
+        (
+            "order.submit",
+            {"symbol": "A", "side": "BUY", "type": "LIMIT", "quantity": "1E+99999999"},
+            "not a plain number",
+        ),
         ("order.cancl", {}, "did you mean order.cancel?"),
         ("resume", {"reason": "  "}, "needs reason"),
         ("help", {}, "no action of the engine"),

@@ -94,6 +94,7 @@ class Discovery(msgspec.Struct, frozen=True, kw_only=True):
     environment: Environment
     data: str
     credentials: Credentials | None = None
+    symbols: tuple[str, ...] = ()  # what a simulator trades; empty: ask the venue
 
 
 class _SimulatorInfo(msgspec.Struct):
@@ -101,6 +102,7 @@ class _SimulatorInfo(msgspec.Struct):
     ws_url: str
     ws_api_url: str
     data: str = "Mock"
+    symbols: tuple[str, ...] = ()
     api_key: str = ""
     api_secret: str = ""
 
@@ -143,6 +145,7 @@ async def discover(
         found = Endpoints(rest, info.ws_url, info.ws_api_url)
         data = info.data
         key = HmacKey(info.api_key, info.api_secret) if info.api_key else None
+        symbols = info.symbols
     else:
         known = _HOSTS.get(host.lower())
         if known is None and (stream_base is None or ws_api_base is None):
@@ -150,7 +153,7 @@ async def discover(
                 f"{host} is no Binance host we know; set BINANCE_STREAM_BASE and BINANCE_WS_API_BASE as well."
             )
         found = Endpoints(rest, known.streams, known.ws_api) if known else Endpoints(rest, "", "")
-        data, key = "Real", None
+        data, key, symbols = "Real", None, ()
     endpoints = Endpoints(
         rest,
         _clean(stream_base or found.streams, "BINANCE_STREAM_BASE", "ws", ("", "/ws", "/stream")),
@@ -161,6 +164,7 @@ async def discover(
         environment=endpoints.environment,
         data=data,
         credentials=key,
+        symbols=symbols,
     )
 
 

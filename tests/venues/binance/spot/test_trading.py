@@ -283,6 +283,21 @@ async def test_the_order_limit_does_not_hold_back_cancels(peer: Peer) -> None:
         assert (await venue.cancel("BTCUSDT", "id-1")).status is OrderStatus.CANCELED
 
 
+async def test_the_order_limit_does_not_hold_back_cancels_over_rest(peer: Peer) -> None:
+    peer.rest[PLACE] = lambda q: rest_refused(-1015, "Too many new orders.", 429)
+    peer.rest["DELETE", "/api/v3/order"] = lambda q: ok(
+        order("x", origClientOrderId="id-1", status="CANCELED")
+    )
+    peer.headers["Retry-After"] = "60"
+    venue = adapter(peer)
+    with pytest.raises(VenueError) as failed:
+        await venue.place("id-1", REQUEST, Sent())
+    assert failed.value.code == "-1015"
+    report = await venue.cancel("BTCUSDT", "id-1")
+    await venue.close()
+    assert report.status is OrderStatus.CANCELED
+
+
 async def test_the_servers_count_is_ours(peer: Peer) -> None:
     limits = [
         {
