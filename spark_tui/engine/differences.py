@@ -74,8 +74,7 @@ class DifferenceBook:
         }
         self._passes += 1
         self._last_ms = self._now_ms()
-        if self._rows[venue] or before:
-            self._publish(self.view())
+        self._publish(self.view())
 
     def settle(self, difference_id: str, choice: str, operator: str) -> None:
         """Raises LinkError: NO_SUCH_DIFFERENCE, NO_SUCH_CHOICE."""

@@ -11,7 +11,7 @@ from spark_tui.domain.values import OrderType, Side
 from spark_tui.link.messages import AmendOrder, CancelOrder, OrderUpdate, ReplaceOrder, SubmitOrder
 from spark_tui.link.service import LinkError
 from spark_tui.venues.port import OrderStatus
-from tests.engine.fake_venue import SYMBOL, D
+from tests.engine.fake_venue import SYMBOL, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
 
 
@@ -68,7 +68,7 @@ async def test_an_amend_only_shrinks_and_not_below_what_is_filled(tmp_path: Path
         it.venue.fill(order.client_order_id, D("0.1"))
         with pytest.raises(LinkError) as refused:
             await amend(it, order, quantity)
-        assert refused.value.code == "QUANTITY"
+        assert refused.value.code == "FILTER_AMEND_QUANTITY"
         assert not any(text.startswith("amend") for text in it.venue.sent_bytes)
 
 
@@ -185,6 +185,25 @@ async def test_a_lost_replace_leaves_both_halves_to_proof(
         await it.until(lambda: it.order(old.client_order_id).state is old_state)
         assert sum(text.startswith("replace") for text in it.venue.sent_bytes) == 1
         assert len(it.venue.placed) == len(set(it.venue.placed))
+
+
+async def test_an_outage_over_a_replace_proves_nothing(tmp_path: Path) -> None:
+    """F05: twenty minutes without an answer; both halves stay open, count, and are found afterwards."""
+    async with rig(tmp_path) as it:
+        old = await it.submit()
+        it.venue.plan.append("lost")
+        it.venue.failing = dict.fromkeys(
+            ("query", "query_by_venue_id", "open_orders", "trades", "balances"), UNREACHABLE
+        )
+        new = await replace(it, old)
+        for _ in range(20):
+            await it.clock.run_for(60)
+            assert it.order(old.client_order_id).state is OrderState.PENDING_REPLACE
+            assert it.order(new.client_order_id).state is OrderState.UNKNOWN
+            assert it.engine.views.counts() == (2, 1)
+        it.venue.failing.clear()
+        await it.until(lambda: it.order(new.client_order_id).state is OrderState.ACCEPTED)
+        await it.until(lambda: it.order(old.client_order_id).state is OrderState.CANCELED)
 
 
 async def test_a_replace_that_never_left_changes_nothing(tmp_path: Path) -> None:
