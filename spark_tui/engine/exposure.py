@@ -8,7 +8,7 @@ from decimal import Decimal
 from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import divide_down
 from spark_tui.domain.order import Order, OrderState
-from spark_tui.domain.values import LegRole, ListKind, Side
+from spark_tui.domain.values import LegRole, Side
 from spark_tui.engine.state import State
 
 ZERO = Decimal(0)
@@ -74,17 +74,6 @@ def _lock(order: Order) -> Decimal | None:
     if request.price is None or (order.part is not None and order.part.role in _EITHER):
         return None
     return lifecycle.leaves(order) * request.price
-
-
-def roles_of(kind: ListKind) -> tuple[LegRole, ...]:
-    """The legs a list of this kind is made of, in role order."""
-    match kind:
-        case ListKind.OCO:
-            return (LegRole.ABOVE, LegRole.BELOW)
-        case ListKind.OTO:
-            return (LegRole.WORKING, LegRole.PENDING)
-        case ListKind.OTOCO:
-            return (LegRole.WORKING, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW)
 
 
 def _exposure(order: Order, price: Decimal | None) -> Decimal:

@@ -7,10 +7,12 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain import filters, lifecycle, risk
+from spark_tui.domain.amends import check_amend
 from spark_tui.domain.book import Unusable
-from spark_tui.domain.decimals import from_float, plain
+from spark_tui.domain.decimals import from_float
 from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.lists import check_list
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.risk import RiskContext, RiskLimits, Verdict
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side, TradingState
@@ -24,7 +26,6 @@ _NOT_LOCKED_YET = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN
 _ALGO = frozenset(
     {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
 )
-_SIZE_RULES = frozenset({"LOT_SIZE", "NOTIONAL", "MIN_NOTIONAL", "PRECISION"})  # what an amend can break
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,23 +122,37 @@ class Gate:
         request = order.request
         if self._guard.state is TradingState.HALTED:
             return "HALTED", f"Trading is halted: {self._guard.reason}; only cancels leave."
-        total = lifecycle.leaves(order) + order.filled
-        if request.quantity is None:
-            return "QUANTITY", "An order sized in quote money cannot be amended; replace it."
-        if not (quantity.is_finite() and order.filled < quantity < total):
-            bounds = f"above {plain(order.filled)} (filled) and below {plain(total)}"
-            return "QUANTITY", f"An amend only shrinks: give a quantity {bounds}."
         instrument = self.instrument(request.venue, request.symbol)
         if instrument is None:
             return (
                 "SYMBOL_NOT_ALLOWED",
                 f"The rules of {request.symbol} are not known yet; wait until it is up.",
             )
-        smaller = msgspec.structs.replace(request, quantity=quantity)
-        for failure in filters.check(instrument, smaller, FilterContext(average_price=request.price)):
-            if failure.filter in _SIZE_RULES:
-                return f"FILTER_{failure.filter}", failure.text
-        return None
+        failures = check_amend(instrument, order, quantity, FilterContext(average_price=request.price))
+        return (f"FILTER_{failures[0].filter}", failures[0].text) if failures else None
+
+    def refuse_list(
+        self, kind: ListKind, legs: Sequence[tuple[LegRole, OrderRequest]]
+    ) -> tuple[str, str] | None:
+        """Code and text of what the venue would refuse about the list as a whole; its legs are assessed one
+        by one."""
+        venue, symbol = legs[0][1].venue, legs[0][1].symbol
+        desk, instrument = self._desks[venue], self.instrument(venue, symbol)
+        if instrument is None:
+            return None  # each leg is refused for that
+        last = desk.market.last_price(symbol)
+        lists = {
+            order.part.list_id: order.request.symbol
+            for order in self._state.open_orders(venue)
+            if order.part is not None
+        }
+        context = FilterContext(
+            last_price=None if last is None else from_float(last),
+            open_lists=list(lists.values()).count(symbol),
+            account_open_lists=len(lists),
+        )
+        failures = check_list(instrument, kind, legs, context)
+        return (f"FILTER_{failures[0].filter}", failures[0].text) if failures else None
 
     def _venue_pause(self) -> tuple[Verdict, ...]:
         seconds, why = self._guard.paused()

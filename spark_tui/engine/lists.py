@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
+from spark_tui.domain.lists import ROLES
 from spark_tui.domain.order import ListPart, OrderRequest
 from spark_tui.domain.values import LegRole, ListKind
 from spark_tui.engine.bookkeeper import Bookkeeper
-from spark_tui.engine.exposure import roles_of
 from spark_tui.engine.gate import Assessment, Gate
 from spark_tui.engine.orders import key_owner, key_reused
 from spark_tui.engine.outbox import Answered, Outbox
@@ -49,7 +49,7 @@ class ListDesk:
         list_id = self._outbox.next_id()
         ids = tuple(self._outbox.next_id() for _ in ordered)
         assessments = self._gate.assess_list(kind, ordered)
-        denial = _denial(ordered, assessments)
+        denial = _denial(ordered, assessments) or self._gate.refuse_list(kind, ordered)
         for client_id, (role, request), assessment in zip(ids, ordered, assessments, strict=True):
             part = ListPart(list_id=list_id, kind=kind, role=role)
             self._outbox.intend(client_id, request, assessment, operator, key, part=part, denial=denial)
@@ -80,7 +80,7 @@ class ListDesk:
 
 def in_role_order(kind: ListKind, legs: Sequence[Leg]) -> tuple[Leg, ...]:
     """Raises LinkError LEGS unless `legs` are what this kind of list is made of, in one symbol."""
-    wanted = roles_of(kind)
+    wanted = ROLES[kind]
     found = dict(legs)
     if len(legs) != len(wanted) or set(found) != set(wanted):
         raise LinkError("LEGS", f"An {kind} list has the legs {', '.join(wanted)}, once each.")

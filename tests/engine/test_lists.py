@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from spark_tui.domain.instrument import CountLimit
+from spark_tui.domain.market import Ticker
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side
 from spark_tui.engine.exposure import open_exposure
@@ -24,7 +25,8 @@ from spark_tui.link.messages import (
 )
 from spark_tui.link.service import LinkError
 from spark_tui.venues.port import OrderStatus
-from tests.engine.fake_venue import LOST, NAME, SYMBOL, UNREACHABLE, D
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import LOST, NAME, SYMBOL, UNREACHABLE, D, FakeVenue
 from tests.engine.harness import Rig, buy, rig
 
 
@@ -139,6 +141,34 @@ async def test_legs_that_make_no_such_list_are_refused_before_any_intent(
             await submit(it, kind, *legs)
         assert refused.value.code == "LEGS"
         assert not it.engine.journal.state.orders
+
+
+@pytest.mark.parametrize(
+    ("legs", "code"),
+    [
+        ((ABOVE, leg(LegRole.BELOW, OrderType.LIMIT_MAKER, "58000")), "FILTER_LIST_TYPES"),
+        ((leg(LegRole.ABOVE, OrderType.LIMIT_MAKER, "60004"), BELOW), "FILTER_LIST_PRICES"),
+        ((ABOVE, BELOW), "FILTER_MAX_NUM_ORDER_LISTS"),
+    ],
+)
+async def test_a_list_the_venue_would_refuse_is_denied_and_never_sent(
+    tmp_path: Path, legs: tuple[SubmitLeg, ...], code: str
+) -> None:
+    """The wrong kind of leg, the wrong side of the market, one list too many."""
+    clock = ManualClock()
+    venue = FakeVenue(clock)
+    listing = venue.known[SYMBOL]
+    one_list = (*listing.filters, CountLimit(name="MAX_NUM_ORDER_LISTS", limit=1))
+    venue.known[SYMBOL] = msgspec.structs.replace(listing, filters=one_list)
+    async with rig(tmp_path, venue=venue, clock=clock) as it:
+        venue.market(Ticker(SYMBOL, 60_005.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, venue.server_time_ms()))
+        if code == "FILTER_MAX_NUM_ORDER_LISTS":
+            await submit(it)
+        sent = len(venue.sent_bytes)
+        found = await submit(it, ListKind.OCO, *legs)
+        assert states(it, found) == ["DENIED", "DENIED"]
+        assert {one.order.code for one in found.legs} == {code}
+        assert len(venue.sent_bytes) == sent
 
 
 async def test_cancelling_one_leg_cancels_the_list_and_says_so(tmp_path: Path) -> None:
