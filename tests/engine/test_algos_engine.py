@@ -1,9 +1,13 @@
 """Algos in the engine: their children pass the one gate, survive a restart and are never doubled."""
 
+import tempfile
+from decimal import Decimal
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import OrderType, Side
@@ -22,6 +26,7 @@ from spark_tui.link.messages import (
     StopAlgo,
 )
 from spark_tui.link.service import LinkError
+from spark_tui.venues.port import OrderReport, OrderStatus
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D, FakeVenue, instrument
 from tests.engine.harness import Rig, buy, rig
@@ -242,3 +247,45 @@ async def test_a_face_that_attaches_sees_what_is_at_work(tmp_path: Path) -> None
         events = await following(face)
         assert algo_id in [event.algo_id for event in events if isinstance(event, AlgoRow)]
         face.close()
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    runs=st.lists(
+        st.lists(st.sampled_from(["fill", "rest", "lost", "dead", "reject", "not-sent"]), max_size=4),
+        min_size=2,
+        max_size=4,
+    ),
+    kind=st.sampled_from([TWAP, ICEBERG]),
+)
+async def test_whatever_is_lost_and_however_often_it_restarts_the_venue_never_trades_more(
+    runs: list[list[str]], kind: StartAlgo
+) -> None:
+    """Judged by the venue's own account: its trades, and what is still open there."""
+    clock = ManualClock()
+    venue = simple_venue(clock)
+    algo_id = ""
+    with tempfile.TemporaryDirectory() as folder:
+        for plan in runs:
+            venue.plan.extend(plan)
+            async with rig(Path(folder), venue=venue, clock=clock) as it:
+                algo_id = algo_id or (await start(it, kind)).algo_id
+                await pass_time(it, 6)
+                for client_id in list(it.engine.journal.state.open):
+                    if it.order(client_id).state is OrderState.ACCEPTED:
+                        it.venue.fill(client_id)
+                        await pass_time(it, 1)
+                traded = sum((trade.fill.quantity for trade in venue.account_trades), D(0))
+                resting = sum((_open_quantity(report) for report in venue.reports.values()), D(0))
+                algo = it.engine.journal.state.algos[algo_id]
+                assert traded + resting <= kind.quantity
+                assert algo.committed >= traded
+                keys = [order.key for order in it.engine.journal.state.orders.values() if order.parent]
+                assert len(keys) == len(set(keys)) == algo.children
+                assert len(venue.placed) == len(set(venue.placed))
+            venue.plan.clear()
+
+
+def _open_quantity(report: OrderReport) -> Decimal:
+    asked = report.quantity or D(0)
+    return asked - report.filled if report.status in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED) else D(0)
