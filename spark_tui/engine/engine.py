@@ -14,6 +14,7 @@ from spark_tui.engine.cancels import CancelDesk
 from spark_tui.engine.comparison import Comparison
 from spark_tui.engine.condition import Condition
 from spark_tui.engine.differences import DifferenceBook
+from spark_tui.engine.drills import DrillRoom, FaultDoor
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.gate import Desk, Gate
 from spark_tui.engine.guard import RATE_WINDOW_NS, Guard, KillSwitch
@@ -67,6 +68,7 @@ class Engine:
         checkpoint: Callable[[str], None] = lambda name: None,
         *,
         rng: random.Random | None = None,
+        fault_door: FaultDoor | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -183,6 +185,7 @@ class Engine:
         self.views = Views(
             self.markets, self.books, self.portfolio, clock, self.condition.status, self.condition.health
         )
+        self.drills = DrillRoom(self, clock, fault_door)
         self._requests = Requests(self, settings)
 
     # --- link.service.Service ------------------------------------------------------------------------------

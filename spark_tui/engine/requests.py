@@ -25,6 +25,7 @@ from spark_tui.link.messages import (
     GetBalances,
     GetBook,
     GetDifferences,
+    GetDrills,
     GetFills,
     GetHealth,
     GetInstruments,
@@ -46,6 +47,7 @@ from spark_tui.link.messages import (
     Result,
     Resume,
     ResumeAlgo,
+    RunDrill,
     StartAlgo,
     StopAlgo,
     StopEngine,
@@ -92,6 +94,7 @@ class Requests:
             Kill: self._kill,
             Resume: self._resume,
             Focus: self._focus,
+            RunDrill: self._drill,
             StopEngine: self._stop,
         }
         self._queries: dict[type, Callable[[Any], Result]] = {
@@ -107,6 +110,7 @@ class Requests:
             GetStatus: lambda q: engine.condition.status(),
             GetHealth: lambda q: engine.condition.health(),
             GetAlgos: lambda q: engine.algos.view(),
+            GetDrills: lambda q: engine.drills.view(),
             GetDifferences: lambda q: engine.differences.view(),
             GetRules: lambda q: rules_view(
                 engine.gate.limits, settings.breaker, engine.guard.recent_orders()
@@ -217,6 +221,9 @@ class Requests:
         if isinstance(attachment, Face) and isinstance(attachment.cursor, FeedCursor):
             attachment.cursor.look_at(venue, focus.symbol, focus.interval)
         return Done()
+
+    async def _drill(self, drill: RunDrill, operator: str, attachment: Attachment | None) -> Result:
+        return self._engine.drills.run(drill.name, drill.seed, operator)
 
     async def _stop(self, stop: StopEngine, operator: str, attachment: Attachment | None) -> Result:
         self._engine.stop_soon(_STOP_DELAY_S)
