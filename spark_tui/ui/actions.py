@@ -56,7 +56,7 @@ ACTIONS: tuple[Action, ...] = (
         params=ORDER,
     ),
     Action(
-        "order.cancel", "Cancel the order", "Cancel the selected order, a leg with its list, after y.",
+        "order.cancel", "Cancel the order", "Cancel the order, a leg with its list, or stop an algo.",
         keys=("x",), screens=(TRADE,), group="Trading", footer="Cancel", trades=True, request=_cancel,
         params=(Param("client_order_id", "the order's id", required=True),),
     ),
@@ -85,6 +85,10 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "ticket.list", "Order list", "One order, or OCO, OTO, OTOCO: orders that live and die together.",
         keys=("l",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.algo", "Algo", "TWAP, iceberg, trailing stop: worked by the engine, cockpit or no.",
+        keys=("w",), screens=(TRADE,), group="Ticket",
     ),
     Action(
         "ticket.time-in-force", "Time in force", "Next time in force: GTC, IOC, FOK.",
@@ -173,6 +177,7 @@ ACTIONS: tuple[Action, ...] = (
         "tab.diff", "Differences", "Where the venue's word and ours differ; Enter answers one that asks.",
         keys=("5",), screens=(TRADE,), group="Moving",
     ),
+    Action("tab.algos", "Algos", "Show the algos.", keys=("6",), screens=(TRADE,), group="Moving"),
     # --- cockpit ---------------------------------------------------------------------------------------
     Action("palette", "Command", "Find and run any action.", keys=(":", "ctrl+p"), footer="Command|Cmd"),
     Action("help", "Help", "Every key that works here, and what it does.", keys=("?",), footer="Help"),

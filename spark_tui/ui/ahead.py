@@ -1,20 +1,26 @@
-"""What the engine would say to a draft, and what would be asked of it: one answer for orders, lists and
-replacements alike. No Textual."""
+"""What the engine would say to a draft, and what would be asked of it: one answer for orders, lists,
+algos and replacements alike. No Textual."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
+from msgspec import structs
+
+from spark_tui.domain.decimals import floor_to
 from spark_tui.domain.filter_rules import FilterContext
+from spark_tui.domain.filters import quantise, quantity_step
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.lists import check_list
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk import Verdict, passes
-from spark_tui.domain.values import LegRole
+from spark_tui.domain.values import LegRole, OrderType, TimeInForce
 from spark_tui.link.messages import (
+    AlgoKind,
     AnyRequest,
     Preview,
     PreviewOrder,
     ReplaceOrder,
+    StartAlgo,
     SubmitLeg,
     SubmitList,
     SubmitOrder,
@@ -22,12 +28,13 @@ from spark_tui.link.messages import (
 from spark_tui.link.service import LinkError
 from spark_tui.ui.context import Call
 from spark_tui.ui.draft import Draft
-from spark_tui.ui.shapes import Shape, list_kind
+from spark_tui.ui.shapes import ALGOS, Shape, list_kind
 
 # A leg that waits is paid with what its working order brings, and a replacement with what the old order
 # holds; only the engine, which sees both at once, can judge those.
 _LATER = frozenset({LegRole.PENDING, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
 _FUNDS = "INSUFFICIENT_BALANCE"
+_FEE_STEP = Decimal("1e-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +50,8 @@ async def look_ahead(
 ) -> Ahead:
     """`key`: venue and symbol; `last`: the last price, where known. Raises LinkError."""
     venue, symbol = key
+    if draft.shape in ALGOS:
+        return await _algo_ahead(call, draft.algo(venue, symbol), instrument)
     if draft.shape is not Shape.ORDER:
         return await _list_ahead(call, draft, draft.legs(venue, symbol), instrument, last)
     preview = await _preview(call, draft.order(venue, symbol))
@@ -89,6 +98,67 @@ async def _list_ahead(
         reason=failed[0].text if failed else "",
     )
     return Ahead(whole, SubmitList(kind=kind, legs=fitted, key=draft.key))
+
+
+async def _algo_ahead(call: Call, start: StartAlgo, instrument: Instrument | None) -> Ahead:
+    """Judged is what will leave: one slice, one shown part, or the whole at the end of a trail. The engine
+    plans the course and has the last word."""
+    changes: tuple[str, ...] = ()
+    if instrument is not None:
+        start, changes = _on_grid(start, instrument)
+    child = start.quantity
+    if start.kind is AlgoKind.ICEBERG and start.display is not None:
+        child = min(start.display, start.quantity)
+    elif start.slices:
+        step = (quantity_step(instrument) if instrument else None) or Decimal(0)
+        child = max(floor_to(start.quantity / start.slices, step), step)
+    limit = start.limit_price
+    force = TimeInForce.GTC if start.kind is AlgoKind.ICEBERG else TimeInForce.IOC
+    order = SubmitOrder(
+        venue=start.venue,
+        symbol=start.symbol,
+        side=start.side,
+        type=OrderType.MARKET if limit is None else OrderType.LIMIT,
+        quantity=child,
+        price=limit,
+        time_in_force=None if limit is None else force,
+    )
+    one = await _preview(call, order)
+    times = start.quantity / child if child else Decimal(1)
+    whole = Preview(
+        ok=one.ok,
+        verdicts=one.verdicts,
+        order=one.order,
+        changes=changes,
+        notional=None if one.notional is None else one.notional * times,
+        fee=None if one.fee is None else (one.fee * times).quantize(_FEE_STEP),
+        fee_asset=one.fee_asset,
+        slippage_bp=one.slippage_bp,
+        reason=one.reason,
+    )
+    return Ahead(whole, start)
+
+
+def _on_grid(start: StartAlgo, instrument: Instrument) -> tuple[StartAlgo, tuple[str, ...]]:
+    request = OrderRequest(
+        venue=start.venue,
+        symbol=start.symbol,
+        side=start.side,
+        type=OrderType.LIMIT,
+        quantity=start.quantity,
+        price=start.limit_price,
+        iceberg_quantity=start.display,
+    )
+    fitted, changes = quantise(instrument, request)
+    return (
+        structs.replace(
+            start,
+            quantity=fitted.quantity or start.quantity,
+            limit_price=fitted.price,
+            display=fitted.iceberg_quantity,
+        ),
+        changes,
+    )
 
 
 def _worst(judged: list[tuple[LegRole, Preview]]) -> list[Verdict]:

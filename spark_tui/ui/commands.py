@@ -17,16 +17,13 @@ from spark_tui.link.messages import (
     Kill,
     OrderList,
     OrderUpdate,
-    ReplaceOrder,
     Resume,
     StopEngine,
-    SubmitList,
     SubmitOrder,
 )
 from spark_tui.link.service import LinkError
 from spark_tui.ui import offers
 from spark_tui.ui.actions import BY_ID, EVERYWHERE, Action, ActionError, build_request
-from spark_tui.ui.ahead import Ahead
 from spark_tui.ui.offers import Offer
 from spark_tui.ui.order_actions import ORDER_ACTIONS
 from spark_tui.ui.order_commands import OrderCommands
@@ -59,6 +56,7 @@ class Commands:
             "ticket.sell": lambda _: self.ticket().take_side(Side.SELL),
             "order.submit": self._submit,
             "ticket.list": lambda _: self.ticket().next_shape(),
+            "ticket.algo": lambda _: self.ticket().next_algo(),
             "ticket.trailing": lambda _: self.ticket().toggle_trailing(),
             "ticket.iceberg": lambda _: self.ticket().toggle_iceberg(),
             "ticket.prevention": lambda _: self.ticket().next_prevention(),
@@ -90,6 +88,7 @@ class Commands:
             "tab.fills": lambda _: self.trade().show_tab("fills"),
             "tab.log": lambda _: self.trade().show_tab("log"),
             "tab.diff": lambda _: self.trade().show_tab("diff"),
+            "tab.algos": lambda _: self.trade().show_tab("algos"),
             "palette": self._palette,
             "help": self._help,
             "screen.trade": lambda _: self.app.show_screen("trade"),
@@ -144,9 +143,12 @@ class Commands:
 
     async def _send(self, ticket: Ticket) -> None:
         """What was sent is then under the cursor of the orders: x cancels it."""
-        await ticket.send(self._confirm_order)
-        if ticket.state.sent_id:
+        await ticket.send(self._orders.confirm)
+        if ticket.state.sent_id in self.model.orders:
             self.trade().orders.go((ticket.state.sent_id,))
+        elif ticket.state.sent_id in self.model.algos:
+            self.trade().show_tab("algos", focus=False)
+            self.trade().algos.go((ticket.state.sent_id,))
         self.app.pump.nudge()
 
     def _fill_ticket(self, ticket: Ticket, params: Params) -> None:
@@ -161,22 +163,6 @@ class Commands:
             self._focus({"symbol": request.symbol, "venue": request.venue})
             ticket.pull()
         ticket.load(request)
-
-    async def _confirm_order(self, ahead: Ahead) -> bool:
-        request = ahead.request
-        if isinstance(request, ReplaceOrder):
-            old = self.model.orders.get(request.client_order_id)
-            if old is None:
-                return False
-            offer = offers.offer_replace(old.order, request, ahead.preview, self.model, self.environment)
-            return bool(await self.offer(offer))
-        if not offers.needs_confirming(self.environment):
-            return True
-        if isinstance(request, SubmitList):
-            return bool(
-                await self.offer(offers.offer_list(request, ahead.preview, self.model, self.environment))
-            )
-        return bool(await self.offer(offers.offer_order(ahead.preview, self.model, self.environment)))
 
     def _cancel_all(self, params: Params) -> None:
         orders = [

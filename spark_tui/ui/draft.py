@@ -6,17 +6,25 @@ from typing import TypeVar
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order
 from spark_tui.domain.values import LegRole, OrderType, SelfTradePrevention, Side, TimeInForce
-from spark_tui.link.messages import SubmitLeg, SubmitOrder
+from spark_tui.link.messages import AlgoKind, StartAlgo, SubmitLeg, SubmitOrder
 from spark_tui.ui.format import group
 from spark_tui.ui.shapes import (
+    ALGO_FIELDS,
+    ALGOS,
     ENTRY,
     FIELDS,
+    JITTER,
+    LISTS,
+    MINUTES,
+    OPTIONAL,
     PRICE,
     QUANTITY,
     SHOWN,
+    SLICES,
     STOP,
     TAKE,
     TRAIL,
+    WHOLE,
     Shape,
     leg_choices,
     list_fields,
@@ -58,6 +66,8 @@ class Draft:
     def fields(self) -> tuple[str, ...]:
         if self.shape is Shape.ORDER:
             return order_fields(self.type, trailing=self.trailing, iceberg=self.iceberg)
+        if self.shape in ALGO_FIELDS:
+            return ALGO_FIELDS[self.shape]
         return list_fields(self.shape, self.leg_type)
 
     @property
@@ -104,13 +114,24 @@ class Draft:
         self._changed()
 
     def next_shape(self, instrument: Instrument | None) -> None:
-        """One order, then the lists the instrument takes, and round again. A list replaces nothing."""
-        before, self.shape = self.shape, _after(shapes_of(instrument), self.shape)
+        """One order, then the lists the instrument takes, and round again."""
+        self._take_shape(_after(shapes_of(instrument), self.shape), instrument)
+
+    def next_algo(self, instrument: Instrument | None) -> None:
+        """One order, then each algo, and round again."""
+        self._take_shape(_after((Shape.ORDER, *ALGOS), self.shape), instrument)
+
+    def _take_shape(self, shape: Shape, instrument: Instrument | None) -> None:
+        """Nothing but a single order replaces another."""
+        before, self.shape = self.shape, shape
         self.replaces = ""
-        if before is Shape.ORDER:  # an order's price is a list's entry; the price of a leg is another matter
+        if self.shape in LISTS and before is Shape.ORDER:
+            # an order's price is a list's entry; what a leg asks is another matter
             self.texts[ENTRY], self.texts[PRICE] = self.texts[PRICE], ""
-        elif self.shape is Shape.ORDER:
+        elif self.shape is Shape.ORDER and before in LISTS:
             self.texts[PRICE] = self.texts[ENTRY]
+        elif self.shape in ALGOS:
+            self.texts[PRICE] = ""  # the touch an order rests at is no limit to work within
         choices = leg_choices(self.shape, instrument)
         if choices:
             self.leg_type = choices[0]
@@ -119,7 +140,7 @@ class Draft:
     def fit(self, instrument: Instrument) -> bool:
         """Another instrument may lack what was chosen: fall back to what it has. True when it had to."""
         before = (self.shape, self.type, self.trailing, self.iceberg, self.prevention)
-        if self.shape not in shapes_of(instrument):
+        if self.shape in LISTS and self.shape not in shapes_of(instrument):
             self.shape = Shape.ORDER
         choices = leg_choices(self.shape, instrument)
         if choices and self.leg_type not in choices:
@@ -227,7 +248,7 @@ class Draft:
         digit = character.isascii() and character.isdecimal()
         if not digit and character != ".":
             return False
-        if character == "." and ("." in text or FIELDS[self.field].unit == "bp"):
+        if character == "." and ("." in text or FIELDS[self.field].unit in WHOLE):
             return True
         if len(text) < MAX_TEXT:
             self.texts[self.field] = text + character
@@ -265,7 +286,9 @@ class Draft:
         """What still has to be typed, as a sentence; empty when the order is whole."""
         for field in self.fields:
             value = self.number(field)
-            if value is None or value <= 0:
+            if value is None and field in OPTIONAL.get(self.shape, ()):
+                continue
+            if value is None or (value <= 0 and field != JITTER):
                 return FIELDS[field].ask
         return ""
 
@@ -293,6 +316,24 @@ class Draft:
             iceberg_quantity=self._given(SHOWN),
             time_in_force=self.time_in_force if self.timed else None,
             self_trade_prevention=self.prevention,
+            key=self.key,
+        )
+
+    def algo(self, venue: str, symbol: str) -> StartAlgo:
+        """Of an algo. Only meaningful while nothing is `missing`."""
+        minutes, slices, trail = self._given(MINUTES), self._given(SLICES), self._given(TRAIL)
+        return StartAlgo(
+            kind=AlgoKind(self.shape.value),
+            symbol=symbol,
+            side=self.side,
+            quantity=self.number(QUANTITY) or Decimal(0),
+            venue=venue,
+            duration_s=None if minutes is None else float(minutes * 60),
+            slices=None if slices is None else int(slices),
+            jitter=float((self._given(JITTER) or Decimal(0)) / 100),
+            limit_price=self._given(PRICE),
+            display=self._given(SHOWN),
+            trail_bp=None if trail is None else int(trail),
             key=self.key,
         )
 

@@ -5,7 +5,17 @@ from decimal import Decimal
 
 from spark_tui.domain.order import Order
 from spark_tui.domain.values import Environment
-from spark_tui.link.messages import Difference, OrderUpdate, Preview, ReplaceOrder, SubmitList, SubmitOrder
+from spark_tui.link.messages import (
+    AlgoKind,
+    AlgoRow,
+    Difference,
+    OrderUpdate,
+    Preview,
+    ReplaceOrder,
+    StartAlgo,
+    SubmitList,
+    SubmitOrder,
+)
 from spark_tui.ui import format as fmt
 from spark_tui.ui.actions import BY_ID
 from spark_tui.ui.model import CLOSED, Model
@@ -176,6 +186,59 @@ def offer_cancel_list(order: Order, legs: list[Order], model: Model, environment
             ("then", "what was filled stays filled; the venue has the last word", "ink"),
         ),
         choices=(("y", "cancel the list"),),
+        opened_by=BY_ID["order.cancel"].keys,
+    )
+
+
+def algo_words(start: StartAlgo, model: Model) -> str:
+    """TWAP SELL 0.100 BTCUSDT in 10 orders over 5 min, no worse than 66 000.0"""
+    steps = model.steps((start.venue or model.look[0], start.symbol))
+    words = f"{start.kind} {start.side} {fmt.fixed(start.quantity, steps.quantity)} {start.symbol}"
+    if start.slices is not None and start.duration_s is not None:
+        words += f" in {start.slices} orders over {start.duration_s / 60:g} min"
+        words += f", varied by {start.jitter:.0%}" if start.jitter else ""
+    if start.limit_price is not None:
+        worst = ", no worse than" if start.kind is AlgoKind.TWAP else " at"
+        words += f"{worst} {fmt.fixed(start.limit_price, steps.price)}"
+    if start.display is not None:
+        words += f", showing {fmt.fixed(start.display, steps.quantity)}"
+    if start.trail_bp is not None:
+        words += f", trailing by {start.trail_bp} bp"
+    return words
+
+
+def offer_algo(start: StartAlgo, preview: Preview, model: Model, environment: Environment) -> Offer:
+    live = environment is Environment.LIVE
+    instrument = model.instruments.get((start.venue or model.look[0], start.symbol))
+    return Offer(
+        title=f"Start algo · {environment}, proved by host" + (" · REAL MONEY" if live else ""),
+        tone="down" if live else "warn",
+        facts=(
+            ("will start", algo_words(start, model), "b ink"),
+            ("worth", _money(preview.notional, instrument.quote if instrument else ""), "ink"),
+            (
+                "rests on",
+                f"{len(preview.verdicts)} rules pass for one order of it; each is asked again",
+                "up",
+            ),
+            ("then", "the engine works it, this cockpit or no; space pauses, x stops it (6)", "ink"),
+        ),
+        choices=((start.symbol if live else "y", "start it"),),
+        opened_by=BY_ID["order.submit"].keys,
+        phrase=start.symbol if live else "",
+    )
+
+
+def offer_stop_algo(row: AlgoRow, model: Model, environment: Environment) -> Offer:
+    return Offer(
+        title=f"Stop algo {short_id(row.algo_id)} · {environment}",
+        tone="warn",
+        facts=(
+            ("will stop", algo_words(row.start, model), "b ink"),
+            ("so far", f"{fmt.exact(row.filled)} of {fmt.exact(row.start.quantity)} filled", "ink"),
+            ("then", "its open orders are canceled; what was filled stays filled", "ink"),
+        ),
+        choices=(("y", "stop it"),),
         opened_by=BY_ID["order.cancel"].keys,
     )
 

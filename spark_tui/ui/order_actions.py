@@ -187,8 +187,9 @@ ORDER_ACTIONS: tuple[Action, ...] = (
         ),
     ),
     Action(
-        "algo.pause", "Pause an algo", "It sends nothing until it is resumed.",
-        group="In words", trades=True, request=lambda params: PauseAlgo(algo_id=params["algo_id"]),
+        "algo.pause", "Pause an algo", "The selected one sends nothing until the same key resumes it.",
+        keys=("space",), screens=(TRADE,), group="Trading", trades=True,
+        request=lambda params: PauseAlgo(algo_id=params["algo_id"]),
         params=(_ALGO_ID,),
     ),
     Action(

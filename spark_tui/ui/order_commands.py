@@ -5,22 +5,33 @@ from typing import TYPE_CHECKING
 
 from spark_tui.domain.order import Order
 from spark_tui.link.messages import (
+    AlgoRow,
+    Algos,
     AmendOrder,
     AnyRequest,
     CancelList,
     CancelOrder,
     Differences,
+    GetAlgos,
     GetDifferences,
     OrderList,
     OrderUpdate,
+    PauseAlgo,
+    ReplaceOrder,
     ResolveDifference,
+    ResumeAlgo,
+    StartAlgo,
+    StopAlgo,
+    SubmitList,
 )
 from spark_tui.link.service import LinkError
 from spark_tui.ui import offers
 from spark_tui.ui.actions import BY_ID
+from spark_tui.ui.ahead import Ahead
 from spark_tui.ui.model import CLOSED
 from spark_tui.ui.story import short_id
-from spark_tui.ui.widgets.desk import OrdersTable
+from spark_tui.ui.widgets.algos import AlgosTable
+from spark_tui.ui.widgets.desk import ALIVE, OrdersTable
 
 if TYPE_CHECKING:
     from spark_tui.ui.commands import Commands
@@ -38,19 +49,42 @@ class OrderCommands:
             "order.amend": self._amend,
             "order.replace": self._replace,
             "order.test": self._test,
+            "algo.pause": self._pause,
         }
 
     def attached(self) -> None:
         """What the snapshot does not say is asked."""
-        self._commands.work(self._load_differences())
+        self._commands.work(self._load())
 
-    async def _load_differences(self) -> None:
-        try:
-            result = await self._context.call(GetDifferences())
-        except LinkError:
-            return  # they come by themselves with the next pass
-        if isinstance(result, Differences):
-            self._model.apply(result)
+    async def _load(self) -> None:
+        for query in (GetDifferences(), GetAlgos()):
+            try:
+                result = await self._context.call(query)
+            except LinkError:
+                continue  # they come by themselves with the next change
+            if isinstance(result, Differences):
+                self._model.apply(result)
+            elif isinstance(result, Algos):
+                self._model.apply_all(reversed(result.rows))
+
+    async def confirm(self, ahead: Ahead) -> bool:
+        """Play money goes out on the ticket's own key; a replacement ends something, so it always asks."""
+        request, environment = ahead.request, self._commands.environment
+        if not isinstance(request, ReplaceOrder) and not offers.needs_confirming(environment):
+            return True
+        match request:
+            case ReplaceOrder(client_order_id=key):
+                old = self._model.orders.get(key)
+                if old is None:
+                    return False
+                offer = offers.offer_replace(old.order, request, ahead.preview, self._model, environment)
+            case StartAlgo():
+                offer = offers.offer_algo(request, ahead.preview, self._model, environment)
+            case SubmitList():
+                offer = offers.offer_list(request, ahead.preview, self._model, environment)
+            case _:
+                offer = offers.offer_order(ahead.preview, self._model, environment)
+        return bool(await self._commands.offer(offer))
 
     # --- the selected order --------------------------------------------------------------------------------
 
@@ -84,6 +118,10 @@ class OrderCommands:
         return update.order
 
     def _cancel(self, params: Params) -> None:
+        algos = self._commands.trade().desk
+        if isinstance(algos, AlgosTable) and not params:
+            self._stop(algos)
+            return
         update = self._selected(params, "cancel")
         if update is None:
             return
@@ -143,6 +181,32 @@ class OrderCommands:
         else:
             self._commands.work(self._commands.ticket().test())
 
+    # --- algos ---------------------------------------------------------------------------------------------
+
+    def _stop(self, table: AlgosTable) -> None:
+        row = table.selected()
+        if row is None or row.state not in ALIVE:
+            self._context.say("info", "Nothing to stop: this algo is over." if row else "No algo to stop.")
+            return
+        answer = self._commands.offer(offers.offer_stop_algo(row, self._model, self._commands.environment))
+        failed = f"algo {short_id(row.algo_id)} not stopped"
+        self._commands.work(self._ask_if(answer, StopAlgo(algo_id=row.algo_id), failed))
+
+    def _pause(self, params: Params) -> None:
+        """Pause or resume the selected one: neither places anything that was not asked for."""
+        if params:
+            self._commands.in_words(BY_ID["algo.pause"], params)
+            return
+        table = self._commands.trade().desk
+        row = table.selected() if isinstance(table, AlgosTable) else None
+        if row is None or row.state not in {"RUNNING", "PAUSED"}:
+            self._context.say("info", "Nothing to pause: select an algo at work first (6, then ↑ ↓).")
+            return
+        paused = row.state == "PAUSED"
+        request = ResumeAlgo(algo_id=row.algo_id) if paused else PauseAlgo(algo_id=row.algo_id)
+        what = "resumed" if paused else "paused"
+        self._commands.work(self._ask(request, f"algo {short_id(row.algo_id)} not {what}"))
+
     # --- differences ---------------------------------------------------------------------------------------
 
     def answer_difference(self, difference_id: str) -> bool:
@@ -179,7 +243,7 @@ class OrderCommands:
         except LinkError as error:
             self._context.say("bad", f"{failed}: {error.text}")
         else:
-            if isinstance(result, OrderUpdate | Differences):
+            if isinstance(result, OrderUpdate | Differences | AlgoRow):
                 self._model.apply(result)
             elif isinstance(result, OrderList):
                 self._model.apply_all(result.legs)

@@ -1,4 +1,4 @@
-"""What a ticket can be: one order of any type, or a list of orders. The fields each needs, as data. Pure."""
+"""What a ticket can be: one order, a list of orders, or an algo. The fields each needs, as data. Pure."""
 
 from enum import StrEnum
 from typing import Final, NamedTuple
@@ -14,14 +14,21 @@ class Shape(StrEnum):
     OCO = "OCO"
     OTO = "OTO"
     OTOCO = "OTOCO"
+    TWAP = "TWAP"
+    ICEBERG = "ICEBERG"
+    TRAILING = "TRAILING"
 
+
+LISTS: Final = (Shape.OCO, Shape.OTO, Shape.OTOCO)
+ALGOS: Final = (Shape.TWAP, Shape.ICEBERG, Shape.TRAILING)
 
 QUANTITY, PRICE, STOP, TRAIL, SHOWN = "quantity", "price", "stop", "trail", "shown"
 ENTRY, TAKE = "entry", "take"
+MINUTES, SLICES, JITTER = "minutes", "slices", "jitter"
 
 
 class Field(NamedTuple):
-    """`unit`: what `+` and `-` step by and how it is read: quantity, price or bp (whole basis points)."""
+    """`unit`: how it is read and stepped: quantity, price, number, or a whole one: bp, count, percent."""
 
     name: str
     label: str
@@ -40,6 +47,9 @@ FIELDS: Final = {
         Field(SHOWN, "shown", "shown", "quantity", "type the amount shown at a time, or v for none"),
         Field(ENTRY, "entry", "@", "price", "type the entry's price"),
         Field(TAKE, "take", "take", "price", "type the price to take profit at"),
+        Field(MINUTES, "minutes", "min", "number", "type over how many minutes"),
+        Field(SLICES, "slices", "in", "count", "type in how many orders"),
+        Field(JITTER, "jitter %", "jitter", "percent", "type by how many percent times and sizes may vary"),
     )
 }
 
@@ -77,15 +87,26 @@ def list_fields(shape: Shape, leg: OrderType) -> tuple[str, ...]:
             return (QUANTITY, ENTRY, TAKE, *exits)
 
 
+ALGO_FIELDS: Final = {
+    Shape.TWAP: (QUANTITY, MINUTES, SLICES, JITTER, PRICE),
+    Shape.ICEBERG: (QUANTITY, PRICE, SHOWN),
+    Shape.TRAILING: (QUANTITY, TRAIL),
+}
+OPTIONAL: Final = {Shape.TWAP: (JITTER, PRICE)}  # no jitter: on the minute; no price: at market
+WHOLE: Final = frozenset({"bp", "count", "percent"})  # units without decimals
+
+
 def label(shape: Shape, name: str) -> str:
-    """In a list the price belongs to the leg that stops, or follows."""
-    if name == PRICE and shape is not Shape.ORDER:
+    """In a list the price belongs to the leg that stops, or follows; a TWAP's is the worst it takes."""
+    if name == PRICE and shape in LISTS:
         return "then price" if shape is Shape.OTO else "stop limit"
+    if name == PRICE and shape is Shape.TWAP:
+        return "worst price"
     return FIELDS[name].label
 
 
 def short_label(shape: Shape, name: str) -> str:
-    if name == PRICE and shape is not Shape.ORDER:
+    if name == PRICE and shape in LISTS:
         return "then" if shape is Shape.OTO else "limit"
     return FIELDS[name].short
 
@@ -107,7 +128,7 @@ def shapes_of(instrument: Instrument | None) -> tuple[Shape, ...]:
 
 def leg_choices(shape: Shape, instrument: Instrument | None) -> tuple[OrderType, ...]:
     """Types the stop leg, or the order that follows, may be, in the table's order."""
-    if instrument is None:
+    if instrument is None or shape not in LISTS:
         return ()
     if shape is Shape.OTO:
         return tuple(kind for kind in OrderType if kind in instrument.order_types)

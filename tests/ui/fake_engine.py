@@ -19,6 +19,8 @@ from spark_tui.domain.order import Fill, ListPart, Order, OrderRequest, OrderSta
 from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import Environment, OrderType, Side, TimeInForce, TradingState
 from spark_tui.link.messages import (
+    AlgoRow,
+    Algos,
     AmendOrder,
     AnyRequest,
     Balances,
@@ -35,6 +37,7 @@ from spark_tui.link.messages import (
     FillRow,
     Fills,
     Focus,
+    GetAlgos,
     GetDifferences,
     GetHealth,
     GetInstruments,
@@ -44,6 +47,7 @@ from spark_tui.link.messages import (
     Notice,
     OrderList,
     OrderUpdate,
+    PauseAlgo,
     PositionRow,
     Positions,
     Preview,
@@ -53,7 +57,10 @@ from spark_tui.link.messages import (
     ResolveDifference,
     Result,
     Resume,
+    ResumeAlgo,
+    StartAlgo,
     Status,
+    StopAlgo,
     StopEngine,
     SubmitList,
     SubmitOrder,
@@ -134,6 +141,7 @@ class FakeEngine:
         self.book_why = ""
         self.reconciling = False
         self.test_answer = ("", "")  # the venue's code and text; empty: it would take the order
+        self.algos: dict[str, AlgoRow] = {}
         self.replace_fails: LinkError | None = None
         self.differences = Differences(rows=(), passes=3, last_ms=START_MS - 12_000, running=False)
         self.stale: frozenset[str] = frozenset()
@@ -202,6 +210,16 @@ class FakeEngine:
                 return self._submit_list(request)
             case CancelList(list_id=list_id):
                 return self._cancel_list(list_id)
+            case GetAlgos():
+                return Algos(rows=tuple(self.algos.values()))
+            case StartAlgo():
+                return self._start_algo(request)
+            case PauseAlgo(algo_id=key):
+                return self.change_algo(key, state="PAUSED", text="paused by operator")
+            case ResumeAlgo(algo_id=key):
+                return self.change_algo(key, state="RUNNING", text="")
+            case StopAlgo(algo_id=key):
+                return self.change_algo(key, state="STOPPED", text="stopped by operator")
             case GetDifferences() | Reconcile():
                 return self.differences
             case ResolveDifference():
@@ -487,6 +505,31 @@ class FakeEngine:
         assert part is not None
         rows = tuple(self._update(order, state=OrderState.CANCELED) for order in legs)
         return OrderList(list_id=list_id, kind=part.kind, legs=rows)
+
+    def _start_algo(self, request: StartAlgo) -> AlgoRow:
+        self._ids += 1
+        row = AlgoRow(
+            algo_id=f"algo-sprun7-{self._ids}",
+            start=request,
+            venue=VENUE,
+            state="RUNNING",
+            filled=Decimal(0),
+            average_price=None,
+            children=0,
+            open_child="",
+            next_at_ms=self.clock.now_ms + 24_000,
+            trigger_price=None,
+            text="the next slice",
+            created_ms=self.clock.now_ms,
+        )
+        self.algos[row.algo_id] = row
+        self.push(row)
+        return row
+
+    def change_algo(self, key: str, **changes: object) -> AlgoRow:
+        self.algos[key] = structs.replace(self.algos[key], **changes)
+        self.push(self.algos[key])
+        return self.algos[key]
 
     def _resolve(self, request: ResolveDifference) -> Differences:
         rows = tuple(

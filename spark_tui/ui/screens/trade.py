@@ -4,6 +4,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.widgets.algos import AlgosTable
 from spark_tui.ui.widgets.candles import Candles
 from spark_tui.ui.widgets.desk import (
     TABS,
@@ -68,6 +69,7 @@ class TradeScreen(CockpitScreen):
                 yield FillsTable(context, id="fills")
                 yield LogTable(context, id="log")
                 yield DiffTable(context, id="diff")
+                yield AlgosTable(context, id="algos")
                 yield Events(context, id="events")
 
     def on_mount(self) -> None:
@@ -86,6 +88,10 @@ class TradeScreen(CockpitScreen):
     @property
     def orders(self) -> OrdersTable:
         return self.query_one("#orders", OrdersTable)
+
+    @property
+    def algos(self) -> AlgosTable:
+        return self.query_one("#algos", AlgosTable)
 
     @property
     def desk(self) -> DeskTable:

@@ -14,10 +14,12 @@ from spark_tui.ui.story import TYPE_WORDS, short_id
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
 
-TABS = ("orders", "positions", "fills", "log", "diff")
+TABS = ("orders", "positions", "fills", "log", "diff", "algos")
 
 BRACKET = {(False, True): "┌", (True, True): "├", (True, False): "└", (False, False): ""}
 EXTERNAL = "◇"  # placed outside this engine
+
+ALIVE = frozenset({"RUNNING", "PAUSED", "STOPPING"})  # states of an algo that is not over
 
 NARROW = 84  # below this many cells the desk uses its narrow columns
 
@@ -78,6 +80,7 @@ class DeskTable(LineTable):
             "positions": len(model.positions),
             "fills": len(model.fills),
             "log": 0,
+            "algos": sum(row.state in ALIVE for row in model.algos.values()),
             "diff": sum(bool(row.choices) for row in model.differences.rows) if model.differences else 0,
         }
         tone = "accent" if self.has_focus else "faint"

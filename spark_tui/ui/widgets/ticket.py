@@ -12,14 +12,22 @@ from textual.timer import Timer
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order
 from spark_tui.domain.values import Side, TradingState
-from spark_tui.link.messages import DepthRow, OrderList, OrderUpdate, SubmitOrder, TestOrder, TestResult
+from spark_tui.link.messages import (
+    AlgoRow,
+    DepthRow,
+    OrderList,
+    OrderUpdate,
+    SubmitOrder,
+    TestOrder,
+    TestResult,
+)
 from spark_tui.link.service import LinkError
 from spark_tui.ui.ahead import Ahead, look_ahead
 from spark_tui.ui.context import Context
 from spark_tui.ui.draft import Draft
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
-from spark_tui.ui.shapes import ENTRY, FIELDS, PRICE, Shape
+from spark_tui.ui.shapes import ENTRY, FIELDS, LISTS, PRICE, Shape
 from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets import ticket_view
 from spark_tui.ui.widgets.pane import Pane
@@ -101,7 +109,11 @@ class Ticket(Pane, can_focus=True):
         if book is not None and book.usable:
             levels = book.bids if self.draft.side is Side.BUY else book.asks
         own = ENTRY if ENTRY in self.draft.fields else PRICE
-        if own in self.draft.fields and levels and (own == ENTRY or self.draft.shape is Shape.ORDER):
+        if (
+            own in self.draft.fields
+            and levels
+            and (own == ENTRY or self.draft.shape in (Shape.ORDER, Shape.ICEBERG))
+        ):
             self.draft.set(own, Decimal(f"{levels[0].price:.{steps.price}f}"))
         self.edited()
 
@@ -123,6 +135,12 @@ class Ticket(Pane, can_focus=True):
         self.edited()
         if self.draft.shape is before:
             self._say("this instrument takes no order lists")
+
+    def next_algo(self) -> None:
+        self.draft.next_algo(self._instrument)
+        if self.draft.shape is Shape.ICEBERG and not self.draft.texts[PRICE]:
+            self.at_touch()
+        self.edited()
 
     def next_time_in_force(self) -> None:
         if self.draft.timed and not self.draft.iceberg:
@@ -169,7 +187,9 @@ class Ticket(Pane, can_focus=True):
 
     def _what(self) -> str:
         draft = self.draft
-        return draft.type.replace("_", " ") if draft.shape is Shape.ORDER else f"an {draft.shape} list"
+        if draft.shape is Shape.ORDER:
+            return draft.type.replace("_", " ")
+        return f"an {draft.shape} list" if draft.shape in LISTS else f"a {draft.shape} algo"
 
     def _say(self, text: str) -> None:
         """An answer to a key that changed nothing."""
@@ -244,7 +264,7 @@ class Ticket(Pane, can_focus=True):
     async def test(self) -> None:
         """Ask the venue whether it would take the order; nothing is placed."""
         if self.draft.shape is not Shape.ORDER:
-            self._say("the venue tests single orders only; each leg's rules are checked above")
+            self._say("the venue tests single orders only; the rules are checked above")
             return
         if missing := self.draft.missing():
             self._say(missing)
@@ -288,6 +308,10 @@ class Ticket(Pane, can_focus=True):
         updates = [row for row in rows if isinstance(row, OrderUpdate)]
         for update in updates:
             self.context.model.apply(update)
+        if isinstance(result, AlgoRow):
+            self.context.model.apply(result)
+            self.state.sent_id, self.state.sent_version = result.algo_id, version
+            self.state.message = ("", "dim")
         if updates:
             self.state.sent_id, self.state.sent_version = updates[0].order.client_order_id, version
             self.state.message = ("", "dim")

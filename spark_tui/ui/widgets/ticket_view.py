@@ -13,7 +13,7 @@ from spark_tui.ui.ahead import Ahead
 from spark_tui.ui.draft import Draft
 from spark_tui.ui.lines import Line, Span, clip, width_of
 from spark_tui.ui.model import Model
-from spark_tui.ui.shapes import FIELDS, QUANTITY, Shape, label, short_label
+from spark_tui.ui.shapes import FIELDS, LISTS, QUANTITY, Shape, label, short_label
 from spark_tui.ui.story import TYPE_WORDS, short_id
 from spark_tui.ui.widgets.desk import state_words
 
@@ -138,7 +138,9 @@ def _side_chip(draft: Draft) -> Line:
 
 
 def _list_words(draft: Draft) -> str:
-    """OCO · STOP_LIMIT: the list, and the type of the leg that may vary."""
+    """OCO STOP_LIMIT: the list, and the type of the leg that may vary."""
+    if draft.shape not in LISTS:
+        return f"{draft.shape} algo"
     return f"{draft.shape} {TYPE_WORDS[draft.leg_type]}"
 
 
@@ -146,8 +148,10 @@ def _sentence(draft: Draft, model: Model, width: int) -> Line:
     """Side, type and terms; the symbol where there is room for it."""
     if draft.shape is Shape.ORDER:
         words, terms = draft.type.replace("_", " "), [draft.time_in_force.value] if draft.timed else []
-    else:
+    elif draft.shape in LISTS:
         words, terms = draft.shape.value, [draft.leg_type.replace("_", " ").lower()]
+    else:
+        words, terms = draft.shape.value, ["algo"]
     line: list[Span] = [*_side_chip(draft), (f" {words}", "b ink")]
     for term in terms:
         line.append((f" {term}", "ink"))
@@ -160,8 +164,10 @@ def _sentence(draft: Draft, model: Model, width: int) -> Line:
 def _hints(draft: Draft, instrument: Instrument | None) -> Line:
     """The keys that change what this draft is, as far as they do something here."""
     keys = [("t", "type")]
-    if draft.shape is not Shape.ORDER:
+    if draft.shape in LISTS:
         keys = [("t", "leg")]
+    elif draft.shape is not Shape.ORDER:
+        return (("w", "b accent"), (" next algo, or an order", "dim"))
     elif instrument is not None:
         offered = (
             ("f", "time", draft.timed and not draft.iceberg),
@@ -171,7 +177,7 @@ def _hints(draft: Draft, instrument: Instrument | None) -> Line:
             ("p", "stp", bool(instrument.allowed_stp_modes)),
         )
         keys += [(key, word) for key, word, there in offered if there]
-    keys.append(("l", "list"))
+    keys += [("l", "list")] if draft.shape in LISTS else [("l", "list"), ("w", "algo")]
     return tuple(span for key, word in keys for span in ((f" {key}", "b accent"), (f" {word}", "dim")))
 
 
@@ -194,7 +200,8 @@ def _beside(draft: Draft, field: str, model: Model, instrument: Instrument | Non
         unit = "" if instrument is None else instrument.quote if draft.in_quote else instrument.base
         return ((f" {unit}", "ink"),)
     if FIELDS[field].unit != "price":
-        return ((f" {'bp' if FIELDS[field].unit == 'bp' else instrument.base if instrument else ''}", "ink"),)
+        base = instrument.base if instrument else ""
+        return ((f" {({'bp': 'bp', 'quantity': base}).get(FIELDS[field].unit, '')}", "ink"),)
     price = draft.number(field)
     book = model.book
     if price is None or book is None or not (book.usable and book.bids and book.asks):
@@ -302,6 +309,9 @@ def _verdict(state: TicketState, model: Model, width: int) -> list[Line]:
     """One line that says whether it would pass and which key sends it; a refusal may take three."""
     text, tone = _verdict_words(state, model)
     if tone == "sent":
+        algo = model.algos.get(state.sent_id)
+        if algo is not None:
+            return [((f" algo {short_id(algo.algo_id)} ", "accent"), (algo.state, "b up"))]
         update = model.orders[state.sent_id]
         words, token = state_words(update.order, model.venue_now_ms())
         return [((f" {short_id(state.sent_id)} ", "accent"), (words, token))]
@@ -318,7 +328,11 @@ def _verdict_words(state: TicketState, model: Model) -> tuple[str, str]:
         return "engine lost: nothing can be sent", "down"
     if state.message[0]:
         return state.message
-    if state.sent_id and state.sent_version == state.draft.version and state.sent_id in model.orders:
+    if (
+        state.sent_id
+        and state.sent_version == state.draft.version
+        and (state.sent_id in model.orders or state.sent_id in model.algos)
+    ):
         return "", "sent"
     if missing := state.draft.missing():
         return missing, "dim"
