@@ -30,7 +30,8 @@ class Portfolio:
         self.version = 0  # grows with every change of balances or positions
         self.balances: dict[str, dict[str, Balance]] = {}
         self._times: dict[tuple[str, str], int] = {}
-        self._doubted: dict[tuple[str, str], Balance] = {}  # told whole, with an older stamp than what is known
+        # told whole, with an older stamp than what is known
+        self._doubted: dict[tuple[str, str], Balance] = {}
         self._journal = journal
         self._markets = markets
         self._utc_day = utc_day
