@@ -183,6 +183,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("help", "Help", "Every key that works here, and what it does.", keys=("?",), footer="Help"),
     Action("screen.trade", "Trade screen", "Watchlist, candles, depth, ticket, orders.", keys=("f1",)),
     Action("screen.health", "Health screen", "Streams, lag, weight, ledger, tape, link.", keys=("f2",)),
+    Action("screen.drills", "Drills screen", "Cause a fault and watch the engine. SIM only.", keys=("f3",)),
     Action("theme", "Next theme", "Change the colours; themes are files you may copy and edit.", keys=("T",)),
     Action("redraw", "Redraw", "Paint the whole screen again.", keys=("ctrl+l",)),
     Action(

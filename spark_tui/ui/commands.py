@@ -93,6 +93,7 @@ class Commands:
             "help": self._help,
             "screen.trade": lambda _: self.app.show_screen("trade"),
             "screen.health": lambda _: self.app.show_screen("health"),
+            "screen.drills": self._drills,
             "theme": self._next_theme,
             "redraw": self._redraw,
             "detach": self._detach,
@@ -351,6 +352,12 @@ class Commands:
         from spark_tui.ui.screens.help import HelpScreen  # lazy: start-up is counted
 
         self.app.open(HelpScreen(self.context, self.app.cockpit_screen.screen_name))
+
+    def _drills(self, params: Params) -> None:
+        if self.environment is Environment.SIM:
+            self.app.show_screen("drills")
+        else:
+            self.context.say("info", f"Drills run on the simulator only; this is {self.environment}.")
 
     def _next_theme(self, params: Params) -> None:
         names = list(self.app.themes)

@@ -215,8 +215,8 @@ ORDER_ACTIONS: tuple[Action, ...] = (
         ),
     ),
     Action(
-        "drill.run", "Run a fault drill", "The simulator causes a fault and the engine copes. SIM only.",
-        group="In words", trades=True, request=_drill,
+        "drill.run", "Run the drill", "The simulator causes the fault and the engine copes. SIM only.",
+        keys=("r",), screens=("drills",), group="In words", footer="Run", trades=True, request=_drill,
         params=(
             Param("name", "as `show drills` names it", required=True),
             Param("seed", "one seed is one schedule"),

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
 from spark_tui.domain.order import Order
+from spark_tui.domain.values import Environment
 from spark_tui.link.messages import (
     AlgoRow,
     Algos,
@@ -12,6 +13,7 @@ from spark_tui.link.messages import (
     CancelList,
     CancelOrder,
     Differences,
+    DrillRow,
     GetAlgos,
     GetDifferences,
     OrderList,
@@ -20,6 +22,7 @@ from spark_tui.link.messages import (
     ReplaceOrder,
     ResolveDifference,
     ResumeAlgo,
+    RunDrill,
     StartAlgo,
     StopAlgo,
     SubmitList,
@@ -50,6 +53,7 @@ class OrderCommands:
             "order.replace": self._replace,
             "order.test": self._test,
             "algo.pause": self._pause,
+            "drill.run": self._drill,
         }
 
     def attached(self) -> None:
@@ -207,6 +211,26 @@ class OrderCommands:
         what = "resumed" if paused else "paused"
         self._commands.work(self._ask(request, f"algo {short_id(row.algo_id)} not {what}"))
 
+    # --- drills --------------------------------------------------------------------------------------------
+
+    def _drill(self, params: Params) -> None:
+        """Play money on a simulator: nothing to confirm."""
+        if params:
+            self._commands.in_words(BY_ID["drill.run"], params)
+            return
+        if self._commands.environment is not Environment.SIM:
+            self._context.say("info", "Drills run on the simulator only.")
+            return
+        from spark_tui.ui.screens.drills import DrillsScreen  # lazy: only on the simulator
+
+        screen = self._commands.app.cockpit_screen
+        row = screen.table.selected() if isinstance(screen, DrillsScreen) and screen.is_mounted else None
+        if row is None:
+            self._context.say("info", "No drill is selected: ↑ ↓, then r.")
+        else:
+            request = RunDrill(name=row.name, seed=row.seed + 1)
+            self._commands.work(self._ask(request, f"{row.name} not run"))
+
     # --- differences ---------------------------------------------------------------------------------------
 
     def answer_difference(self, difference_id: str) -> bool:
@@ -243,7 +267,7 @@ class OrderCommands:
         except LinkError as error:
             self._context.say("bad", f"{failed}: {error.text}")
         else:
-            if isinstance(result, OrderUpdate | Differences | AlgoRow):
+            if isinstance(result, OrderUpdate | Differences | AlgoRow | DrillRow):
                 self._model.apply(result)
             elif isinstance(result, OrderList):
                 self._model.apply_all(result.legs)

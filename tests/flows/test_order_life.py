@@ -19,6 +19,7 @@ from spark_tui.link.messages import (
     ReplaceOrder,
     ResolveDifference,
     ResumeAlgo,
+    RunDrill,
     StartAlgo,
     StopAlgo,
     SubmitList,
@@ -356,3 +357,36 @@ async def test_a_trailing_algo_on_testnet_says_what_will_start() -> None:
         assert asked(face, StartAlgo) == []
         await decide(face, "y")
         await face.until(lambda: asked(face, StartAlgo))
+
+
+# --- drills ------------------------------------------------------------------------------------------------
+
+
+@SIZES
+async def test_a_drill_is_picked_run_and_its_verdict_names_what_was_checked(size: tuple[int, int]) -> None:
+    async with cockpit(size) as face:
+        await face.press("f3")
+        await face.until(lambda: "lost-reply" in face.text)
+        await face.press("r")
+        await face.until(lambda: "running" in face.pane("drills"))
+        assert asked(face, RunDrill) == [RunDrill(name="lost-reply", seed=1)]
+        checks = (("the order is UNKNOWN, then found", True), ("venue orders per intent = 1", False))
+        face.engine.change_drill(
+            "lost-reply",
+            state="FAILED",
+            checks=checks,
+            text="Not so: venue orders per intent = 1.",
+            seconds=9.5,
+        )
+        await face.until(lambda: "✗ venue orders per intent = 1" in face.pane("verdict"))
+        assert "✗ failed" in face.pane("drills")
+        assert "✓ the order is UNKNOWN, then found" in face.pane("verdict")
+        await face.press("escape")
+        assert "Watch" in face.text
+
+
+async def test_drills_are_refused_where_the_venue_is_no_simulator() -> None:
+    async with cockpit(environment=Environment.TESTNET) as face:
+        await face.press("f3")
+        assert "Drills run on the simulator only" in face.text
+        assert face.app.cockpit_screen.screen_name == "trade"

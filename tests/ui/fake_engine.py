@@ -33,12 +33,15 @@ from spark_tui.link.messages import (
     DepthRow,
     Differences,
     Done,
+    DrillRow,
+    Drills,
     Event,
     FillRow,
     Fills,
     Focus,
     GetAlgos,
     GetDifferences,
+    GetDrills,
     GetHealth,
     GetInstruments,
     Health,
@@ -58,6 +61,7 @@ from spark_tui.link.messages import (
     Result,
     Resume,
     ResumeAlgo,
+    RunDrill,
     StartAlgo,
     Status,
     StopAlgo,
@@ -142,6 +146,14 @@ class FakeEngine:
         self.reconciling = False
         self.test_answer = ("", "")  # the venue's code and text; empty: it would take the order
         self.algos: dict[str, AlgoRow] = {}
+        self.drills = {
+            name: DrillRow(name=name, title=title, faults=faults, state="READY")
+            for name, title, faults in (
+                ("lost-reply", "The reply to an order is lost", ("accept-drop-reply",)),
+                ("reordered", "Events overtake the reply", ("reorder-reply", "duplicate-event")),
+                ("blackhole", "The line is silent and does not say so", ("blackhole",)),
+            )
+        }
         self.replace_fails: LinkError | None = None
         self.differences = Differences(rows=(), passes=3, last_ms=START_MS - 12_000, running=False)
         self.stale: frozenset[str] = frozenset()
@@ -210,6 +222,10 @@ class FakeEngine:
                 return self._submit_list(request)
             case CancelList(list_id=list_id):
                 return self._cancel_list(list_id)
+            case GetDrills():
+                return Drills(rows=tuple(self.drills.values()))
+            case RunDrill(name=key, seed=seed):
+                return self.change_drill(key, state="RUNNING", seed=seed)
             case GetAlgos():
                 return Algos(rows=tuple(self.algos.values()))
             case StartAlgo():
@@ -525,6 +541,11 @@ class FakeEngine:
         self.algos[row.algo_id] = row
         self.push(row)
         return row
+
+    def change_drill(self, key: str, **changes: object) -> DrillRow:
+        self.drills[key] = structs.replace(self.drills[key], **changes)
+        self.push(self.drills[key])
+        return self.drills[key]
 
     def change_algo(self, key: str, **changes: object) -> AlgoRow:
         self.algos[key] = structs.replace(self.algos[key], **changes)

@@ -161,7 +161,7 @@ class Footer(Pane):
                 break
             line += more
         if roomy:
-            screens: Line = (("F1 F2", "b accent"), (" Screens", "dim"))
+            screens: Line = (("F1-F3", "b accent"), (" Screens", "dim"))
             if width_of(line) + width_of(screens) + width_of(kill) < width:
                 line += screens
         return [spread(tuple(line), kill, width)]
