@@ -14,6 +14,7 @@ from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.comparison import Comparison, watch
 from spark_tui.engine.resolver import Resolver
 from spark_tui.engine.supervise import Notify
+from spark_tui.link.service import LinkError
 from spark_tui.venues.port import Venue, VenueError
 from spark_tui.wire.backoff import Backoff
 from spark_tui.wire.clock import Clock, within
@@ -71,7 +72,7 @@ class Reconciler:
         self._wanted.set()
 
     async def compare_now(self) -> None:
-        """One pass from the start. Raises VenueError when it got no answer."""
+        """One pass from the start. Raises VenueError when it got no answer, LinkError when cut short."""
         answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asked.append(answer)
         self._wanted.set()
@@ -98,7 +99,10 @@ class Reconciler:
                 continue
             except BaseException:
                 for answer in asked:
-                    answer.cancel()
+                    if not answer.done():
+                        answer.set_exception(
+                            LinkError("CUT_SHORT", "The comparison was cut short; ask again.")
+                        )
                 raise
             backoff.reset()
             self.passes += 1

@@ -65,13 +65,17 @@ def events_of(order: Order, report: OrderReport, now_ms: int) -> list[OrderEvent
 
 
 def external_order(report: OrderReport, request: OrderRequest, before: Order | None, now_ms: int) -> Order:
-    """An order placed outside this engine, as far as the venue tells us about it."""
+    """An order placed outside this engine, as far as the venue tells us about it. What has ended stays ended:
+    a report that says otherwise is an older one."""
+    state = EXTERNAL_STATES[report.status]
+    if before is not None and not lifecycle.is_open(before.state) and lifecycle.is_open(state):
+        state = before.state
     fills = before.fills if before else ()
     known = {fill.trade_id for fill in fills}
     return Order(
         client_order_id=report.client_order_id or f"external-{report.venue_order_id}",
         request=request,
-        state=EXTERNAL_STATES[report.status],
+        state=state,
         created_ms=before.created_ms if before else report.time_ms or now_ms,
         updated_ms=report.time_ms or now_ms,
         venue_order_id=report.venue_order_id,

@@ -96,6 +96,25 @@ async def test_orders_and_trades_of_others_are_shown_marked_and_counted(tmp_path
         assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.5")
 
 
+async def test_an_older_report_revives_nobodys_ended_order(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        old = it.venue.external("web-1", REQUEST)
+        it.venue.user(old)
+        it.venue.fill("web-1")
+        assert it.engine.views.counts() == (0, 0)
+        it.venue.user(old)
+        assert it.engine.views.counts() == (0, 0)
+
+
+async def test_a_comparison_that_is_cut_short_says_so(tmp_path: Path) -> None:
+    """F17: whoever waits for it is not left waiting."""
+    async with rig(tmp_path) as it:
+        it.venue.failing["open_orders"] = RuntimeError("a defect")  # type: ignore[assignment]
+        with pytest.raises(LinkError) as refused:
+            await compare(it)
+        assert refused.value.code == "CUT_SHORT"
+
+
 async def test_the_same_difference_has_the_same_id_in_every_run(tmp_path: Path) -> None:
     """F48."""
     ids = []
