@@ -3,13 +3,14 @@
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 PATIENCE_S = 120.0  # a sender that prepares a million frames takes its time
 POLL_S = 0.002
@@ -51,6 +52,7 @@ def running(
     """`python -m words...` while the block lasts; ended by SIGTERM. `quiet`: its stderr is not shown.
     `batch`: waking it never takes the core from whom is measured, as the far end of a network never could.
     """
+    signal.signal(signal.SIGTERM, _end)  # whoever ends a benchmark ends what it started
     process = subprocess.Popen(
         [sys.executable, "-m", *words],
         env=environment,
@@ -69,6 +71,10 @@ def running(
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _end(*_: object) -> NoReturn:
+    raise SystemExit(128 + signal.SIGTERM)
 
 
 def written(path: Path, process: "subprocess.Popen[bytes]") -> str:

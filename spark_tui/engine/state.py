@@ -27,7 +27,7 @@ from spark_tui.engine.records import (
 )
 from spark_tui.link.messages import FillRow
 
-MAX_ORDERS = 5_000  # finished orders beyond this leave memory; the ledger keeps them
+MAX_ORDERS = 5_000  # finished and reconciled orders beyond this leave memory; the ledger keeps them
 MAX_FILLS = 2_000
 MAX_EXTERNAL_TRADES = 10_000  # per symbol
 MAX_ALGOS = 200  # ended ones beyond this leave memory
@@ -191,9 +191,7 @@ class State:
     def _forget_finished(self) -> None:
         if len(self.orders) <= MAX_ORDERS:
             return
-        oldest = next(
-            (order for order in self.orders.values() if order.client_order_id not in self.open), None
-        )
+        oldest = next((order for order in self.orders.values() if self._settled(order)), None)
         if oldest is None:
             return
         request = oldest.request
@@ -207,6 +205,14 @@ class State:
             self.lists[oldest.part.list_id] = left
             if not left:
                 del self.lists[oldest.part.list_id]
+
+    def _settled(self, order: Order) -> bool:
+        """Finished, and its trades lie behind what reconciliation accounted for: forgotten sooner, they would
+        come back from the venue as somebody else's and move the position twice."""
+        if order.client_order_id in self.open:
+            return False
+        accounted = self.reconciled.get((order.request.venue, order.request.symbol), -1)
+        return all(int(fill.trade_id) <= accounted for fill in real(order.fills))
 
     def _book(self, before: Order, after: Order) -> tuple[FillRow, ...]:
         """The fills that are new: trades, and the synthetic one when what it covers has changed."""

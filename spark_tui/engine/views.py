@@ -170,7 +170,7 @@ class Views:
         return [OrderUpdate(order=order) for order in older + recent] + self._externals()
 
     def orders(self, symbol: str, *, open_only: bool, limit: int) -> Orders:
-        """Newest first."""
+        """Newest first. An open one is never left out: `limit` cuts the finished ones."""
         rows = [OrderUpdate(order=order) for order in self._books.state.orders.values()] + self._externals()
         rows = [
             row
@@ -179,7 +179,14 @@ class Views:
             and (not open_only or lifecycle.is_open(row.order.state))
         ]
         rows.sort(key=lambda row: row.order.created_ms, reverse=True)
-        return Orders(rows=tuple(rows[: max(limit, 0)]))
+        room = max(limit, 0) - sum(lifecycle.is_open(row.order.state) for row in rows)
+        kept = []
+        for row in rows:
+            finished = not lifecycle.is_open(row.order.state)
+            if not finished or room > 0:
+                kept.append(row)
+                room -= finished
+        return Orders(rows=tuple(kept))
 
     def order(self, client_order_id: str) -> OrderUpdate | None:
         order = self._books.state.orders.get(client_order_id)

@@ -34,7 +34,7 @@ from spark_tui.ui.widgets.candles import INTERVALS
 from spark_tui.ui.widgets.desk import DeskTable
 from spark_tui.ui.widgets.differences import DiffTable
 from spark_tui.ui.widgets.line_table import LineTable
-from spark_tui.ui.widgets.ticket import Ticket
+from spark_tui.ui.widgets.ticket import Said, Ticket
 
 if TYPE_CHECKING:
     from spark_tui.ui.app import CockpitApp
@@ -140,15 +140,15 @@ class Commands:
         if params:
             self._fill_ticket(ticket, params)
             return
-        self.work(self._send(ticket))
+        self.work(self._send(ticket, ticket.said))
 
-    async def _send(self, ticket: Ticket) -> None:
+    async def _send(self, ticket: Ticket, said: Said) -> None:
         """What was sent is then under the cursor of the orders: x cancels it."""
-        await ticket.send(self._orders.confirm)
+        await ticket.send(said, self._orders.confirm)
         if ticket.state.sent_id in self.model.orders:
             self.trade().orders.go((ticket.state.sent_id,))
         elif ticket.state.sent_id in self.model.algos:
-            self.trade().show_tab("algos", focus=False)
+            self.trade().show_tab("algos")
             self.trade().algos.go((ticket.state.sent_id,))
         self.app.pump.nudge()
 

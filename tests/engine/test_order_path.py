@@ -10,7 +10,7 @@ from spark_tui.domain.risk import RiskLimits
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.records import from_body
-from spark_tui.link.messages import CancelOrder, Kill, OrderUpdate, Resume
+from spark_tui.link.messages import CancelOrder, GetOrders, Kill, Orders, OrderUpdate, Resume
 from spark_tui.link.service import LinkError
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
 from tests.engine.harness import buy, rig
@@ -286,3 +286,14 @@ async def test_two_orders_at_once_cannot_spend_the_same_balance(tmp_path: Path) 
         assert second.code == "INSUFFICIENT_BALANCE"
         it.venue.release.set()
         await first
+
+
+async def test_an_open_order_is_listed_whatever_was_refused_after_it(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        resting = await it.submit()
+        for _ in range(4):
+            await it.submit(buy("0"))
+        listed = await it.ask(GetOrders(limit=3))
+        assert isinstance(listed, Orders)
+        assert len(listed.rows) == 3
+        assert resting.client_order_id in {row.order.client_order_id for row in listed.rows}

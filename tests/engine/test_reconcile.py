@@ -6,12 +6,13 @@ import pytest
 
 from spark_tui.domain.order import OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, Side
+from spark_tui.engine import state
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import GetOrders, GetStatus, Orders, Status
 from spark_tui.venues.port import OrderReport, OrderStatus, UserStreamDown, UserStreamUp
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D, FakeVenue
-from tests.engine.harness import Rig, rig
+from tests.engine.harness import Rig, buy, rig
 
 
 def position(it: Rig) -> object:
@@ -212,3 +213,27 @@ async def test_a_task_that_keeps_failing_reduces_trading(tmp_path: Path) -> None
         await it.until(lambda: it.engine.guard.state.value == "REDUCING")
         order = await it.submit()
         assert order.code == "REDUCING"
+
+
+async def test_an_order_is_remembered_until_its_fills_are_reconciled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forgotten sooner, its trade would come back from the venue as somebody else's and count twice."""
+    monkeypatch.setattr(state, "MAX_ORDERS", 3)
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("fill")
+        bought = await it.submit(buy("0.5"))
+        for _ in range(6):
+            await it.submit(buy("0"))  # denied, and yet each takes a place
+        reconciler = it.engine.runners[NAME].reconciler
+        passes = reconciler.passes
+        reconciler.look_again()
+        await it.until(lambda: reconciler.passes > passes)
+        assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.5")
+        for _ in range(3):
+            await it.submit(buy("0"))
+        assert bought.client_order_id not in it.engine.journal.state.orders
+        assert len(it.engine.journal.state.orders) <= 4
+        reconciler.look_again()
+        await it.until(lambda: reconciler.passes > passes + 1)
+        assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.5")

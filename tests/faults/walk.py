@@ -53,6 +53,7 @@ from spark_tui.store.chain import Stored
 from spark_tui.store.ledger import Entry, Ledger
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.wire.clock import ManualClock
+from spark_tui.wire.socket import SocketDown
 from tests.faults.loopback import LoopbackVenue
 
 D = Decimal
@@ -132,6 +133,8 @@ class World:
         self.venue_account = self.simulation.operator
         self.store = self.simulation.exchange.stores[self.venue_account.uid]
         self.ledger: Any = ledger or MemoryLedger(self.clock)
+        self.checkpoint: Callable[[str], None] = lambda name: None
+        self.deaf = False  # nothing reaches the venue any more: the engine is dead, its tasks not yet
         self.story: list[str] = []
         self.violations: list[str] = []
         self._starts = 0
@@ -164,6 +167,7 @@ class World:
             None,
             EngineSettings(symbols={VENUE: (SYMBOL,)}, breaker=50),
             self.clock,
+            lambda name: self.checkpoint(name),  # noqa: PLW0108 - the one of that moment
             rng=random.Random(f"engine/{self.seed}/{self._starts}"),
         )
         self._running = asyncio.create_task(self.engine.run())
@@ -175,6 +179,9 @@ class World:
             task.cancel()
         await asyncio.gather(*self._asked, self._running, return_exceptions=True)
         self._asked.clear()
+        if self.deaf:  # what the dead said is not heard
+            self.violations.clear()
+        self.deaf = False
         self._folded, self._read = State(), 0
 
     async def stop(self) -> None:
@@ -367,6 +374,8 @@ class World:
 
     def _on_sent(self, what: str) -> None:
         """I7. What was on its way when the halt came may still leave, and is cancelled; nothing else."""
+        if self.deaf:
+            raise SocketDown("The engine is dead.", sent=False)
         if self.engine.guard.state is not TradingState.HALTED:
             self._begun = None
         elif self._begun is not None and not _CANCELS.search(what):

@@ -1,9 +1,11 @@
 """An operator at the keyboard: buys, sees it filled, cancels, kills, is refused, resumes, leaves."""
 
+from decimal import Decimal as D
+
 import pytest
 
 from spark_tui.domain.order import OrderState
-from spark_tui.domain.values import Environment, TradingState
+from spark_tui.domain.values import Environment, OrderType, Side, TradingState
 from spark_tui.link.messages import CancelAll, CancelOrder, Kill, Resume, StopEngine, SubmitOrder
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 
@@ -33,6 +35,36 @@ async def test_buy_is_accepted_then_filled(size: tuple[int, int]) -> None:
         assert states == [OrderState.FILLED]
         await face.press("escape", "3")
         assert "67 012.3" in face.pane("fills")
+
+
+@pytest.mark.parametrize("key", ["s", "t", "+", "9", "]"])
+async def test_what_is_typed_after_the_sending_key_is_never_sent(key: str) -> None:
+    """Over a slow line both keys come in one read: the order goes out as it was, or not at all."""
+    async with cockpit(orders=False) as face:
+        await buy(face, "0.01", "66000")
+        await face.until(lambda: "✓" in face.pane("ticket"))
+        await face.press("ctrl+o", key)
+        await face.until(lambda: "changed after" in face.text or asked(face, SubmitOrder))
+        await face.settle()
+        sent = asked(face, SubmitOrder)
+        assert all(
+            isinstance(order, SubmitOrder)
+            and (order.symbol, order.side, order.type) == ("BTCUSDT", Side.BUY, OrderType.LIMIT)
+            and (order.quantity, order.price) == (D("0.01"), D(66000))
+            for order in sent
+        )
+
+
+async def test_an_answer_that_is_missing_is_never_called_not_sent() -> None:
+    async with cockpit(orders=False) as face:
+        face.engine.mute = True
+        await buy(face, "0.01", "66000")
+        await face.press("ctrl+o")
+        await face.until(lambda: "no answer" in face.pane("ticket"))
+        assert face.engine.orders
+        await face.press("escape", "4")
+        assert "perhaps sent" in face.text
+        assert "not sent" not in face.text
 
 
 @SIZES

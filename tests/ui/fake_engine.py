@@ -139,6 +139,7 @@ class FakeEngine:
         self.focus = Focus(symbol="BTCUSDT", venue=VENUE)
         self.asked: list[AnyRequest] = []
         self.lost = False
+        self.mute = False  # takes an order, and never says so
         self.gate = asyncio.Event()
         self.gate.set()
         self.notes: tuple[str, ...] = ()
@@ -192,6 +193,9 @@ class FakeEngine:
         if self.lost:
             raise LinkError("ENGINE_GONE", "No engine answers.")
         match request:
+            case SubmitOrder() if self.mute:
+                self._submit(request)
+                raise LinkError("NO_ANSWER", "The engine did not answer; it may still happen.")
             case SubmitOrder():
                 return self._submit(request)
             case PreviewOrder(order=order):

@@ -26,16 +26,20 @@ from spark_tui.ui.ahead import Ahead, look_ahead
 from spark_tui.ui.context import Context
 from spark_tui.ui.draft import Draft
 from spark_tui.ui.lines import Line
-from spark_tui.ui.model import Topic
+from spark_tui.ui.model import Key, Topic
 from spark_tui.ui.shapes import ENTRY, FIELDS, LISTS, PRICE, Shape
 from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets import ticket_view
 from spark_tui.ui.widgets.pane import Pane
 
 DEBOUNCE_S = 0.12
+_MAY_BE_SENT = frozenset({"NO_ANSWER", "ENGINE_GONE", "CUT_OFF", "INTERNAL"})
 RENEW_S = 1.0  # the market moves under an unchanged draft
 
+_CHANGED = "the ticket changed after ctrl+o; look at it, then send again"
+
 Confirm = Callable[[Ahead], Awaitable[bool]]
+Said = tuple[int, Key]  # a draft's version and the instrument looked at
 
 
 class Ticket(Pane, can_focus=True):
@@ -284,23 +288,29 @@ class Ticket(Pane, can_focus=True):
 
     # --- sending -------------------------------------------------------------------------------------------
 
-    async def send(self, confirm: Confirm) -> None:
-        """Send the draft, once. `confirm` may put a dialog between; every refusal says why."""
-        refusal = await self._refusal()
+    @property
+    def said(self) -> Said:
+        """What the ticket says now; take it at the key press that is to send it."""
+        return self.draft.version, self.context.model.look
+
+    async def send(self, said: Said, confirm: Confirm) -> None:
+        """Send what the ticket `said`, once, and nothing it says since: keys typed after the sending key come
+        in the same breath over a slow line. `confirm` may put a dialog between; every refusal says why."""
+        refusal = self._since(said) or await self._refusal() or self._since(said)
         ahead = self.state.ahead
         if refusal or ahead is None:
             self._answer(refusal or "no preview yet; try again", "down")
             return
-        version = self.draft.version
-        if not await confirm(ahead) or version != self.draft.version:
+        if not await confirm(ahead) or said != self.said:
             self._answer("not sent", "dim")
             return
+        version, _ = said
         self.state.sending = True
         self._answer("sending", "warn")
         try:
             result = await self.context.call(ahead.request)
         except LinkError as error:
-            self._answer(f"no answer: {error.text} ctrl+o again asks about the same order", "down")
+            self._failed(error)
             return
         finally:
             self.state.sending = False
@@ -316,6 +326,9 @@ class Ticket(Pane, can_focus=True):
             self.state.sent_id, self.state.sent_version = updates[0].order.client_order_id, version
             self.state.message = ("", "dim")
         self.pull()
+
+    def _since(self, said: Said) -> str:
+        return _CHANGED if said != self.said else ""
 
     async def _refusal(self) -> str:
         """Why the draft cannot be sent now; empty when it can."""
@@ -336,6 +349,16 @@ class Ticket(Pane, can_focus=True):
         if not self.state.ahead.preview.ok:
             return f"refused: {self.state.ahead.preview.reason}"
         return ""
+
+    def _failed(self, error: LinkError) -> None:
+        """Never "not sent" where that is not known: whoever believes it orders twice."""
+        if error.code in _MAY_BE_SENT:
+            text = f"no answer: {error.text} ctrl+o again asks about the same order"
+            self.context.say("bad", f"perhaps sent: {text}")
+            self.state.message = (text, "down")
+            self.pull()
+        else:
+            self._answer(error.text, "down")
 
     def _answer(self, text: str, tone: str) -> None:
         self.state.message = (text, tone)
