@@ -19,7 +19,9 @@ import msgspec
 
 from spark_tui.domain.order import OrderState
 from spark_tui.simulator.fixed import show
-from tests.faults.walk import Violation, World, walk
+from tests.faults.invariants import CheckedWorld
+from tests.faults.walk import walk
+from tests.faults.world import Violation
 
 ROOT = Path(__file__).resolve().parents[2]
 _LOSSES: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -47,7 +49,7 @@ async def lost_replies(seeds: Iterable[int]) -> Outcome:
     outcome = Outcome()
     todo = list(seeds)
     for first in range(0, len(todo), _PER_WORLD):
-        world = World(todo[first])
+        world = CheckedWorld(todo[first])
         await world.start()
         for seed in todo[first : first + _PER_WORLD]:
             await _lose_one(world, seed, outcome)
@@ -55,7 +57,7 @@ async def lost_replies(seeds: Iterable[int]) -> Outcome:
     return outcome
 
 
-async def _lose_one(world: World, seed: int, outcome: Outcome) -> None:
+async def _lose_one(world: CheckedWorld, seed: int, outcome: Outcome) -> None:
     faults = world.simulation.faults
     faults.clear()
     world.dice.seed(f"lost/{seed}")

@@ -21,7 +21,9 @@ from spark_tui.engine.records import OrderRecord, from_body
 from spark_tui.link.messages import AmendOrder, CancelOrder, ReplaceOrder, SubmitLeg, SubmitList, SubmitOrder
 from spark_tui.store.chain import Stored
 from spark_tui.store.ledger import Entry, Ledger, LedgerError, verify
-from tests.faults.walk import MIDDLE, SYMBOL, World, walk
+from tests.faults.invariants import CheckedWorld
+from tests.faults.walk import walk
+from tests.faults.world import MIDDLE, SYMBOL
 
 D = Decimal
 RECORDS = 3
@@ -33,38 +35,38 @@ RESTING = SubmitOrder(
 TAKING = SubmitOrder(symbol=SYMBOL, side=Side.BUY, type=OrderType.MARKET, quantity=D("0.02"))
 
 
-async def submit(world: World, order: SubmitOrder) -> Order:
+async def submit(world: CheckedWorld, order: SubmitOrder) -> Order:
     known = set(world.state.orders)
     await world.ask(order, 1.0)
     (new,) = set(world.state.orders) - known
     return world.state.orders[new]
 
 
-async def place(world: World) -> None:
+async def place(world: CheckedWorld) -> None:
     await world.ask(RESTING, 1.0)
 
 
-async def take(world: World) -> None:
+async def take(world: CheckedWorld) -> None:
     await world.ask(TAKING, 1.0)
 
 
-async def cancel(world: World) -> None:
+async def cancel(world: CheckedWorld) -> None:
     order = await submit(world, RESTING)
     await world.ask(CancelOrder(client_order_id=order.client_order_id), 1.0)
 
 
-async def amend(world: World) -> None:
+async def amend(world: CheckedWorld) -> None:
     order = await submit(world, RESTING)
     await world.ask(AmendOrder(client_order_id=order.client_order_id, quantity=D("0.01")), 1.0)
 
 
-async def replace(world: World) -> None:
+async def replace(world: CheckedWorld) -> None:
     order = await submit(world, RESTING)
     new = msgspec.structs.replace(RESTING, price=D(MIDDLE - 40))
     await world.ask(ReplaceOrder(client_order_id=order.client_order_id, order=new), 1.0)
 
 
-async def oco(world: World) -> None:
+async def oco(world: CheckedWorld) -> None:
     above = msgspec.structs.replace(RESTING, side=Side.SELL, type=OrderType.LIMIT_MAKER, price=D(MIDDLE + 40))
     below = msgspec.structs.replace(
         RESTING, side=Side.SELL, type=OrderType.STOP_LOSS, price=None, stop_price=D(MIDDLE - 9)
@@ -73,7 +75,7 @@ async def oco(world: World) -> None:
     await world.ask(SubmitList(kind=ListKind.OCO, legs=legs), 1.0)
 
 
-Action = Callable[[World], Awaitable[None]]
+Action = Callable[[CheckedWorld], Awaitable[None]]
 KILLS: tuple[tuple[str, Action], ...] = (
     *((f"order.{step}", place) for step in ("durable", "sent", "replied")),
     *((f"order.{step}", take) for step in ("durable", "sent", "replied")),
@@ -83,7 +85,7 @@ KILLS: tuple[tuple[str, Action], ...] = (
 )
 
 
-async def killed(world: World, step: str, action: Action) -> list[Stored]:
+async def killed(world: CheckedWorld, step: str, action: Action) -> list[Stored]:
     """The ledger as the kill at `step` leaves it."""
     rows: list[Stored] = []
 
@@ -116,7 +118,7 @@ async def test_killed_at_any_step_the_restart_finds_one_truth(step: str, action:
     cuts = 1
     cut = 0
     while cut < cuts:
-        world = World(7)
+        world = CheckedWorld(7)
         await world.start()
         await take(world)
         choices = without_unacknowledged(await killed(world, step, action))
@@ -130,7 +132,7 @@ async def test_killed_at_any_step_the_restart_finds_one_truth(step: str, action:
 
 
 async def test_a_cancel_that_was_under_way_is_decided_after_the_restart() -> None:
-    world = World(11)
+    world = CheckedWorld(11)
     await world.start()
     world.simulation.faults.arm("accept-drop-reply", {"method": "order.cancel"})
     world.simulation.faults.arm("drop-event", {"kind": "CANCELED"})
