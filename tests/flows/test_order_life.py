@@ -13,8 +13,6 @@ from spark_tui.link.messages import (
     AnyRequest,
     CancelList,
     CancelOrder,
-    Difference,
-    Differences,
     PauseAlgo,
     ReplaceOrder,
     ResolveDifference,
@@ -27,7 +25,7 @@ from spark_tui.link.messages import (
 )
 from spark_tui.link.service import LinkError
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
-from tests.ui.fake_engine import START_MS, VENUE, FakeEngine
+from tests.ui.fake_engine import with_differences
 
 SIZES = pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120x36", "80x24"])
 
@@ -266,25 +264,6 @@ async def test_a_leg_and_an_order_from_elsewhere_are_not_changed_in_place() -> N
 
 
 # --- differences -------------------------------------------------------------------------------------------
-
-
-def with_differences(engine: FakeEngine) -> None:
-    def row(key: str, kind: str, choices: tuple[str, ...], applied: str) -> Difference:
-        return Difference(
-            difference_id=key,
-            kind=kind,
-            venue=VENUE,
-            symbol="USDT",
-            client_order_id="",
-            local="open orders lock 682.4 USDT",
-            remote="702.4 USDT are locked",
-            choices=choices,
-            applied=applied,
-            at_ms=START_MS,
-        )
-
-    rows = (row("a", "EXTERNAL_ORDER", (), "shown and counted"), row("b", "BALANCE", ("accept",), ""))
-    engine.differences = Differences(rows=rows, passes=2, last_ms=START_MS, running=False)
 
 
 @SIZES

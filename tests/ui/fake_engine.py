@@ -31,6 +31,7 @@ from spark_tui.link.messages import (
     CancelOrder,
     CandlesView,
     DepthRow,
+    Difference,
     Differences,
     Done,
     DrillRow,
@@ -802,3 +803,24 @@ def _instrument(symbol: str) -> Instrument:
             LotSize(min_quantity=Decimal(step), max_quantity=Decimal(9_000), step_size=Decimal(step)),
         ),
     )
+
+
+def with_differences(engine: FakeEngine) -> None:
+    """One that was settled, and one that asks."""
+
+    def row(key: str, kind: str, choices: tuple[str, ...], applied: str) -> Difference:
+        return Difference(
+            difference_id=key,
+            kind=kind,
+            venue=VENUE,
+            symbol="USDT",
+            client_order_id="",
+            local="open orders lock 682.4 USDT",
+            remote="702.4 USDT are locked",
+            choices=choices,
+            applied=applied,
+            at_ms=START_MS,
+        )
+
+    rows = (row("a", "EXTERNAL_ORDER", (), "shown and counted"), row("b", "BALANCE", ("accept",), ""))
+    engine.differences = Differences(rows=rows, passes=2, last_ms=START_MS, running=False)

@@ -63,9 +63,10 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
     hints = _hints(draft, instrument)
     fee: list[Line] = [_costs(state)] if height >= len(lines) + len(verdict) + len(changes) + 4 else []
     room = height - len(lines) - len(verdict) - len(changes) - len(fee)
-    if focused and hints and room > 6:
-        fee.insert(0, hints)
-        room -= 1
+    if focused and room > 7:
+        rows = _rows(hints, width)
+        fee = [*rows, *fee]
+        room -= len(rows)
     bars = [*(_bar(rule, width) for rule in _with_bars(state.preview)), *_ticks(state.preview, width)]
     gaps = room - len(bars)
     lines += changes
@@ -161,13 +162,23 @@ def _sentence(draft: Draft, model: Model, width: int) -> Line:
     return tuple(line)
 
 
+def _rows(hints: Line, width: int) -> list[Line]:
+    """Pairs of key and word, on as many lines as they need."""
+    rows: list[list[Span]] = [[]]
+    for key, word in zip(hints[::2], hints[1::2], strict=True):
+        if rows[-1] and width_of(rows[-1]) + width_of((key, word)) > width:
+            rows.append([])
+        rows[-1] += (key, word)
+    return [tuple(row) for row in rows]
+
+
 def _hints(draft: Draft, instrument: Instrument | None) -> Line:
     """The keys that change what this draft is, as far as they do something here."""
     keys = [("t", "type")]
     if draft.shape in LISTS:
         keys = [("t", "leg")]
     elif draft.shape is not Shape.ORDER:
-        return (("w", "b accent"), (" next algo, or an order", "dim"))
+        return ((" w", "b accent"), (" next algo, or an order", "dim"))
     elif instrument is not None:
         offered = (
             ("f", "time", draft.timed and not draft.iceberg),
