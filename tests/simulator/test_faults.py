@@ -1,5 +1,6 @@
 """Every fault verb truly happens on the wire."""
 
+import argparse
 import asyncio
 import time
 from collections.abc import AsyncIterator
@@ -8,8 +9,11 @@ from typing import Any
 import aiohttp
 import pytest
 
+from spark_tui.simulator.compose import compose
+from spark_tui.simulator.faults.fault import FaultError
 from spark_tui.simulator.faults.verbs import VERBS
-from tests.simulator.rig import SECRET
+from spark_tui.simulator.options import OptionsError, add_arguments, read_options
+from tests.simulator.rig import SECRET, Rig
 from tests.simulator.wire import Wire, wire
 
 FAR = "50000"  # below any price of this market: rests
@@ -335,3 +339,77 @@ async def test_faults_are_listed_refused_with_a_sentence_and_cleared(on: Wire) -
 async def _error(on: Wire, body: dict[str, Any]) -> str:
     async with on.http.post(f"{on.server.base_url}/sim/v1/faults", json=body) as answer:
         return str((await answer.json())["error"])
+
+
+# the schedule
+
+
+def outcomes(rig: Rig) -> list[int]:
+    return [
+        rig.ask("order.place", symbol="BTCUSDT", side="BUY", type="MARKET", quantity="0.001")["status"]
+        for _ in range(40)
+    ]
+
+
+def test_one_seed_is_one_schedule() -> None:
+    def run(seed: int) -> list[int]:
+        rig = Rig()
+        rig.ladder()
+        rig.simulation.faults.arm("reject", {"chance": 0.5, "times": 0, "after": 3}, seed=seed)
+        return outcomes(rig)
+
+    first = run(1)
+    assert first == run(1)
+    assert first != run(2)
+    assert first[:3] == [200] * 3
+    assert {200, 400} == set(first)
+
+
+def test_clearing_begins_the_schedule_again() -> None:
+    rig = Rig()
+    rig.ladder()
+    found = []
+    for _ in range(2):
+        rig.simulation.faults.arm("reject", {"chance": 0.5, "times": 10}, seed=4)
+        found.append(outcomes(rig))
+        rig.simulation.faults.clear()
+    assert found[0] == found[1]
+    assert outcomes(rig) == [200] * 40
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("rejekt", "did you mean reject"),
+        ("reject:cod=1", "did you mean code"),
+        ("reject:code", "is not key=value"),
+        ("delay-reply:ms=soon", "delay-reply"),
+        ("reject:chance=2", "chance is between 0 and 1"),
+    ],
+)
+def test_a_flag_that_makes_no_sense_is_one_sentence(text: str, said: str) -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    options = read_options(parser.parse_args(["--fault", text, "--fault-seed", "9"]))
+    with pytest.raises(OptionsError, match=said):
+        compose(options)
+
+
+def test_flags_arm_faults_from_the_start() -> None:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    flags = ["--fault", "reject:times=2,code=-2010", "--fault", "replica-lag:ms=900", "--fault-seed", "9"]
+    described = compose(read_options(parser.parse_args(flags))).simulation.faults.describe()
+    assert described["seed"] == 9
+    assert [(one["verb"], one["args"]["times"]) for one in described["armed"]] == [
+        ("reject", 2),
+        ("replica-lag", 0),
+    ]
+
+
+def test_no_more_than_64_faults_are_armed_at_once() -> None:
+    faults = Rig().simulation.faults
+    for _ in range(64):
+        faults.arm("reject", {})
+    with pytest.raises(FaultError, match="clear them first"):
+        faults.arm("reject", {})
