@@ -83,6 +83,8 @@ class Engine:
             ledger, clock, on_failure=self._on_ledger_failure, on_recovery=self._on_ledger_recovery
         )
         self._venues = {venue.name: venue for venue in venues}
+        for venue in venues:
+            venue.keep_home = self.guard.keeps_home
         self._resyncs = {venue.name: ResyncQueue(venue, clock, self._rng, self.notices) for venue in venues}
         self.markets = {
             name: Market(

@@ -41,6 +41,12 @@ class Guard:
         self._paused_until_ns = 0
         self._pause_reason = ""
 
+    def keeps_home(self) -> str:
+        """Why nothing may leave now but cancels; empty while orders may."""
+        if self.state is not TradingState.HALTED:
+            return ""
+        return f"Trading was halted before it was sent: {self.reason}."
+
     def restore(self, trading: TradingStateChanged, recent_orders: int) -> None:
         """Take over what the ledger says: a halt survives the restart, and so does the order rate."""
         self._take(trading.state, trading.reason, trading.killed)

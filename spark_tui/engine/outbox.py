@@ -18,7 +18,6 @@ from spark_tui.domain.order import (
     Sent,
     Uncertain,
 )
-from spark_tui.domain.values import TradingState
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Assessment
 from spark_tui.engine.guard import Guard
@@ -168,8 +167,8 @@ class Outbox:
         """What was pulled or withdrawn while the write-ahead was on its way to the disk."""
         if self._withdrawn.intersection(ids):
             return "WITHDRAWN", "Cancelled before it was sent."
-        if self._guard.state is TradingState.HALTED:
-            return "HALTED", f"Trading was halted before it was sent: {self._guard.reason}."
+        if why := self._guard.keeps_home():
+            return "HALTED", why
         return None
 
     # --- the send ------------------------------------------------------------------------------------------

@@ -158,6 +158,9 @@ class Venue(Protocol):
 
     name: str
     environment: Environment
+    keep_home: Callable[[], str]
+    """Set by the engine, asked at the last moment before anything leaves that could open an order: a text
+    says why it must stay home (it is then provably not sent), an empty one lets it go."""
 
     async def start(self) -> None:
         """Check clock, keys and instruments; raise VenueError with a sentence fit for the operator."""

@@ -95,6 +95,7 @@ class FakeVenue:
         self.extra_locked: dict[str, Decimal] = {}
         self.snapshots = 0
         self.streams_up = asyncio.Event()
+        self.keep_home: Callable[[], str] = str
         self.release = asyncio.Event()  # ends a hanging or a slow place
         self.cancel_gate: asyncio.Event | None = None  # cancel_all answers when it is set
         self.holdings = {"USDT": D(1_000_000), "BTC": D(10)}
@@ -185,6 +186,8 @@ class FakeVenue:
             raise NOT_SENT
         if how == "slow":
             await self.release.wait()
+            if why := self.keep_home():
+                raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", why)
         self.placed.append(client_order_id)
         self.sent_bytes.append(f"place {client_order_id}")
         on_sent()

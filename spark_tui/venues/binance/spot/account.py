@@ -56,6 +56,7 @@ class Account:
         self.orders = OrderBudget(clock, self.server_clock.now_ms)
         self._fetch_time: Callable[[], Awaitable[int]] | None = None
         self._syncing: asyncio.Task[None] | None = None
+        self.keep_home: Callable[[], str] = lambda: ""  # see venues.port.Venue
 
     @property
     def has_key(self) -> bool:
@@ -122,7 +123,10 @@ class Account:
             raise over_budget(f"{used_up}; wait for the next minute.", self.limiter.window_left_s) from None
 
     def may_place(self) -> None:
-        """Raises VenueError(THROTTLED) while the venue takes no new orders: nothing was sent."""
+        """Raises VenueError while the venue takes no new orders (THROTTLED) or the engine lets none leave:
+        nothing was sent."""
+        if why := self.keep_home():
+            raise not_sent(why)
         try:
             self.orders.check()
         except BudgetError as refused:

@@ -86,6 +86,14 @@ class BinanceSpot:
         self._on_frame: FrameSink | None = None
         self._trading = Trading(self._account, self._rest, lambda: self._api, self._lists)
 
+    @property
+    def keep_home(self) -> Callable[[], str]:
+        return self._account.keep_home
+
+    @keep_home.setter
+    def keep_home(self, why: Callable[[], str]) -> None:
+        self._account.keep_home = why
+
     # --- life ----------------------------------------------------------------------------------------
 
     async def start(self) -> None:

@@ -141,11 +141,22 @@ class SpotRest:
         """Validates only. Never reaches the matching engine, so it counts as a read."""
         await self._signed(TEST, params, idempotent=False)
 
-    async def trade(self, route: Route, params: Params, *, priority: bool, timeout_s: float) -> bytes:
+    async def trade(
+        self,
+        route: Route,
+        params: Params,
+        *,
+        priority: bool,
+        timeout_s: float,
+        permit: Callable[[], None] | None = None,
+    ) -> bytes:
         """Place, change or cancel: one attempt, no retry. VenueError(UNKNOWN) unless it is certain what
-        happened."""
+        happened. `permit` may raise at the last moment before it leaves."""
         # spent before signing, so that a wait for the budget does not age the signature
         await self._account.spend(route.weight, priority=priority)
+        await self._account.trust_clock()
+        if permit is not None:
+            permit()
         paid = Route(route.method, route.path, 0)
         return await self._once(paid, params, Phase.TRADE, priority, idempotent=False, timeout_s=timeout_s)
 

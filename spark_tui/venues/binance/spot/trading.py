@@ -172,6 +172,7 @@ class Trading:
 
     async def _send(self, verb: Verb, params: Mapping[str, Value], told: "_Told") -> bytes:
         timeout_s = self._account.settings.reply_timeout_s
+        permit = self._account.may_place if verb.places else None
         api = self._api()
         if api is not None:
             try:
@@ -183,11 +184,14 @@ class Trading:
                     priority=verb.priority,
                     timeout_s=timeout_s,
                     on_sent=told.now,
+                    permit=permit,
                 )
             except NotSentError:
                 pass  # provably: so it may go the other way
         try:
-            body = await self._rest.trade(verb.route, params, priority=verb.priority, timeout_s=timeout_s)
+            body = await self._rest.trade(
+                verb.route, params, priority=verb.priority, timeout_s=timeout_s, permit=permit
+            )
         except asyncio.CancelledError:
             # the port's contract: whoever asked must learn that it may have executed
             raise lost("The wait for the answer was cut short") from None

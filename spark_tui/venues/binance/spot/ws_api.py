@@ -148,8 +148,9 @@ class WsApi:
         priority: bool = False,
         timeout_s: float,
         on_sent: Callable[[], None] | None = None,
+        permit: Callable[[], None] | None = None,
     ) -> bytes:
-        """The JSON result of one signed request.
+        """The JSON result of one signed request. `permit` may raise at the last moment before it leaves.
 
         Raises NotSentError when there is no connection to send on, VenueError otherwise: UNKNOWN for a
         trading call that left and whose answer is missing or doubtful, also when the caller is cancelled.
@@ -158,7 +159,9 @@ class WsApi:
         if session is None:
             why = self._socket.health().detail or "connecting"
             raise NotSentError(f"There is no WebSocket API connection ({why}).")
-        reply = await self._request(session, method, params, weight, phase, priority, timeout_s, on_sent)
+        reply = await self._request(
+            session, method, params, weight, phase, priority, timeout_s, on_sent, permit
+        )
         if reply.status == 200:
             return reply.result
         raise self._account.error(
@@ -177,6 +180,7 @@ class WsApi:
         priority: bool,
         timeout_s: float,
         on_sent: Callable[[], None] | None,
+        permit: Callable[[], None] | None = None,
     ) -> ApiReply:
         signer = self._account.signer
         await self._account.trust_clock()
@@ -189,6 +193,8 @@ class WsApi:
         reply: asyncio.Future[ApiReply] = asyncio.get_running_loop().create_future()
         self._pending[request_id] = _Pending(session, reply, window)
         try:
+            if permit is not None:
+                permit()
             await session.send(frame)
             if on_sent is not None:
                 on_sent()
