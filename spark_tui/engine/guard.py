@@ -45,7 +45,7 @@ class Guard:
         """Why nothing may leave now but cancels; empty while orders may."""
         if self.state is not TradingState.HALTED:
             return ""
-        return f"Trading was halted before it was sent: {self.reason}."
+        return f"Trading was halted before it was sent ({self.reason})."
 
     def restore(self, trading: TradingStateChanged, recent_orders: int) -> None:
         """Take over what the ledger says: a halt survives the restart, and so does the order rate."""

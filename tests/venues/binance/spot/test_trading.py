@@ -371,7 +371,8 @@ async def test_an_order_is_found_by_the_venues_id(peer: Peer) -> None:
 
 
 def _stays_home(failed: VenueError, sent: Sent, peer: Peer) -> None:
-    assert (failed.code, failed.text, sent.times) == ("NOT_SENT", "Trading was halted.", 0)
+    assert (failed.code, sent.times) == ("NOT_SENT", 0)
+    assert "Trading was halted" in failed.text
     assert peer.calls("order.place") == []
     assert peer.rest_calls(*PLACE) == []
 
