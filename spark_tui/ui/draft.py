@@ -115,11 +115,13 @@ class Draft:
 
     def next_shape(self, instrument: Instrument | None) -> None:
         """One order, then the lists the instrument takes, and round again."""
-        self._take_shape(_after(shapes_of(instrument), self.shape), instrument)
+        begun = self.shape if self.shape in LISTS else Shape.ORDER
+        self._take_shape(_after(shapes_of(instrument), begun), instrument)
 
     def next_algo(self, instrument: Instrument | None) -> None:
         """One order, then each algo, and round again."""
-        self._take_shape(_after((Shape.ORDER, *ALGOS), self.shape), instrument)
+        begun = self.shape if self.shape in ALGOS else Shape.ORDER
+        self._take_shape(_after((Shape.ORDER, *ALGOS), begun), instrument)
 
     def _take_shape(self, shape: Shape, instrument: Instrument | None) -> None:
         """Nothing but a single order replaces another."""

@@ -108,6 +108,8 @@ def label(shape: Shape, name: str) -> str:
 def short_label(shape: Shape, name: str) -> str:
     if name == PRICE and shape in LISTS:
         return "then" if shape is Shape.OTO else "limit"
+    if name == PRICE and shape is Shape.TWAP:
+        return "worst"
     return FIELDS[name].short
 
 

@@ -187,7 +187,7 @@ async def test_canceling_a_leg_says_that_it_cancels_the_list(size: tuple[int, in
         await oco(face)
         await face.press("ctrl+o")
         await face.until(lambda: "┌" in face.pane("orders"))
-        await face.press("1", "g", "j", "x")
+        await face.press("escape", "g", "j", "x")
         assert "and with it" in face.text
         assert "a leg never goes alone" in face.text
         await decide(face, "y")
@@ -196,13 +196,33 @@ async def test_canceling_a_leg_says_that_it_cancels_the_list(size: tuple[int, in
         assert {order.state for order in face.engine.orders.values()} == {OrderState.CANCELED}
 
 
+async def test_a_long_number_is_never_broken_in_a_dialog() -> None:
+    async with cockpit(NARROW, orders=False) as face:
+        await oco(face)
+        await face.press("ctrl+o")
+        await face.until(lambda: "┌" in face.pane("orders"))
+        await face.press("escape", "g", "x")
+        assert "stop 66 500.0" in face.text or "66 500.0 at" in face.text
+
+
+async def test_lists_and_algos_are_one_key_from_anywhere() -> None:
+    async with cockpit(orders=False) as face:
+        draft = face.trade.ticket.draft
+        await face.press("b", "l", "w")
+        assert draft.shape == "TWAP"
+        await face.press("l")
+        assert draft.shape == "OCO"
+        await face.press("l", "l", "l")
+        assert draft.shape == "ORDER"
+
+
 # --- amend and replace -------------------------------------------------------------------------------------
 
 
 async def resting(face: Cockpit) -> None:
     await face.press("b", *"0.01", "tab", *"66000", "ctrl+o")
     await face.until(lambda: "ACCEPTED" in face.pane("orders"))
-    await face.press("1")
+    await face.press("escape")
 
 
 @SIZES
@@ -257,7 +277,7 @@ async def test_a_leg_and_an_order_from_elsewhere_are_not_changed_in_place() -> N
         await oco(face)
         await face.press("ctrl+o")
         await face.until(lambda: "┌" in face.pane("orders"))
-        await face.press("1", "g", "a")
+        await face.press("escape", "g", "a")
         assert "is a leg of a list" in face.text
         await face.press("e")
         assert face.trade.ticket.draft.replaces == ""

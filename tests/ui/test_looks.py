@@ -83,7 +83,7 @@ async def test_a_list_in_ticket_and_table(size: tuple[int, int], name: str) -> N
         await face.press("ctrl+o")
         await face.until(lambda: "┌" in face.pane("orders"))
         check_text(face, f"list-{name}")
-        await face.press("1", "g", "x")
+        await face.press("escape", "g", "x")
         check_text(face, f"list-cancel-{name}")
 
 

@@ -1,6 +1,7 @@
 """Dialogs: a framed pane over the faded screen. Esc closes every one of them; Enter confirms in none."""
 
 import asyncio
+import re
 import textwrap
 from collections.abc import Sequence
 
@@ -18,6 +19,8 @@ GROUND = "ink5"  # the ground of dialogs
 WIDTH = 70  # cells a dialog likes to have, its frame included
 FRAME = 4
 LABEL = 13  # cells of a fact's label
+GROUPED = re.compile(r"(?<=\d) (?=\d{3}\b)")  # the gap between a number's groups
+GLUE = "\x00"  # no white space to the wrapping, one cell wide
 
 
 class FramedPane(Pane):
@@ -44,12 +47,14 @@ class FramedPane(Pane):
 
 
 def fact_lines(facts: Sequence[tuple[str, str, str]], width: int) -> list[Line]:
-    """(label, text, tone) rows; a long text goes on under itself, never over the border."""
+    """(label, text, tone) rows; a long text goes on under itself, never over the border, and a number is
+    never broken at its groups."""
     lines: list[Line] = []
     for label, text, tone in facts:
-        rows = textwrap.wrap(text, max(10, width - LABEL - 1)) or [""]
+        rows = textwrap.wrap(GROUPED.sub(GLUE, text), max(10, width - LABEL - 1)) or [""]
         for index, row in enumerate(rows):
-            lines.append(((f" {label if index == 0 else '':<{LABEL}}", "dim"), (row, tone)))
+            said = row.replace(GLUE, " ")
+            lines.append(((f" {label if index == 0 else '':<{LABEL}}", "dim"), (said, tone)))
     return lines
 
 

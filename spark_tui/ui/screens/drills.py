@@ -12,7 +12,7 @@ from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
 from spark_tui.ui.screens.base import CockpitScreen
-from spark_tui.ui.widgets.desk import Events
+from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
 
@@ -41,13 +41,15 @@ class DrillsTable(LineTable):
         return self.context.model.drills.get(self.cursor[0]) if self.cursor else None
 
     def columns(self, width: int) -> tuple[Column, ...]:
+        narrow = width < NARROW
+        seed = () if narrow else (Column("seed", 5, right=True),)
         return (
-            Column("state", 10),
-            Column("drill", 20),
-            Column("what happens", max(20, width - 57)),
-            Column("checks", 8, right=True),
+            Column("state", 9),
+            Column("drill", 19),
+            Column("what happens", max(20, width - 47 - 6 * len(seed))),
+            Column("checks", 6, right=True),
             Column("took", 7, right=True),
-            Column("seed", 6, right=True),
+            *seed,
         )
 
     def empty(self) -> str:
@@ -65,7 +67,7 @@ class DrillsTable(LineTable):
             (f"{row.seconds:.1f} s" if row.seconds else "", "dim"),
             (str(row.seed) if row.state != "READY" else "", "dim"),
         )
-        return cells(columns, values)
+        return cells(columns, values[: len(columns)])
 
     def chosen(self, key: RowKey) -> None:
         self.screen.query_one("#verdict", Pane).pull()

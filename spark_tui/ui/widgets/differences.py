@@ -27,7 +27,7 @@ class DiffTable(DeskTable):
     def columns(self, width: int) -> tuple[Column, ...]:
         kind, outcome = (14, 13) if width < NARROW else (17, 14)
         rest = max(20, width - kind - outcome - 12)
-        ours = rest * 2 // 5
+        ours = rest // 2
         return (
             Column("about", 7),
             Column("difference", kind),
