@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side
@@ -13,6 +14,8 @@ from spark_tui.link.messages import (
     AnyRequest,
     CancelList,
     CancelOrder,
+    Fills,
+    OrderUpdate,
     PauseAlgo,
     ReplaceOrder,
     ResolveDifference,
@@ -389,3 +392,19 @@ async def test_drills_are_refused_where_the_venue_is_no_simulator() -> None:
         await face.press("f3")
         assert "Drills run on the simulator only" in face.text
         assert face.app.cockpit_screen.screen_name == "trade"
+
+
+# --- marks -------------------------------------------------------------------------------------------------
+
+
+@SIZES
+async def test_what_is_not_ours_or_not_proved_is_marked(size: tuple[int, int]) -> None:
+    async with cockpit(size) as face:
+        stranger = structs.replace(face.engine.orders["sprun7-43"], client_order_id="web_881", fills=())
+        fill = structs.replace(face.engine.fills[0].fill, trade_id="s1", synthetic=True)
+        row = structs.replace(face.engine.fills[0], fill=fill)
+        face.engine.push(OrderUpdate(order=stranger, external=True), Fills(rows=(row,)))
+        await face.until(lambda: "◇" in face.pane("orders"))
+        assert "external" in next(line for line in face.pane("orders").split("\n") if "◇" in line)
+        await face.press("3")
+        assert "~67 012.3" in face.pane("fills")
