@@ -91,7 +91,6 @@ class Walker(CheckedWorld):
         await self.live(self.dice.choice((0.1, 1.0, 5.0, 20.0)))
 
     async def do_kill(self) -> None:
-        self._begun = set(self.state.orders)
         await self.ask(Kill(reason="the walk says so"), self._patience)
 
     async def do_resume(self) -> None:

@@ -118,7 +118,6 @@ class World:
         self.story: list[str] = []
         self.violations: list[str] = []
         self._starts = 0
-        self._begun: set[str] | None = None  # intents of before the halt, while halted
         self._crowd = 0
         self._asked: list[asyncio.Task[Result | None]] = []
         self._build_book()
@@ -128,15 +127,12 @@ class World:
         return self.engine.journal.state
 
     def _on_sent(self, what: str) -> None:
-        """I7. What was on its way when the halt came may still leave, and is cancelled; nothing else."""
+        """I7. Not even what was begun before the halt may leave after it."""
         if self.deaf:
             raise SocketDown("The engine is dead.", sent=False)
-        if self.engine.guard.state is not TradingState.HALTED:
-            self._begun = None
-        elif self._begun is not None and not _CANCELS.search(what):
+        if self.engine.guard.state is TradingState.HALTED and not _CANCELS.search(what):
             for client_id in _NEW_ID.findall(what):
-                if client_id not in self._begun:
-                    self.violations.append(f"I7: {client_id} left while HALTED")
+                self.violations.append(f"I7: {client_id} left while HALTED")
 
     def violation(self, text: str) -> Violation:
         return Violation(f"seed {self.seed}: {text}; last steps: {', '.join(self.story[-12:])}")
