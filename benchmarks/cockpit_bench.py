@@ -123,15 +123,17 @@ def measure(
 
 
 def one_row(make: Callable[[Path], Face], size: tuple[int, int], seconds: float) -> tuple[object, ...]:
-    """What the terminal is sent when one row of four changes: bursts of output that show its symbol, two a
-    change in the cockpit, whose changed digits are bright for a beat."""
+    """What the terminal is sent when one row of four changes, two paints a change in the cockpit, whose
+    changed digits are bright for a beat. Paints of that row alone count; where there is none, all with it."""
     with service(4, "row") as (data_dir, environment):
         face = make(data_dir)
         with terminal(face.command, size, environment) as screen:
             screen.until(_showing(LAST_SEEN))
             screen.listen(SETTLE_S)
             found = bursts(screen.listen(max(seconds, 5.0)))
-    sizes = [float(len(data)) for data in found if LONE_ROW in plain(data)]
+    with_it = [data for data in found if LONE_ROW in plain(data)]
+    alone = [data for data in with_it if len(plain(data).split("\n")) == 1 and "SIM" not in plain(data)]
+    sizes = [float(len(data)) for data in alone or with_it]
     return (face.name, f"{size[0]}x{size[1]}", *percentiles(sizes), len(sizes))
 
 

@@ -6,7 +6,7 @@ directory as an engine does, so `spark-tui attach --data-dir DATA_DIR` finds it.
 all    every symbol, and the focused book, trades and candle, change ten times a second and are pushed so
 hub    3 000 changes a second over all symbols, which the hub gathers for each face at the rate it asked for
 flood  3 000 changes a second, each pushed as an event of its own: what the hub keeps from a face
-row    one row that is not in focus changes once a second
+row    one row that is not in focus changes every 1.3 s
 still  nothing but the status, once a second
 """
 
@@ -300,7 +300,7 @@ def preview(request: PreviewOrder) -> Preview:
 async def live(service: MarketService, market: Market, plan: str) -> None:
     """Move prices for ever."""
     symbols = list(market.prices)
-    pause_s = {"all": 1 / FULL_HZ, "row": 1.0, "still": 3_600.0}.get(plan, STEP_S)
+    pause_s = {"all": 1 / FULL_HZ, "row": 1.3, "still": 3_600.0}.get(plan, STEP_S)
     moving = itertools.cycle(symbols)
     while True:
         await asyncio.sleep(pause_s)
