@@ -26,6 +26,10 @@ BENCHMARKS = {
         "an order from the call to the socket and to its answer, idle and under load (6 min)",
         ("--orders", "40"),
     ),
+    "cancel_flood": Benchmark(
+        "how long a cancel waits while data requests use up the request budget (3 min)",
+        ("--cancels", "20"),
+    ),
     "cockpit": Benchmark(
         "a real terminal: key to paint, bytes a second, CPU, bytes of one changed row (8 min)",
         ("--seconds", "3", "--keys", "20"),
@@ -65,7 +69,7 @@ def _run(name: str, flags: list[str]) -> int:
 
 
 def _listing() -> str:
-    lines = [f"  {name:<10}{benchmark.line}" for name, benchmark in BENCHMARKS.items()]
+    lines = [f"  {name:<13}{benchmark.line}" for name, benchmark in BENCHMARKS.items()]
     return "\n".join(("python -m benchmarks NAME... [--quick] [flags of the one named]", "", *lines))
 
 

@@ -67,7 +67,7 @@ class RestOnly(Fed):
 
     def __init__(self, *arguments: Any, **more: Any) -> None:
         super().__init__(*arguments, **more)
-        self._trading = Trading(self._account, self._rest, lambda: None)
+        self._trading = Trading(self._account, self._rest, lambda: None, self._lists)
 
 
 @asynccontextmanager

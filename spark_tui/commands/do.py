@@ -10,7 +10,15 @@ from spark_tui.commands import rows
 from spark_tui.commands.errors import REFUSED, USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of, line_to, require_engine
 from spark_tui.domain.order import OrderState
-from spark_tui.link.messages import AnyRequest, CancelAllResult, OrderUpdate, Result
+from spark_tui.link.messages import (
+    AnyRequest,
+    CancelAllResult,
+    DrillRow,
+    OrderList,
+    OrderUpdate,
+    Result,
+    TestResult,
+)
 from spark_tui.link.service import LinkError
 from spark_tui.ui.actions import ActionError, build_request
 
@@ -57,6 +65,13 @@ def _refusal(result: Result) -> str:
     match result:
         case OrderUpdate(order=order) if order.state in _REFUSED:
             return f"{order.state} {order.code}: {order.text}"
+        case OrderList(legs=legs) if legs and all(leg.order.state in _REFUSED for leg in legs):
+            first = legs[0].order
+            return f"{first.state} {first.code}: {first.text}"
+        case TestResult(ok=False, code=code, text=text):
+            return f"{code}: {text}"
+        case DrillRow(state="FAILED", text=text):
+            return f"the drill failed: {text}"
         case CancelAllResult(left=left, errors=errors) if left or errors:
             return f"{len(left)} order(s) are still open. {' '.join(errors)}".strip()
     return ""

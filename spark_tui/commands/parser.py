@@ -13,6 +13,10 @@ Run = Callable[[argparse.Namespace], int]
 
 WHAT = (
     "orders",
+    "lists",
+    "algos",
+    "differences",
+    "drills",
     "fills",
     "positions",
     "balances",

@@ -8,13 +8,20 @@ from typing import Any
 import msgspec
 
 from spark_tui.domain.decimals import plain
+from spark_tui.domain.values import LegRole
 from spark_tui.link.messages import (
+    AlgoRow,
+    Algos,
     Balances,
     BookView,
+    Differences,
+    DrillRow,
+    Drills,
     FillRow,
     Fills,
     Health,
     Instruments,
+    OrderList,
     Orders,
     OrderUpdate,
     PositionRow,
@@ -33,9 +40,12 @@ _DECIMALS = 8
 
 
 def order(update: OrderUpdate) -> Row:
-    """The object that `do order.submit` prints and `show orders --json` lists."""
+    """The object that `do order.submit` prints and `show orders --json` lists. `list_id`, `list_kind` and
+    `role`: the list it is a leg of; `parent`: its algo; `amended`: the total it was shrunk to;
+    `decidable_at`: venue clock after which an UNKNOWN order's absence proves something."""
     this = update.order
     request = this.request
+    part = this.part
     average = this.filled_quote / this.filled if this.filled else None
     return {
         "client_order_id": this.client_order_id,
@@ -49,6 +59,16 @@ def order(update: OrderUpdate) -> Row:
         "quantity": request.quantity,
         "quote_quantity": request.quote_quantity,
         "stop_price": request.stop_price,
+        "trailing_delta": request.trailing_delta,
+        "iceberg_quantity": request.iceberg_quantity,
+        "self_trade_prevention": request.self_trade_prevention,
+        "amended": this.amended_quantity,
+        "list_id": part.list_id if part else "",
+        "list_kind": part.kind if part else "",
+        "role": part.role if part else "",
+        "replaces": this.replaces,
+        "replaced_by": this.replaced_by,
+        "parent": this.parent,
         "filled": this.filled,
         "filled_quote": this.filled_quote,
         "average_price": None if average is None else round(average, 8),
@@ -64,6 +84,46 @@ def order(update: OrderUpdate) -> Row:
         "key": this.key,
         "fills": [simple(one) for one in this.fills],
     }
+
+
+def order_list(found: OrderList) -> Row:
+    """The object that `do list.submit` prints and `show lists --json` lists."""
+    first = found.legs[0].order if found.legs else None
+    legs = [order(leg) for leg in found.legs]
+    return {
+        "list_id": found.list_id,
+        "kind": found.kind,
+        "venue": first.request.venue if first else "",
+        "symbol": first.request.symbol if first else "",
+        "states": [f"{row['role']} {row['state']}" for row in legs],
+        "legs": legs,
+    }
+
+
+def order_lists(orders: Orders) -> list[Row]:
+    """The lists that `orders` (newest first) are legs of, newest first."""
+    legs: dict[str, list[OrderUpdate]] = {}
+    for row in orders.rows:
+        if row.order.part is not None:
+            legs.setdefault(row.order.part.list_id, []).append(row)
+    return [order_list(_joined(list_id, rows)) for list_id, rows in legs.items()]
+
+
+def _joined(list_id: str, rows: list[OrderUpdate]) -> OrderList:
+    parts = [row.order.part for row in rows if row.order.part is not None]
+    in_order = sorted(rows, key=lambda row: list(LegRole).index(row.order.part.role) if row.order.part else 0)
+    return OrderList(list_id=list_id, kind=parts[0].kind, legs=tuple(in_order))
+
+
+def algo(row: AlgoRow) -> Row:
+    """The object that `do algo.start` prints: its terms beside its progress."""
+    terms = simple(row.start)
+    terms.pop("key", None)
+    return {**terms, **{name: value for name, value in simple(row).items() if name != "start"}}
+
+
+def drill(row: DrillRow) -> Row:
+    return {**simple(row), "checks": [{"check": text, "ok": ok} for text, ok in row.checks]}
 
 
 def fill(row: FillRow) -> Row:
@@ -96,6 +156,18 @@ def listed(result: Result) -> list[Row] | Row:
             return order(result)
         case Orders():
             return [order(row) for row in result.rows]
+        case OrderList():
+            return order_list(result)
+        case AlgoRow():
+            return algo(result)
+        case Algos():
+            return [algo(row) for row in result.rows]
+        case Differences():
+            return [simple(row) for row in result.rows]
+        case DrillRow():
+            return drill(result)
+        case Drills():
+            return [drill(row) for row in result.rows]
         case Fills():
             return [fill(row) for row in result.rows]
         case Positions():

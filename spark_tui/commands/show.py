@@ -9,8 +9,11 @@ from spark_tui.commands.reach import data_dir_of, require_engine, with_line
 from spark_tui.commands.table import facts, table
 from spark_tui.link.messages import (
     AnyRequest,
+    GetAlgos,
     GetBalances,
     GetBook,
+    GetDifferences,
+    GetDrills,
     GetFills,
     GetHealth,
     GetInstruments,
@@ -20,12 +23,16 @@ from spark_tui.link.messages import (
     GetStatus,
     GetTickers,
     GetVenues,
+    Orders,
     Result,
     Tickers,
 )
 from spark_tui.link.remote import RemoteLink
 
 _REQUESTS: dict[str, AnyRequest] = {
+    "algos": GetAlgos(),
+    "differences": GetDifferences(),
+    "drills": GetDrills(),
     "positions": GetPositions(),
     "balances": GetBalances(),
     "tickers": GetTickers(),
@@ -39,7 +46,12 @@ _REQUESTS: dict[str, AnyRequest] = {
 _COLUMNS = {
     "orders": (
         "client_order_id venue_order_id venue symbol side type price quantity filled average_price state code"
+        " list_id role decidable_at"
     ),
+    "lists": "list_id kind venue symbol states",
+    "algos": "algo_id kind symbol side quantity filled average_price state children next_at_ms text",
+    "differences": "difference_id kind symbol client_order_id local remote choices applied",
+    "drills": "name title faults state seed seconds text",
     "fills": "trade_id client_order_id venue symbol side price quantity commission commission_asset maker",
     "positions": "venue symbol quantity average_price mark unrealised realised quote fees",
     "balances": "venue asset free locked total",
@@ -57,14 +69,16 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"show: there is no {what!r}{nearest(what, WHAT)}", USAGE)
     engine = require_engine(data_dir_of(arguments))
     result = with_line(engine, "show", lambda link: _ask(link, what, arguments.symbol.upper()))
-    found = rows.listed(result)
+    found = (
+        rows.order_lists(result) if what == "lists" and isinstance(result, Orders) else rows.listed(result)
+    )
     print(rows.to_json(found) if arguments.json else _text(what, found))
     return 0
 
 
 async def _ask(link: RemoteLink, what: str, symbol: str) -> Result:
     match what:
-        case "orders":
+        case "orders" | "lists":
             return await link.call(GetOrders(symbol=symbol))
         case "fills":
             return await link.call(GetFills(symbol=symbol))

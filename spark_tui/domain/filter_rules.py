@@ -49,6 +49,8 @@ class FilterContext(msgspec.Struct, frozen=True, kw_only=True):
 
     average_price: Decimal | None = None
     last_price: Decimal | None = None
+    open_lists: int = 0
+    account_open_lists: int = 0
     open_orders: int = 0
     open_algo_orders: int = 0
     open_iceberg_orders: int = 0
@@ -317,8 +319,8 @@ def _max_position(rule: MaxPosition, subject: Subject) -> Iterator[FilterFailure
         yield _refusal("MAX_POSITION", "quantity", quantity, trouble, cure if cure > 0 else None)
 
 
-# the venue's name -> (what is counted, which counter, whether this order would add to it)
-_COUNTERS: Final = {
+# the venue's name -> (what is counted, which counter, which orders add to it: None for all)
+COUNTERS: Final = {
     "MAX_NUM_ORDERS": ("open orders", "open_orders", None),
     "MAX_NUM_ALGO_ORDERS": ("open stop orders", "open_algo_orders", "algo"),
     "MAX_NUM_ICEBERG_ORDERS": ("open iceberg orders", "open_iceberg_orders", "iceberg"),
@@ -334,7 +336,7 @@ _COUNTERS: Final = {
 
 def _count_limit(rule: CountLimit, subject: Subject) -> Iterator[FilterFailure]:
     """Counts that a single new order can exceed; amendments and order lists are not single orders."""
-    what, counter, only = _COUNTERS.get(rule.name, ("", "", None))
+    what, counter, only = COUNTERS.get(rule.name, ("", "", None))
     if not counter or rule.limit == 0:
         return
     if only == "algo" and subject.request.type not in ALGO:

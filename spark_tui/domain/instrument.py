@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from spark_tui.domain.values import OrderType
+from spark_tui.domain.values import OrderType, SelfTradePrevention
 
 
 class SymbolStatus(StrEnum):
@@ -107,7 +107,8 @@ Filter = (
 
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
-    """One tradable pair. `base_precision` / `quote_precision` are the assets' decimals."""
+    """One tradable pair. `base_precision` / `quote_precision` are the assets' decimals. No
+    `allowed_stp_modes`: not known, the venue decides."""
 
     venue: str
     symbol: str
@@ -121,3 +122,8 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     quote_quantity_market_allowed: bool = True
     iceberg_allowed: bool = True
     trailing_stop_allowed: bool = True
+    oco_allowed: bool = True
+    oto_allowed: bool = True
+    amend_allowed: bool = True
+    cancel_replace_allowed: bool = True
+    allowed_stp_modes: frozenset[SelfTradePrevention] = frozenset()

@@ -1,4 +1,4 @@
-"""How an order changes: one transition table as data, and the fold that applies it.
+"""How an order changes: the fold that applies the one transition table (`transitions.py`).
 
 Events commute: an order is the join of the facts its events carry. States form a ladder of evidence (an order
 heard of at the venue outranks a proof that it never lived; a whole fill outranks everything), fills are a set
@@ -13,9 +13,12 @@ from typing import Final, cast
 
 import msgspec
 
-from spark_tui.domain.decimals import ZERO, add, multiply, plain
+from spark_tui.domain import executions
+from spark_tui.domain.decimals import ZERO, plain
 from spark_tui.domain.order import (
     Accepted,
+    Amended,
+    AmendRequested,
     Canceled,
     CancelFailed,
     CancelRequested,
@@ -30,83 +33,26 @@ from spark_tui.domain.order import (
     OrderEvent,
     OrderState,
     Rejected,
+    ReplaceFailed,
+    ReplaceRequested,
     Sent,
     Uncertain,
 )
+from spark_tui.domain.transitions import TABLE, TERMINAL, Move
 
-TERMINAL: Final = frozenset(
-    {
-        OrderState.DENIED,
-        OrderState.FILLED,
-        OrderState.CANCELED,
-        OrderState.EXPIRED,
-        OrderState.REJECTED,
-        OrderState.DEAD,
-    }
-)
-
-# The table. A row is the state an order is in, a column what happens to it. A cell is the state it moves to;
-# LIVE is the working state its facts say (ACCEPTED, PARTIALLY_FILLED, PENDING_CANCEL); `=` stays. `!` marks a
-# move that no healthy venue and engine make: it is applied, reported as an anomaly and asks for a query; `?`
-# asks for a query only. An order that lived and whose fills make up its quantity is FILLED whatever the cell.
-_GRID: Final = """
-                 Denied  Sent   Uncertain  Accepted  Filled  Completed  CancelRequested  CancelFailed  Canceled   Expired   Rejected   Dead
-NEW              DENIED  SENT   UNKNOWN    LIVE      LIVE    FILLED     =                ?=            CANCELED   EXPIRED   REJECTED   DEAD
-DENIED           =       !SENT  !UNKNOWN   !LIVE     !LIVE   !FILLED    =                !=            !CANCELED  !EXPIRED  !REJECTED  !DEAD
-SENT             !=      =      UNKNOWN    LIVE      LIVE    FILLED     =                ?=            CANCELED   EXPIRED   REJECTED   DEAD
-UNKNOWN          !=      =      =          LIVE      LIVE    FILLED     =                ?=            CANCELED   EXPIRED   REJECTED   DEAD
-DEAD             !=      =      =          !LIVE     !LIVE   !FILLED    =                =             !CANCELED  !EXPIRED  !REJECTED  =
-REJECTED         !=      =      =          !LIVE     !LIVE   !FILLED    =                =             !CANCELED  !EXPIRED  =          !=
-ACCEPTED         !=      =      ?=         =         LIVE    FILLED     LIVE             ?LIVE         CANCELED   EXPIRED   !=         !=
-PARTIALLY_FILLED !=      =      ?=         =         LIVE    FILLED     LIVE             ?LIVE         CANCELED   EXPIRED   !=         !=
-PENDING_CANCEL   !=      =      ?=         =         LIVE    FILLED     =                ?LIVE         CANCELED   EXPIRED   !=         !=
-PENDING_REPLACE  !=      =      ?=         =         LIVE    FILLED     LIVE             ?LIVE         CANCELED   EXPIRED   !=         !=
-EXPIRED          !=      =      =          =         =       !FILLED    =                =             !CANCELED  =         !=         !=
-CANCELED         !=      =      =          =         =       !FILLED    =                =             =          !=        !=         !=
-FILLED           !=      =      =          =         =       =          =                =             !=         !=        !=         !=
-"""  # noqa: E501 - a table is read in columns
-
-_EVENTS: Final[dict[str, type[OrderEvent]]] = {
-    kind.__name__: kind
-    for kind in (
-        Denied,
-        Sent,
-        Uncertain,
-        Accepted,
-        Filled,
-        Completed,
-        CancelRequested,
-        CancelFailed,
-        Canceled,
-        Expired,
-        Rejected,
-        Dead,
-    )
-}
-
-
-class Move(msgspec.Struct, frozen=True):
-    """One cell. `to` is None where the order stays; `live`: its facts choose among the working states."""
-
-    to: OrderState | None
-    live: bool
-    anomaly: bool
-    query: bool
-
-
-def _parse(grid: str) -> dict[tuple[OrderState, type[OrderEvent]], Move]:
-    header, *rows = [line.split() for line in grid.strip().splitlines()]
-    table = {}
-    for name, *cells in rows:
-        for event, cell in zip(header, cells, strict=True):
-            word = cell.lstrip("!?")
-            to = None if word in ("=", "LIVE") else OrderState(word)
-            move = Move(to, live=word == "LIVE", anomaly=cell[0] == "!", query=cell[0] in "!?")
-            table[OrderState(name), _EVENTS[event]] = move
-    return table
-
-
-TABLE: Final = _parse(_GRID)
+__all__ = [
+    "TABLE",
+    "TERMINAL",
+    "Applied",
+    "apply",
+    "asked",
+    "begin",
+    "exposure",
+    "fold",
+    "is_open",
+    "leaves",
+    "leaves_quote",
+]
 
 
 class Applied(msgspec.Struct, frozen=True):
@@ -128,6 +74,9 @@ def begin(event: Intended) -> Order:
         updated_ms=event.at_ms,
         operator=event.operator,
         key=event.key,
+        replaces=event.replaces,
+        parent=event.parent,
+        part=event.part,
     )
 
 
@@ -149,7 +98,7 @@ def apply(order: Order, event: OrderEvent) -> Applied:
         _judge_fill(order, facts, notes)
     facts = _reword(facts, order.state, state, event)
     missing = _missing(facts) if facts.venue_filled != order.venue_filled else False
-    late_fill = isinstance(event, Filled) and order.state in _STOPPED and facts.filled != order.filled
+    late_fill = _is_trade(event) and order.state in _STOPPED and facts.filled != order.filled
     query = move.query or bool(notes) or missing or (late_fill and facts.venue_filled is None)
     return Applied(facts, "; ".join(notes), query)
 
@@ -171,11 +120,16 @@ def is_open(state: OrderState) -> bool:
     return state not in TERMINAL
 
 
+def asked(order: Order) -> Decimal | None:
+    """Base quantity asked in all, filled included: what it was shrunk to, else what was ordered (F11). None
+    for an order sized in quote money. An amend under way changes nothing yet: it may fail."""
+    return order.request.quantity if order.amended_quantity is None else order.amended_quantity
+
+
 def leaves(order: Order) -> Decimal:
     """Base quantity not filled yet; 0 for an order sized in quote money (see `leaves_quote`)."""
-    if order.request.quantity is None:
-        return ZERO
-    return max(order.request.quantity - _known_filled(order), ZERO)
+    total = asked(order)
+    return ZERO if total is None else max(total - _known_filled(order), ZERO)
 
 
 def leaves_quote(order: Order) -> Decimal:
@@ -205,6 +159,8 @@ _LIVED: Final = frozenset(
     }
 )
 _Reports = Completed | Canceled | Expired
+_Named = Accepted | Amended | Filled | _Reports  # events that carry the venue's id of the order
+_NO_AMEND: Final = Decimal("Infinity")  # stands in comparisons for a change that is no amend
 
 
 def _learn(order: Order, event: OrderEvent, notes: list[str]) -> Order:
@@ -220,16 +176,58 @@ def _learn(order: Order, event: OrderEvent, notes: list[str]) -> Order:
         change["cancel_requested_ms"] = max(order.cancel_requested_ms, event.at_ms)
     elif isinstance(event, CancelFailed):
         change["cancel_failed_ms"] = max(order.cancel_failed_ms, event.at_ms)
+    elif isinstance(event, AmendRequested | ReplaceRequested | ReplaceFailed):
+        change |= _learn_change(order, event)
+    elif isinstance(event, Amended):
+        change |= _learn_amended(order, event.quantity, notes)
     elif isinstance(event, _Reports) and event.filled is not None:
         change |= _learn_total(order, event.filled, notes)
 
-    venue_order_id = event.venue_order_id if isinstance(event, Accepted | Filled | _Reports) else ""
+    venue_order_id = event.venue_order_id if isinstance(event, _Named) else ""
     if venue_order_id and venue_order_id != order.venue_order_id:
         if order.venue_order_id:
             notes.append(f"venue order id {venue_order_id} for an order known as {order.venue_order_id}")
         else:
             change["venue_order_id"] = venue_order_id
     return msgspec.structs.replace(order, **change)
+
+
+def _learn_change(
+    order: Order, event: AmendRequested | ReplaceRequested | ReplaceFailed
+) -> dict[str, object]:
+    """The latest request and the latest refusal; what a refused request asked for is forgotten."""
+    latest = (
+        order.replace_requested_ms,
+        order.replaced_by,
+        _NO_AMEND if order.amend_to is None else order.amend_to,
+    )
+    failed_ms = order.replace_failed_ms
+    if isinstance(event, ReplaceFailed):
+        failed_ms = max(failed_ms, event.at_ms)
+    elif isinstance(event, ReplaceRequested):
+        latest = max(latest, (event.at_ms, event.by, _NO_AMEND))
+    else:
+        latest = max(latest, (event.at_ms, "", event.quantity))
+    requested_ms, by, quantity = latest
+    outstanding = requested_ms > failed_ms
+    return {
+        "replace_requested_ms": requested_ms,
+        "replace_failed_ms": failed_ms,
+        "replaced_by": by if outstanding else "",
+        "amend_to": quantity if outstanding and quantity != _NO_AMEND else None,
+    }
+
+
+def _learn_amended(order: Order, quantity: Decimal, notes: list[str]) -> dict[str, object]:
+    """The total only falls, so the smallest one told is the latest."""
+    ordered = order.request.quantity
+    if ordered is None or not (quantity.is_finite() and 0 < quantity <= ordered):
+        notes.append(f"amended to {quantity}, which no amend can make of it")
+        return {}
+    if quantity < _known_filled(order):
+        notes.append(f"amended to {plain(quantity)} with {plain(_known_filled(order))} filled")
+    totals = sorted({*order.amendments, quantity}, reverse=True)
+    return {"amendments": tuple(totals), "amended_quantity": totals[-1]}
 
 
 def _learn_total(order: Order, total: Decimal, notes: list[str]) -> dict[str, object]:
@@ -243,24 +241,27 @@ def _learn_total(order: Order, total: Decimal, notes: list[str]) -> dict[str, ob
 
 def _learn_fill(order: Order, fill: Fill, notes: list[str]) -> dict[str, object]:
     for known in order.fills:
-        if known.trade_id == fill.trade_id:
+        if known.trade_id == fill.trade_id and not fill.synthetic:
             if (known.price, known.quantity) != (fill.price, fill.quantity):
                 notes.append(f"trade {fill.trade_id} was heard twice with different content")
             return {}
-    if not (fill.quantity.is_finite() and fill.quantity > 0 and fill.price.is_finite()):
-        notes.append(f"trade {fill.trade_id} carries no quantity or price that can be booked")
+    if flaw := executions.flaw(fill):
+        notes.append(flaw)
         return {}
-    return {
-        "fills": tuple(sorted((*order.fills, fill), key=_trade_order)),
-        "filled": add(order.filled, fill.quantity),
-        "filled_quote": add(order.filled_quote, multiply(fill.price, fill.quantity)),
+    fills = executions.join(order.fills, fill)
+    change: dict[str, object] = {
+        "fills": fills,
+        "filled": executions.quantity_of(fills),
+        "filled_quote": executions.quote_of(fills),
         "updated_ms": max(order.updated_ms, fill.time_ms),
     }
+    if fill.cumulative is not None:
+        change["venue_filled"] = max(order.venue_filled or ZERO, fill.cumulative)
+    return change
 
 
-def _trade_order(fill: Fill) -> tuple[int, str]:
-    """Numeric ids in number order, without trusting that they are numbers; independent of arrival."""
-    return (len(fill.trade_id), fill.trade_id)
+def _is_trade(event: OrderEvent) -> bool:
+    return isinstance(event, Filled) and not event.fill.synthetic
 
 
 def _state(before: OrderState, move: Move, order: Order) -> OrderState:
@@ -272,13 +273,23 @@ def _state(before: OrderState, move: Move, order: Order) -> OrderState:
 def _working(order: Order) -> OrderState:
     if order.cancel_requested_ms > order.cancel_failed_ms:
         return OrderState.PENDING_CANCEL
+    if _changes(order):
+        return OrderState.PENDING_REPLACE
     return OrderState.PARTIALLY_FILLED if order.filled > 0 else OrderState.ACCEPTED
 
 
+def _changes(order: Order) -> bool:
+    """Whether an amend or a replace is outstanding: asked for, not refused, not yet done."""
+    if order.replace_requested_ms <= order.replace_failed_ms:
+        return False
+    done = order.amend_to is not None and (asked(order) or ZERO) <= order.amend_to
+    return not done
+
+
 def _whole(order: Order) -> bool:
-    asked, quote = order.request.quantity, order.request.quote_quantity
-    if asked is not None:
-        return order.filled >= asked
+    total, quote = asked(order), order.request.quote_quantity
+    if total is not None:
+        return order.filled >= total
     return quote is not None and order.filled_quote >= quote
 
 
@@ -286,9 +297,9 @@ def _judge_fill(before: Order, after: Order, notes: list[str]) -> None:
     """A fill that no sum allows is booked all the same, and said so."""
     if after.filled == before.filled:
         return
-    asked, told = after.request.quantity, after.venue_filled
-    if asked is not None and after.filled > asked:
-        notes.append(f"overfilled: {plain(after.filled)} of {plain(asked)}")
+    total, told = asked(after), after.venue_filled
+    if total is not None and after.filled > total:
+        notes.append(f"overfilled: {plain(after.filled)} of {plain(total)}")
     elif told is not None and before.state in TERMINAL and after.filled > told:
         notes.append(f"filled {plain(after.filled)}, beyond the {plain(told)} the venue counted at its end")
 

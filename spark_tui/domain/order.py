@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from spark_tui.domain.values import OrderType, Side, TimeInForce
+from spark_tui.domain.values import LegRole, ListKind, OrderType, SelfTradePrevention, Side, TimeInForce
 
 
 class OrderState(StrEnum):
@@ -38,10 +38,23 @@ class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):
     trailing_delta: int | None = None  # basis points
     iceberg_quantity: Decimal | None = None
     time_in_force: TimeInForce | None = None
+    self_trade_prevention: SelfTradePrevention | None = None  # None: the symbol's default
+
+
+class ListPart(msgspec.Struct, frozen=True, kw_only=True):
+    """What makes an order a leg: its list's client id, the kind of list and the leg's role."""
+
+    list_id: str
+    kind: ListKind
+    role: LegRole
 
 
 class Fill(msgspec.Struct, frozen=True, kw_only=True):
-    """One execution. `trade_id` is unique per (venue, symbol)."""
+    """One execution. `trade_id` is unique per (venue, symbol).
+
+    `synthetic`: inferred from the venue's totals because the trade itself cannot be had; it yields to the
+    real trades when they come (`executions.py`).
+    """
 
     trade_id: str
     price: Decimal
@@ -50,6 +63,10 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
     commission_asset: str
     maker: bool
     time_ms: int
+    synthetic: bool = False
+    # of a synthetic one only: the venue's totals (base, quote money) up to and including it
+    cumulative: Decimal | None = None
+    cumulative_quote: Decimal | None = None
 
 
 # --- what can happen to an order; every one of these is a ledger entry -----------------------------------
@@ -63,6 +80,9 @@ class Intended(msgspec.Struct, frozen=True, kw_only=True, tag="intended"):
     at_ms: int  # our clock
     operator: str = ""
     key: str = ""  # caller's idempotency key
+    replaces: str = ""  # client order id of the order this one takes the place of
+    parent: str = ""  # id of the algo this one is a child of
+    part: ListPart | None = None
 
 
 class Denied(msgspec.Struct, frozen=True, kw_only=True, tag="denied"):
@@ -102,6 +122,36 @@ class CancelRequested(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-req
 
 class CancelFailed(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-failed"):
     """The venue refused the cancel; says nothing about how the order ended, so it is queried."""
+
+    code: str
+    text: str
+    at_ms: int
+
+
+class AmendRequested(msgspec.Struct, frozen=True, kw_only=True, tag="amend-requested"):
+    """Asked to shrink to `quantity` in total (filled included), keeping its place in the queue."""
+
+    quantity: Decimal
+    at_ms: int
+
+
+class Amended(msgspec.Struct, frozen=True, kw_only=True, tag="amended"):
+    """The venue's word that the total quantity is now `quantity`. It only falls, so the smallest holds."""
+
+    quantity: Decimal
+    at_ms: int
+    venue_order_id: str = ""
+
+
+class ReplaceRequested(msgspec.Struct, frozen=True, kw_only=True, tag="replace-requested"):
+    """A cancel-replace was asked for; `by` is the client order id of the order to take its place."""
+
+    by: str
+    at_ms: int
+
+
+class ReplaceFailed(msgspec.Struct, frozen=True, kw_only=True, tag="replace-failed"):
+    """The amend or the cancel half of a replace was refused; the order is queried for what it now is."""
 
     code: str
     text: str
@@ -151,6 +201,10 @@ OrderEvent = (
     | Completed
     | CancelRequested
     | CancelFailed
+    | AmendRequested
+    | Amended
+    | ReplaceRequested
+    | ReplaceFailed
     | Canceled
     | Expired
     | Rejected
@@ -178,3 +232,12 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     cancel_failed_ms: int = 0
     operator: str = ""
     key: str = ""
+    replaces: str = ""
+    replaced_by: str = ""
+    parent: str = ""
+    part: ListPart | None = None
+    amended_quantity: Decimal | None = None  # the total it was shrunk to; None: never amended
+    amendments: tuple[Decimal, ...] = ()  # every total it was shrunk to, the largest first
+    amend_to: Decimal | None = None  # what the latest change asked for, when it was an amend
+    replace_requested_ms: int = 0  # as with cancels: a request later than its latest refusal is pending
+    replace_failed_ms: int = 0

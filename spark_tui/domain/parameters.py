@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
+import msgspec
+
 from spark_tui.domain.decimals import usable
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
@@ -17,6 +19,7 @@ NAMES: Final = {
     "iceberg_quantity": "iceberg quantity",
     "trailing_delta": "trailing delta",
     "time_in_force": "time in force",
+    "self_trade_prevention": "self-trade prevention",
 }
 
 # Order types that wait for a trigger: the venue counts them as "algo" orders.
@@ -29,27 +32,49 @@ ALGO: Final = frozenset(
     }
 )
 
-# What each type must carry (of alternatives, at least one), and what it may carry besides.
-_TRIGGER: Final = ("stop_price", "trailing_delta")
-_MUST: Final[dict[OrderType, tuple[tuple[str, ...], ...]]] = {
-    OrderType.LIMIT: (("time_in_force",), ("quantity",), ("price",)),
-    OrderType.MARKET: (("quantity", "quote_quantity"),),
-    OrderType.LIMIT_MAKER: (("quantity",), ("price",)),
-    OrderType.STOP_LOSS: (("quantity",), _TRIGGER),
-    OrderType.STOP_LOSS_LIMIT: (("time_in_force",), ("quantity",), ("price",), _TRIGGER),
-    OrderType.TAKE_PROFIT: (("quantity",), _TRIGGER),
-    OrderType.TAKE_PROFIT_LIMIT: (("time_in_force",), ("quantity",), ("price",), _TRIGGER),
+
+class FieldRule(msgspec.Struct, frozen=True):
+    """A field of `OrderRequest` that an order type takes. `required`: it must be given, or `alternative`
+    where that is named."""
+
+    name: str
+    required: bool = False
+    alternative: str = ""
+
+
+_QUANTITY: Final = (FieldRule("quantity", True),)
+_EITHER_QUANTITY: Final = (
+    FieldRule("quantity", True, "quote_quantity"),
+    FieldRule("quote_quantity", True, "quantity"),
+)
+_TRIGGER: Final = (
+    FieldRule("stop_price", True, "trailing_delta"),
+    FieldRule("trailing_delta", True, "stop_price"),
+)
+_PRICE: Final = (FieldRule("price", True),)
+_TIME: Final = (FieldRule("time_in_force", True),)
+_ICEBERG: Final = (FieldRule("iceberg_quantity"),)
+_ANY: Final = (FieldRule("self_trade_prevention"),)
+
+# The table: what each type takes, in the order a ticket asks for it. What is not in its row it does not take.
+_FIELDS: Final[dict[OrderType, tuple[FieldRule, ...]]] = {
+    OrderType.LIMIT: (*_QUANTITY, *_PRICE, *_TIME, *_ICEBERG, *_ANY),
+    OrderType.MARKET: (*_EITHER_QUANTITY, *_ANY),
+    OrderType.LIMIT_MAKER: (*_QUANTITY, *_PRICE, *_ICEBERG, *_ANY),
+    OrderType.STOP_LOSS: (*_QUANTITY, *_TRIGGER, *_ANY),
+    OrderType.STOP_LOSS_LIMIT: (*_QUANTITY, *_PRICE, *_TRIGGER, *_TIME, *_ICEBERG, *_ANY),
+    OrderType.TAKE_PROFIT: (*_QUANTITY, *_TRIGGER, *_ANY),
+    OrderType.TAKE_PROFIT_LIMIT: (*_QUANTITY, *_PRICE, *_TRIGGER, *_TIME, *_ICEBERG, *_ANY),
 }
-_MAY: Final[dict[OrderType, frozenset[str]]] = {
-    OrderType.LIMIT: frozenset({"iceberg_quantity"}),
-    OrderType.LIMIT_MAKER: frozenset({"iceberg_quantity"}),
-    OrderType.STOP_LOSS_LIMIT: frozenset({"iceberg_quantity"}),
-    OrderType.TAKE_PROFIT_LIMIT: frozenset({"iceberg_quantity"}),
-}
+
+
+def fields_of(kind: OrderType) -> tuple[FieldRule, ...]:
+    """The fields an order of this type takes, in the order a ticket asks for them."""
+    return _FIELDS[kind]
 
 
 def needs_time_in_force(kind: OrderType) -> bool:
-    return ("time_in_force",) in _MUST[kind]
+    return any(rule.name == "time_in_force" for rule in _FIELDS[kind])
 
 
 def check_parameters(instrument: Instrument, request: OrderRequest) -> Iterator[tuple[str, str]]:
@@ -63,14 +88,14 @@ def check_parameters(instrument: Instrument, request: OrderRequest) -> Iterator[
         value = getattr(request, field)
         if isinstance(value, Decimal | int) and not _positive(value):
             yield field, f"{NAMES[field]} {value} is not a positive number"
-    must = _MUST[kind]
-    for alternatives in must:
-        if not given.intersection(alternatives):
-            yield (
-                alternatives[0],
-                f"a {kind} order needs a {' or a '.join(NAMES[name] for name in alternatives)}",
-            )
-    welcome = _MAY.get(kind, frozenset()).union(*must)
+    asked_for: set[str] = set()
+    for rule in _FIELDS[kind]:
+        missing = rule.required and not given.intersection((rule.name, rule.alternative))
+        if missing and rule.alternative not in asked_for:
+            asked_for.add(rule.name)
+            names = [NAMES[name] for name in (rule.name, rule.alternative) if name]
+            yield rule.name, f"a {kind} order needs a {' or a '.join(names)}"
+    welcome = {rule.name for rule in _FIELDS[kind]}
     for field in NAMES:
         if field in given and field not in welcome:
             yield field, f"a {kind} order takes no {NAMES[field]}; leave it out"
@@ -90,6 +115,10 @@ def _combinations(instrument: Instrument, request: OrderRequest) -> Iterator[tup
             yield "iceberg_quantity", f"{symbol} takes no iceberg orders; leave the iceberg quantity out"
         if request.time_in_force not in (None, TimeInForce.GTC):
             yield "time_in_force", "an iceberg order is always GTC; change the time in force"
+    prevention, modes = request.self_trade_prevention, instrument.allowed_stp_modes
+    if prevention is not None and modes and prevention not in modes:
+        allowed = ", ".join(sorted(modes))
+        yield "self_trade_prevention", f"{symbol} has no self-trade prevention {prevention}; it has {allowed}"
 
 
 def _positive(value: Decimal | int) -> bool:

@@ -24,6 +24,34 @@ class TimeInForce(StrEnum):
     FOK = "FOK"
 
 
+class SelfTradePrevention(StrEnum):
+    NONE = "NONE"
+    EXPIRE_MAKER = "EXPIRE_MAKER"
+    EXPIRE_TAKER = "EXPIRE_TAKER"
+    EXPIRE_BOTH = "EXPIRE_BOTH"
+    DECREMENT = "DECREMENT"
+    TRANSFER = "TRANSFER"
+
+
+class ListKind(StrEnum):
+    """Orders that live and die together: one cancels the other, one triggers the other, or both."""
+
+    OCO = "OCO"
+    OTO = "OTO"
+    OTOCO = "OTOCO"
+
+
+class LegRole(StrEnum):
+    """An order's part in its list. ABOVE and BELOW are relative to the market price."""
+
+    ABOVE = "ABOVE"
+    BELOW = "BELOW"
+    WORKING = "WORKING"
+    PENDING = "PENDING"
+    PENDING_ABOVE = "PENDING_ABOVE"
+    PENDING_BELOW = "PENDING_BELOW"
+
+
 class Environment(StrEnum):
     """Where an order would land, harmless to real money. Decided by the venue's host, never by a label."""
 

@@ -51,16 +51,19 @@ class Bookkeeper:
         notify: Notify,
         assets: Callable[[str, str], tuple[str, str] | None],
         on_fills: Callable[[], None],
+        on_order: Callable[[Order], None],
     ) -> None:
         self.external: OrderedDict[tuple[str, str, str], Order] = OrderedDict()
+        self.in_lists: set[tuple[str, str, str]] = set()  # those of `external` that are legs of a list
         self.follow_up: FollowUp | None = None  # set once by the composition root, before anything runs
         self._journal = journal
         self._guard = guard
         self._clock = clock
         self._publish = publish
         self._notify = notify
-        self._assets = assets
+        self.assets = assets
         self._on_fills = on_fills
+        self._on_order = on_order
 
     @property
     def state(self) -> State:
@@ -86,6 +89,7 @@ class Bookkeeper:
         order = effect.order or before
         if order != before:
             self._publish(OrderUpdate(order=order))
+            self._on_order(order)
         self._announce_fills(effect.fills)
         if effect.anomaly:
             self._notify("warn", f"Order {client_order_id}: {effect.anomaly}.")
@@ -122,6 +126,16 @@ class Bookkeeper:
             order = state.orders.get(client_id) if client_id else None
         return order
 
+    def open_externals(self, venue: str, symbol: str = "") -> list[Order]:
+        """Open orders that were placed outside this engine."""
+        return [
+            order
+            for order in self.external.values()
+            if order.request.venue == venue
+            and (not symbol or order.request.symbol == symbol)
+            and lifecycle.is_open(order.state)
+        ]
+
     def on_external_trade(self, trade: TradeReport) -> None:
         """An account trade whose order is not ours; it moves the position and is marked."""
         known = self.external.get((trade.venue, trade.symbol, trade.venue_order_id))
@@ -141,7 +155,9 @@ class Bookkeeper:
     def forget_external(self, order: Order) -> None:
         """The venue no longer knows it: it is shown as ended one last time."""
         request = order.request
-        self.external.pop((request.venue, request.symbol, order.venue_order_id), None)
+        key = (request.venue, request.symbol, order.venue_order_id)
+        self.external.pop(key, None)
+        self.in_lists.discard(key)
         ended = msgspec.structs.replace(order, state=OrderState.EXPIRED, code="VENUE_FORGOT")
         self._publish(OrderUpdate(order=ended, external=True))
 
@@ -154,8 +170,10 @@ class Bookkeeper:
         order = external_order(report, request, before, self.now_ms())
         self.external[key] = order
         self.external.move_to_end(key)
+        if report.list_id:
+            self.in_lists.add(key)
         if len(self.external) > MAX_EXTERNAL:
-            self.external.popitem(last=False)
+            self.in_lists.discard(self.external.popitem(last=False)[0])
         if order != before:
             self._publish(OrderUpdate(order=order, external=True))
         for fill in report.fills:
@@ -178,7 +196,7 @@ class Bookkeeper:
             return
         if int(record.fill.trade_id) <= self.state.reconciled.get(pair, -1):
             return  # accounted for by an earlier reconciliation
-        assets = self._assets(record.venue, record.symbol)
+        assets = self.assets(record.venue, record.symbol)
         if assets is None:
             self._notify("warn", f"Trade {record.fill.trade_id} in {record.symbol}, an unknown instrument.")
             return

@@ -8,7 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.values import Environment
 from spark_tui.engine.engine import Engine
+from spark_tui.engine.fault_door import fault_door
 from spark_tui.engine.measure import MeasuredService, checkpoint, healthz, sample
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.place import StartError
@@ -111,6 +113,7 @@ class Composition:
             self._clock,
             reached,
             rng=rng,
+            fault_door=fault_door(found.endpoints.rest) if venue.environment is Environment.SIM else None,
         )
 
     def observed(self, engine: Engine, simulator_restarts: Callable[[], int]) -> Service:

@@ -7,21 +7,31 @@ from datetime import UTC, datetime
 
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderState
+from spark_tui.engine.algos.around import Around
+from spark_tui.engine.algos.runner import Algos
 from spark_tui.engine.bookkeeper import Bookkeeper
+from spark_tui.engine.cancels import CancelDesk
+from spark_tui.engine.comparison import Comparison
 from spark_tui.engine.condition import Condition
+from spark_tui.engine.differences import DifferenceBook
+from spark_tui.engine.drills import DrillRoom, FaultDoor
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.gate import Desk, Gate
 from spark_tui.engine.guard import RATE_WINDOW_NS, Guard, KillSwitch
 from spark_tui.engine.hub import Face, Hub
 from spark_tui.engine.identity import Identities, draw_run
 from spark_tui.engine.journal import Journal
+from spark_tui.engine.lists import ListDesk
 from spark_tui.engine.market import Market
 from spark_tui.engine.notices import Notices
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.orders import OrderDesk
+from spark_tui.engine.outbox import Outbox
 from spark_tui.engine.portfolio import Portfolio
+from spark_tui.engine.protection import Protection
 from spark_tui.engine.reconcile import Reconciler
 from spark_tui.engine.records import RunStarted, TradingStateChanged
+from spark_tui.engine.replaces import ReplaceDesk
 from spark_tui.engine.requests import Requests
 from spark_tui.engine.resolver import Resolver
 from spark_tui.engine.resync import ResyncQueue
@@ -58,6 +68,7 @@ class Engine:
         checkpoint: Callable[[str], None] = lambda name: None,
         *,
         rng: random.Random | None = None,
+        fault_door: FaultDoor | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
@@ -72,6 +83,8 @@ class Engine:
             ledger, clock, on_failure=self._on_ledger_failure, on_recovery=self._on_ledger_recovery
         )
         self._venues = {venue.name: venue for venue in venues}
+        for venue in venues:
+            venue.keep_home = self.guard.keeps_home
         self._resyncs = {venue.name: ResyncQueue(venue, clock, self._rng, self.notices) for venue in venues}
         self.markets = {
             name: Market(
@@ -88,6 +101,7 @@ class Engine:
             for name, venue in self._venues.items()
         }
         self.portfolio = Portfolio(self.journal, self.markets, self._utc_day)
+        self.protection = Protection(self.journal.state, self.notices)
         self.books = Bookkeeper(
             self.journal,
             self.guard,
@@ -96,6 +110,7 @@ class Engine:
             notify=self.notices,
             assets=self._assets,
             on_fills=self.portfolio.on_fills,
+            on_order=self.protection.on_order,
         )
         self.gate = Gate(
             self._desks,
@@ -104,25 +119,53 @@ class Engine:
             self.portfolio,
             settings.limits,
             live_armed=settings.live_armed,
+            others=self.books.open_externals,
         )
         self.resolver = Resolver(self.books, self._venues, self.supervisor, clock, self.notices)
         self.books.follow_up = self.resolver
         self.identities = Identities()
-        self.desk = OrderDesk(
+        self.outbox = Outbox(
+            self.books, self.journal, self.guard, self.resolver, self.identities, self.supervisor, checkpoint
+        )
+        self.desk = OrderDesk(self.books, self.gate, self.outbox, self._venues)
+        self.lists = ListDesk(self.books, self.gate, self.outbox, self.resolver, self._venues)
+        self.replaces = ReplaceDesk(
             self.books,
             self.journal,
             self.gate,
-            self.guard,
             self.resolver,
+            self.outbox,
             self._venues,
-            self.identities,
             self.supervisor,
-            checkpoint,
         )
+        self.cancels = CancelDesk(
+            self.books,
+            self.journal,
+            self.resolver,
+            self.outbox,
+            self._venues,
+            self.supervisor,
+            self.notices,
+        )
+        self.algos = Algos(
+            self.journal,
+            clock,
+            self.supervisor,
+            Around(self._desks, self.guard),
+            submit=lambda request, operator, key, parent: self.desk.submit(
+                request, operator, key, parent=parent
+            ),
+            cancel=self.cancels.cancel,
+            next_id=self.outbox.next_id,
+            publish=self.hub.publish,
+            notify=self.notices,
+            floor_notional=settings.limits.min_notional,
+        )
+        self.differences = DifferenceBook(self.journal, self._now_ms, self.hub.publish)
         self.kill_switch = KillSwitch(
             self.guard,
             self._venues,
-            open_symbols=self.desk.open_symbols,
+            open_symbols=self.cancels.open_symbols,
             on_report=self.books.on_report,
             keep_sweeping=self._sweep_wanted.set,
         )
@@ -144,6 +187,7 @@ class Engine:
         self.views = Views(
             self.markets, self.books, self.portfolio, clock, self.condition.status, self.condition.health
         )
+        self.drills = DrillRoom(self, clock, fault_door)
         self._requests = Requests(self, settings)
 
     # --- link.service.Service ------------------------------------------------------------------------------
@@ -154,7 +198,11 @@ class Engine:
     def attach(self, face: str, operator: str, rate_hz: float) -> Face:
         cursor = FeedCursor(self.views, self._clock)
         return self.hub.attach(
-            face, operator, rate_hz, lambda: (*cursor.snapshot(), *self.notices.recent), cursor
+            face,
+            operator,
+            rate_hz,
+            lambda: (*cursor.snapshot(), *self.algos.alive(), *self.notices.recent),
+            cursor,
         )
 
     # --- life ----------------------------------------------------------------------------------------------
@@ -168,11 +216,14 @@ class Engine:
                 self.supervisor.service("the ledger's writer", self.journal.run)
                 for name, runner in self.runners.items():
                     self.supervisor.service(name, runner.run)
+                self.supervisor.service("the algos", self.algos.run)
                 self.supervisor.service("the heart", self._heart)
                 self.supervisor.service("the sweeper", self._sweeper)
-                await self._stopping.wait()
-                await self.desk.close(STOP_PATIENCE_S)
-                self.supervisor.leave()
+                try:
+                    await self._stopping.wait()
+                    await self.outbox.close(STOP_PATIENCE_S)
+                finally:
+                    self.supervisor.leave()  # from here on a cancelled task is one that is to end
                 for runner in self.runners.values():
                     runner.close()
                 await self.journal.drain(STOP_PATIENCE_S)
@@ -216,6 +267,7 @@ class Engine:
         self.guard.restore(state.trading, recent)
         self.journal.note(RunStarted(run=self.identities.run, at_ms=now_ms))
         self.portfolio.turn_day()
+        self.protection.restore()
 
     async def _heart(self) -> None:
         """Once a second: how late the loop is, and whether a new day began."""
@@ -247,17 +299,23 @@ class Engine:
 
     def _runner(self, venue: Venue, tape: Tape | None) -> VenueRunner:
         market = self.markets[venue.name]
-        reconciler = Reconciler(
+        comparison = Comparison(
             venue,
             self.books,
             self.journal,
             self.resolver,
+            self.differences,
+            self.notices,
+            on_balances=self.portfolio.on_balances,
+        )
+        reconciler = Reconciler(
+            venue,
+            comparison,
             self._clock,
             self._rng,
             self.notices,
             watched=lambda: self._listed(venue.name),
             traded=lambda: self._traded(venue.name),
-            on_balances=self.portfolio.on_balances,
             on_done=lambda: self._reconciled(venue.name),
             every_s=self._settings.reconcile_every_s,
         )
@@ -285,7 +343,7 @@ class Engine:
     def _traded(self, venue: str) -> set[str]:
         """Symbols at `venue` with a position or an open order, ours or not."""
         held = {symbol for where, symbol in self.journal.state.positions if where == venue}
-        return held | self.desk.open_symbols(venue)
+        return held | self.cancels.open_symbols(venue)
 
     def _assets(self, venue: str, symbol: str) -> tuple[str, str] | None:
         instrument = self.gate.instrument(venue, symbol)

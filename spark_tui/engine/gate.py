@@ -1,19 +1,22 @@
 """The one gate, fed: what `risk.check` needs to know, gathered at one instant. Orders and previews come
 through here alike, so their verdicts cannot differ."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
 
 import msgspec
 
 from spark_tui.domain import filters, lifecycle, risk
-from spark_tui.domain.book import Quote, Unusable
+from spark_tui.domain.amends import check_amend
+from spark_tui.domain.book import Unusable
 from spark_tui.domain.decimals import from_float
 from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.lists import check_list
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.risk import RiskContext, RiskLimits, Verdict
-from spark_tui.domain.values import Environment, OrderType, Side
+from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side, TradingState
+from spark_tui.engine.exposure import WAITING, open_exposure, worst
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.market import Market
 from spark_tui.engine.portfolio import Portfolio
@@ -50,8 +53,20 @@ class Desk(msgspec.Struct, kw_only=True):
     trouble: str = ""
 
 
+class Scenario(msgspec.Struct, frozen=True, kw_only=True):
+    """What else happens with the order that is judged. `gone`: the order it takes the place of. `beside`:
+    orders that leave in the same call. `first`: the order whose fill lets this one work."""
+
+    gone: Order | None = None
+    beside: tuple[OrderRequest, ...] = ()
+    first: OrderRequest | None = None
+
+
+ALONE = Scenario()
+
+
 class Gate:
-    """Assesses; changes nothing."""
+    """Assesses; changes nothing. `others`: open orders at a venue that are not ours; they count like ours."""
 
     def __init__(
         self,
@@ -62,8 +77,10 @@ class Gate:
         limits: RiskLimits,
         *,
         live_armed: bool,
+        others: Callable[[str], list[Order]],
     ) -> None:
         self.limits = limits
+        self._others = others
         self._desks = desks
         self._state = state
         self._guard = guard
@@ -73,30 +90,81 @@ class Gate:
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
         return self._desks[venue].instruments.get(symbol)
 
-    def assess(self, request: OrderRequest) -> Assessment:
+    def assess(self, request: OrderRequest, scenario: Scenario = ALONE) -> Assessment:
         """Every rule's verdict on `request` as it stands; nothing is adjusted here."""
         desk = self._desks[request.venue]
         instrument = desk.instruments.get(request.symbol)
         if instrument is None:
             refusal = _unknown_instrument(request, desk)
             return Assessment(request=request, verdicts=(refusal,), denial=refusal, instrument=None, mid=None)
-        quote = desk.market.quote(request.symbol)
-        mine = self._state.open_orders(request.venue, request.symbol)
-        context = self._context(request, desk, instrument, quote, mine)
-        verdicts = risk.check(request, context, self.limits)
+        context = self._context(request, desk, instrument, scenario)
+        verdicts = (*self._venue_pause(), *risk.check(request, context, self.limits))
         denial = None if risk.passes(verdicts) else next(verdict for verdict in verdicts if not verdict.ok)
         return Assessment(
             request=request, verdicts=verdicts, denial=denial, instrument=instrument, mid=context.mid
         )
 
+    def assess_list(
+        self, kind: ListKind, legs: Sequence[tuple[LegRole, OrderRequest]]
+    ) -> tuple[Assessment, ...]:
+        """Each leg's own assessment. Legs that exclude each other are judged each as the one that executes,
+        a pending one as after the working one's fill."""
+        found = []
+        for index, (role, request) in enumerate(legs):
+            beside = tuple(other for _, other in legs[:index])
+            first = legs[0][1] if role in WAITING else None
+            found.append(self.assess(request, Scenario(beside=beside, first=first)))
+        return tuple(found)
+
+    def refuse_amend(self, order: Order, quantity: Decimal) -> tuple[str, str] | None:
+        """Code and text of why `order` may not be shrunk to `quantity`. It opens no risk, so only a halt and
+        the venue's own rules speak against it."""
+        request = order.request
+        if self._guard.state is TradingState.HALTED:
+            return "HALTED", f"Trading is halted: {self._guard.reason}; only cancels leave."
+        instrument = self.instrument(request.venue, request.symbol)
+        if instrument is None:
+            return (
+                "SYMBOL_NOT_ALLOWED",
+                f"The rules of {request.symbol} are not known yet; wait until it is up.",
+            )
+        failures = check_amend(instrument, order, quantity, FilterContext(average_price=request.price))
+        return (f"FILTER_{failures[0].filter}", failures[0].text) if failures else None
+
+    def refuse_list(
+        self, kind: ListKind, legs: Sequence[tuple[LegRole, OrderRequest]]
+    ) -> tuple[str, str] | None:
+        """Code and text of what the venue would refuse about the list as a whole; its legs are assessed one
+        by one."""
+        venue, symbol = legs[0][1].venue, legs[0][1].symbol
+        desk, instrument = self._desks[venue], self.instrument(venue, symbol)
+        if instrument is None:
+            return None  # each leg is refused for that
+        last = desk.market.last_price(symbol)
+        lists = {
+            order.part.list_id: order.request.symbol
+            for order in self._state.open_orders(venue)
+            if order.part is not None
+        }
+        context = FilterContext(
+            last_price=None if last is None else from_float(last),
+            open_lists=list(lists.values()).count(symbol),
+            account_open_lists=len(lists),
+        )
+        failures = check_list(instrument, kind, legs, context)
+        return (f"FILTER_{failures[0].filter}", failures[0].text) if failures else None
+
+    def _venue_pause(self) -> tuple[Verdict, ...]:
+        seconds, why = self._guard.paused()
+        if seconds <= 0:
+            return ()
+        text = f"the venue takes no new orders for another {seconds:.0f} s ({why}); cancels still work"
+        return (Verdict(rule="venue_pause", label="venue", ok=False, code="VENUE_ORDER_LIMIT", text=text),)
+
     def _context(
-        self,
-        request: OrderRequest,
-        desk: Desk,
-        instrument: Instrument,
-        quote: Quote | Unusable,
-        mine: list[Order],
+        self, request: OrderRequest, desk: Desk, instrument: Instrument, scenario: Scenario
     ) -> RiskContext:
+        quote = desk.market.quote(request.symbol)
         bid = ask = mid = None
         why = ""
         if isinstance(quote, Unusable):
@@ -104,6 +172,12 @@ class Gate:
         else:
             bid, ask = from_float(quote.bid), from_float(quote.ask)
             mid = (bid + ask) / 2
+        everything = [
+            order
+            for order in (*self._state.open_orders(request.venue), *self._others(request.venue))
+            if order is not scenario.gone
+        ]
+        here = [order for order in everything if order.request.symbol == request.symbol]
         position = self._state.positions.get((request.venue, request.symbol))
         return RiskContext(
             trading_state=self._guard.state,
@@ -119,16 +193,15 @@ class Gate:
             bid=bid,
             ask=ask,
             book_why=why,
-            recent_orders_10s=self._guard.recent_orders(),
+            recent_orders_10s=self._guard.recent_orders() + len(scenario.beside),
             filter_failures=filters.check(
-                instrument, request, self._filter_context(request, desk, instrument, mid, mine)
+                instrument,
+                request,
+                self._filter_context(request, desk, instrument, mid, here, everything, scenario),
             ),
-            balances_free=self._free(request.venue),
+            balances_free=self._free(request.venue, instrument, scenario),
             position=position.quantity if position else Decimal(0),
-            open_exposure=sum(
-                (lifecycle.exposure(order) for order in mine if order.request.side is request.side),
-                Decimal(0),
-            ),
+            open_exposure=open_exposure(here, request.side, mid) + _share(scenario.first, request.side),
         )
 
     def _filter_context(
@@ -137,41 +210,73 @@ class Gate:
         desk: Desk,
         instrument: Instrument,
         mid: Decimal | None,
-        mine: list[Order],
+        here: list[Order],
+        everything: list[Order],
+        scenario: Scenario,
     ) -> FilterContext:
         """The venue's average price is not streamed: the middle of our book stands for it, and the venue has
         the last word."""
         last = desk.market.last_price(request.symbol)
-        everything = self._state.open_orders(request.venue)
         held = self._portfolio.balances.get(request.venue, {}).get(instrument.base)
+        mine = [*(order.request for order in here), *scenario.beside]
+        all_of_them = [*(order.request for order in everything), *scenario.beside]
+        buys = [order for order in here if order.request.side is Side.BUY]
         return FilterContext(
             average_price=mid,
             last_price=None if last is None else from_float(last),
             open_orders=len(mine),
-            open_algo_orders=sum(order.request.type in _ALGO for order in mine),
-            open_iceberg_orders=sum(order.request.iceberg_quantity is not None for order in mine),
-            account_open_orders=len(everything),
-            account_open_algo_orders=sum(order.request.type in _ALGO for order in everything),
-            account_open_iceberg_orders=sum(
-                order.request.iceberg_quantity is not None for order in everything
-            ),
+            open_algo_orders=_algos(mine),
+            open_iceberg_orders=_icebergs(mine),
+            account_open_orders=len(all_of_them),
+            account_open_algo_orders=_algos(all_of_them),
+            account_open_iceberg_orders=_icebergs(all_of_them),
             base_free=held.free if held else Decimal(0),
             base_locked=held.locked if held else Decimal(0),
-            open_buy_quantity=sum(
-                (lifecycle.leaves(order) for order in mine if order.request.side is Side.BUY), Decimal(0)
-            ),
+            open_buy_quantity=worst(buys, lifecycle.leaves) + _share(scenario.first, Side.BUY),
         )
 
-    def _free(self, venue: str) -> dict[str, Decimal]:
-        """The venue's free balances less what orders take that it cannot have locked for all we know."""
+    def _free(self, venue: str, instrument: Instrument, scenario: Scenario) -> dict[str, Decimal]:
+        """The venue's free balances, less what orders take that it cannot have locked for all we know, plus
+        what the scenario sets free."""
         free = self._portfolio.free(venue)
+        claims: dict[str, list[Order]] = {}
         for order in self._state.open_orders(venue):
-            if order.state in _NOT_LOCKED_YET:
+            if order.state in _NOT_LOCKED_YET and not _is_pending(order):
                 base, quote = self._state.assets[venue, order.request.symbol]
-                asset, need = _claim(order, base, quote)
-                if asset in free:
-                    free[asset] -= need
+                claims.setdefault(_claim(order, base, quote)[0], []).append(order)
+        for asset, orders in claims.items():
+            if asset in free:
+                free[asset] -= worst(orders, lambda order: _claim(order, "", "")[1])
+        base, quote = instrument.base, instrument.quote
+        if scenario.gone is not None:
+            _add(free, *_claim(scenario.gone, base, quote))
+        if scenario.first is not None and scenario.first.quantity is not None:
+            money = scenario.first.quantity * (scenario.first.price or Decimal(0))
+            buys = scenario.first.side is Side.BUY
+            _add(free, base, scenario.first.quantity if buys else -scenario.first.quantity)
+            _add(free, quote, -money if buys else money)
         return free
+
+
+def _add(free: dict[str, Decimal], asset: str, amount: Decimal) -> None:
+    free[asset] = free.get(asset, Decimal(0)) + amount
+
+
+def _algos(requests: Iterable[OrderRequest]) -> int:
+    return sum(request.type in _ALGO for request in requests)
+
+
+def _icebergs(requests: Iterable[OrderRequest]) -> int:
+    return sum(request.iceberg_quantity is not None for request in requests)
+
+
+def _share(first: OrderRequest | None, side: Side) -> Decimal:
+    """What an order that executes before adds to the exposure of `side`."""
+    return first.quantity or Decimal(0) if first is not None and first.side is side else Decimal(0)
+
+
+def _is_pending(order: Order) -> bool:
+    return order.part is not None and order.part.role in WAITING
 
 
 def _claim(order: Order, base: str, quote: str) -> tuple[str, Decimal]:

@@ -38,6 +38,14 @@ class Guard:
         self._sent: deque[int] = deque(maxlen=10_000)
         self._same_code = ""
         self._same_count = 0
+        self._paused_until_ns = 0
+        self._pause_reason = ""
+
+    def keeps_home(self) -> str:
+        """Why nothing may leave now but cancels; empty while orders may."""
+        if self.state is not TradingState.HALTED:
+            return ""
+        return f"Trading was halted before it was sent ({self.reason})."
 
     def restore(self, trading: TradingStateChanged, recent_orders: int) -> None:
         """Take over what the ledger says: a halt survives the restart, and so does the order rate."""
@@ -78,6 +86,16 @@ class Guard:
         while self._sent and self._sent[0] <= horizon:
             self._sent.popleft()
         return len(self._sent)
+
+    def pause(self, seconds: float, reason: str) -> None:
+        """The venue takes no new orders for so long (-1015); cancels go on."""
+        until = self._clock.mono_ns() + int(seconds * NS_PER_S)
+        if until > self._paused_until_ns:
+            self._paused_until_ns, self._pause_reason = until, reason
+
+    def paused(self) -> tuple[float, str]:
+        """Seconds left of such a pause, and the venue's words; 0 when there is none."""
+        return max(0.0, (self._paused_until_ns - self._clock.mono_ns()) / NS_PER_S), self._pause_reason
 
     def venue_accepted(self) -> None:
         self._same_code, self._same_count = "", 0

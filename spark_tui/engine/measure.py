@@ -4,9 +4,17 @@ import time
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 
-from spark_tui.domain.order import OrderState
+from spark_tui.domain.order import Order, OrderState
 from spark_tui.engine.engine import Engine
-from spark_tui.link.messages import AnyRequest, OrderUpdate, Result, SubmitOrder
+from spark_tui.link.messages import (
+    AnyRequest,
+    OrderList,
+    OrderUpdate,
+    ReplaceOrder,
+    Result,
+    SubmitList,
+    SubmitOrder,
+)
 from spark_tui.link.service import Attachment
 from spark_tui.telemetry.metrics import BookCounts, Metrics, Sample
 
@@ -23,15 +31,20 @@ class MeasuredService:
         self._metrics = metrics
 
     async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
-        if not isinstance(request, SubmitOrder):
+        if not isinstance(request, SubmitOrder | ReplaceOrder | SubmitList):
             return await self._engine.handle(request, operator, attachment)
-        _called_ns.set(time.perf_counter_ns())
+        if isinstance(request, SubmitOrder):
+            _called_ns.set(time.perf_counter_ns())
         result = await self._engine.handle(request, operator, attachment)
-        if isinstance(result, OrderUpdate) and not result.replayed:
-            self._metrics.orders.labels(result.order.state).inc()
-            if result.order.state is OrderState.DENIED:
-                self._metrics.denials.labels(result.order.code).inc()
+        for update in result.legs if isinstance(result, OrderList) else (result,):
+            if isinstance(update, OrderUpdate) and not update.replayed:
+                self._count(update.order)
         return result
+
+    def _count(self, order: Order) -> None:
+        self._metrics.orders.labels(order.state).inc()
+        if order.state is OrderState.DENIED:
+            self._metrics.denials.labels(order.code).inc()
 
     def attach(self, face: str, operator: str, rate_hz: float) -> Attachment:
         return self._engine.attach(face, operator, rate_hz)
@@ -47,8 +60,9 @@ def checkpoint(metrics: Metrics) -> Callable[[str], None]:
 
     def reached(name: str) -> None:
         called = _called_ns.get(0)
-        if called:
-            steps[name].observe((time.perf_counter_ns() - called) / 1e9)
+        step = steps.get(name)  # lists and replacements have steps of their own, which are not timed
+        if called and step is not None:
+            step.observe((time.perf_counter_ns() - called) / 1e9)
 
     return reached
 

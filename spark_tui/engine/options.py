@@ -16,4 +16,4 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: int = 0  # as served; 0 when off
     book_max_age_s: float = 5.0  # an older book is no price
     breaker: int = 5  # equal refusals of the venue in a row that reduce trading
-    reconcile_every_s: float = 60.0
+    reconcile_every_s: float = 45.0  # between regular comparisons with the venue

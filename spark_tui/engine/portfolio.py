@@ -30,6 +30,8 @@ class Portfolio:
         self.version = 0  # grows with every change of balances or positions
         self.balances: dict[str, dict[str, Balance]] = {}
         self._times: dict[tuple[str, str], int] = {}
+        # told whole, with an older stamp than what is known
+        self._doubted: dict[tuple[str, str], Balance] = {}
         self._journal = journal
         self._markets = markets
         self._utc_day = utc_day
@@ -45,15 +47,22 @@ class Portfolio:
         self._routes.clear()
 
     def on_balances(self, report: BalancesReport) -> None:
-        """Take the venue's figures; older news of an asset than what is known is ignored."""
+        """Take the venue's figures; older news of an asset than what is known is ignored.
+
+        Unless two whole answers in a row say the same: then it is the venue's clock that stepped back.
+        """
         known = self.balances.setdefault(report.venue, {})
         named = set()
         for balance in report.balances:
             named.add(balance.asset)
             key = (report.venue, balance.asset)
-            if report.time_ms >= self._times.get(key, 0):
+            again = report.complete and self._doubted.get(key) == balance
+            if again or report.time_ms >= self._times.get(key, 0):
                 self._times[key] = report.time_ms
+                self._doubted.pop(key, None)
                 known[balance.asset] = balance
+            elif report.complete:
+                self._doubted[key] = balance
         if report.complete:
             for asset in known.keys() - named:
                 if report.time_ms >= self._times.get((report.venue, asset), 0):

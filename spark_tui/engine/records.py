@@ -6,6 +6,8 @@ import msgspec
 
 from spark_tui.domain.order import Fill, OrderEvent
 from spark_tui.domain.values import Side, TradingState
+from spark_tui.engine.algos.state import Fact, Plan
+from spark_tui.link.messages import StartAlgo
 from spark_tui.store.ledger import Entry
 
 
@@ -64,6 +66,35 @@ class DayStarted(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
     baseline: Decimal
 
 
+class DifferenceSettled(msgspec.Struct, frozen=True, kw_only=True, tag="difference-settled"):
+    """What the operator chose for a difference that asks; it is not asked again under the same id."""
+
+    difference_id: str
+    choice: str
+    operator: str
+    at_ms: int
+
+
+class AlgoStarted(msgspec.Struct, frozen=True, kw_only=True, tag="algo-started"):
+    """An algo begins; with `plan` its course is known without asking anybody. Its children name it as their
+    parent."""
+
+    algo_id: str
+    start: StartAlgo
+    venue: str
+    operator: str
+    plan: Plan
+    at_ms: int
+
+
+class AlgoEvent(msgspec.Struct, frozen=True, kw_only=True, tag="algo-event"):
+    """What happened to an algo, its children's fates aside."""
+
+    algo_id: str
+    fact: Fact
+    at_ms: int
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
     """A command that is not one order's event, for the audit only; it changes no state."""
 
@@ -74,7 +105,16 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
 
 
 Record = (
-    RunStarted | OrderRecord | ExternalFill | TradesReconciled | TradingStateChanged | DayStarted | Decision
+    RunStarted
+    | OrderRecord
+    | ExternalFill
+    | TradesReconciled
+    | TradingStateChanged
+    | DayStarted
+    | DifferenceSettled
+    | AlgoStarted
+    | AlgoEvent
+    | Decision
 )
 
 _encoder = msgspec.json.Encoder()

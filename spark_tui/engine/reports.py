@@ -3,8 +3,10 @@ none."""
 
 from decimal import Decimal
 
+from spark_tui.domain import lifecycle
 from spark_tui.domain.order import (
     Accepted,
+    Amended,
     Canceled,
     Completed,
     Expired,
@@ -47,6 +49,8 @@ def events_of(order: Order, report: OrderReport, now_ms: int) -> list[OrderEvent
         for fill in report.fills
         if fill.trade_id not in known
     )
+    if report.quantity is not None and report.quantity < (lifecycle.asked(order) or 0):
+        events.append(Amended(quantity=report.quantity, at_ms=now_ms, venue_order_id=venue_order_id))
     if report.status is OrderStatus.FILLED and order.state is not OrderState.FILLED:
         events.append(Completed(at_ms=now_ms, venue_order_id=venue_order_id, filled=report.filled))
     elif report.status is OrderStatus.CANCELED and order.state is not OrderState.CANCELED:
@@ -61,13 +65,17 @@ def events_of(order: Order, report: OrderReport, now_ms: int) -> list[OrderEvent
 
 
 def external_order(report: OrderReport, request: OrderRequest, before: Order | None, now_ms: int) -> Order:
-    """An order placed outside this engine, as far as the venue tells us about it."""
+    """An order placed outside this engine, as far as the venue tells us about it. What has ended stays ended:
+    a report that says otherwise is an older one."""
+    state = EXTERNAL_STATES[report.status]
+    if before is not None and not lifecycle.is_open(before.state) and lifecycle.is_open(state):
+        state = before.state
     fills = before.fills if before else ()
     known = {fill.trade_id for fill in fills}
     return Order(
         client_order_id=report.client_order_id or f"external-{report.venue_order_id}",
         request=request,
-        state=EXTERNAL_STATES[report.status],
+        state=state,
         created_ms=before.created_ms if before else report.time_ms or now_ms,
         updated_ms=report.time_ms or now_ms,
         venue_order_id=report.venue_order_id,

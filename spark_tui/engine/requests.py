@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.hub import Face
+from spark_tui.engine.lists import list_view
 from spark_tui.engine.market import SymbolMarket
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.preview import preview
@@ -13,13 +14,18 @@ from spark_tui.engine.submission import find_venue, to_request
 from spark_tui.engine.supervise import describe
 from spark_tui.engine.views import rules_view
 from spark_tui.link.messages import (
+    AmendOrder,
     AnyRequest,
     CancelAll,
+    CancelList,
     CancelOrder,
     Done,
     Focus,
+    GetAlgos,
     GetBalances,
     GetBook,
+    GetDifferences,
+    GetDrills,
     GetFills,
     GetHealth,
     GetInstruments,
@@ -32,11 +38,22 @@ from spark_tui.link.messages import (
     GetVenues,
     Instruments,
     Kill,
+    PauseAlgo,
+    Preview,
     PreviewOrder,
+    Reconcile,
+    ReplaceOrder,
+    ResolveDifference,
     Result,
     Resume,
+    ResumeAlgo,
+    RunDrill,
+    StartAlgo,
+    StopAlgo,
     StopEngine,
+    SubmitList,
     SubmitOrder,
+    TestOrder,
     Tickers,
 )
 from spark_tui.link.service import Attachment, LinkError
@@ -61,11 +78,23 @@ class Requests:
         self._handlers: dict[type, Handler] = {
             SubmitOrder: self._submit,
             PreviewOrder: self._preview,
+            TestOrder: self._test,
+            AmendOrder: self._amend,
+            ReplaceOrder: self._replace,
+            SubmitList: self._submit_list,
+            CancelList: self._cancel_list,
+            StartAlgo: self._start_algo,
+            PauseAlgo: lambda q, operator, _: engine.algos.pause(q.algo_id, operator),
+            ResumeAlgo: lambda q, operator, _: engine.algos.resume(q.algo_id, operator),
+            StopAlgo: lambda q, operator, _: engine.algos.stop(q.algo_id, operator),
+            Reconcile: self._reconcile,
+            ResolveDifference: self._resolve,
             CancelOrder: self._cancel,
             CancelAll: self._cancel_all,
             Kill: self._kill,
             Resume: self._resume,
             Focus: self._focus,
+            RunDrill: self._drill,
             StopEngine: self._stop,
         }
         self._queries: dict[type, Callable[[Any], Result]] = {
@@ -80,6 +109,9 @@ class Requests:
             GetVenues: lambda q: engine.condition.venues(),
             GetStatus: lambda q: engine.condition.status(),
             GetHealth: lambda q: engine.condition.health(),
+            GetAlgos: lambda q: engine.algos.view(),
+            GetDrills: lambda q: engine.drills.view(),
+            GetDifferences: lambda q: engine.differences.view(),
             GetRules: lambda q: rules_view(
                 engine.gate.limits, settings.breaker, engine.guard.recent_orders()
             ),
@@ -96,6 +128,8 @@ class Requests:
             raise
         except VenueError as error:
             raise LinkError(error.code, error.text) from error
+        except LedgerError as error:
+            raise LinkError("LEDGER_UNAVAILABLE", f"It could not be recorded: {error}") from error
         except (
             Exception
         ) as error:  # a defect here must not reach an operator as a traceback, nor end the link
@@ -109,16 +143,57 @@ class Requests:
         return await self._engine.desk.submit(request, operator, submit.key)
 
     async def _preview(self, ask: PreviewOrder, operator: str, attachment: Attachment | None) -> Result:
-        request = to_request(ask.order, self._venue(ask.order.venue, ask.order.symbol))
-        market = self._engine.markets[request.venue]
-        return preview(request, ask.order.key, self._engine.gate, market)
+        return self._look_ahead(ask.order)
+
+    async def _test(self, test: TestOrder, operator: str, attachment: Attachment | None) -> Result:
+        """What would be sent is tested: the order on the instrument's grid."""
+        ahead = self._look_ahead(test.order)
+        request = to_request(ahead.order, ahead.order.venue)
+        return await self._engine.desk.test(ahead, request, self._engine.identities.run)
+
+    async def _amend(self, amend: AmendOrder, operator: str, attachment: Attachment | None) -> Result:
+        return await self._engine.replaces.amend(amend.client_order_id, amend.quantity)
+
+    async def _replace(self, replace: ReplaceOrder, operator: str, attachment: Attachment | None) -> Result:
+        submit = replace.order
+        request = to_request(submit, self._venue(submit.venue, submit.symbol))
+        return await self._engine.replaces.replace(
+            replace.client_order_id, request, operator, submit.key, allow_failure=replace.allow_failure
+        )
+
+    async def _submit_list(self, submit: SubmitList, operator: str, attachment: Attachment | None) -> Result:
+        legs = [
+            (leg.role, to_request(leg.order, self._venue(leg.order.venue, leg.order.symbol)))
+            for leg in submit.legs
+        ]
+        return await self._engine.lists.submit(submit.kind, legs, operator, submit.key)
+
+    async def _cancel_list(self, cancel: CancelList, operator: str, attachment: Attachment | None) -> Result:
+        await self._engine.cancels.cancel_list(cancel.list_id)
+        return list_view(self._engine.journal.state, cancel.list_id)
+
+    async def _start_algo(self, start: StartAlgo, operator: str, attachment: Attachment | None) -> Result:
+        return await self._engine.algos.start(start, self._venue(start.venue, start.symbol), operator)
 
     async def _cancel(self, cancel: CancelOrder, operator: str, attachment: Attachment | None) -> Result:
-        return await self._engine.desk.cancel(cancel.client_order_id)
+        return await self._engine.cancels.cancel(cancel.client_order_id)
 
     async def _cancel_all(self, cancel: CancelAll, operator: str, attachment: Attachment | None) -> Result:
         venue = self._venue(cancel.venue, cancel.symbol) if cancel.venue or cancel.symbol else ""
-        return await self._engine.desk.cancel_all(venue, cancel.symbol, operator)
+        return await self._engine.cancels.cancel_all(venue, cancel.symbol, operator)
+
+    async def _reconcile(self, ask: Reconcile, operator: str, attachment: Attachment | None) -> Result:
+        """All venues, now; the first that does not answer is the answer."""
+        runners = self._engine.runners.values()
+        if not all(runner.started for runner in runners):
+            raise LinkError("NOT_UP", "A venue is not up yet, so there is nothing to compare with.")
+        await asyncio.gather(*(runner.reconciler.compare_now() for runner in runners))
+        return self._engine.differences.view()
+
+    async def _resolve(self, ask: ResolveDifference, operator: str, attachment: Attachment | None) -> Result:
+        self._engine.differences.settle(ask.difference_id, ask.choice, operator)
+        await self._engine.journal.durable()
+        return self._engine.differences.view()
 
     async def _kill(self, kill: Kill, operator: str, attachment: Attachment | None) -> Result:
         """Not even the task group is needed for this one."""
@@ -147,9 +222,16 @@ class Requests:
             attachment.cursor.look_at(venue, focus.symbol, focus.interval)
         return Done()
 
+    async def _drill(self, drill: RunDrill, operator: str, attachment: Attachment | None) -> Result:
+        return self._engine.drills.run(drill.name, drill.seed, operator)
+
     async def _stop(self, stop: StopEngine, operator: str, attachment: Attachment | None) -> Result:
         self._engine.stop_soon(_STOP_DELAY_S)
         return Done()
+
+    def _look_ahead(self, order: SubmitOrder) -> Preview:
+        request = to_request(order, self._venue(order.venue, order.symbol))
+        return preview(request, order.key, self._engine.gate, self._engine.markets[request.venue])
 
     # --- queries -------------------------------------------------------------------------------------------
 

@@ -4,8 +4,15 @@ venue can no longer take the order in."""
 import itertools
 from collections.abc import Callable, Coroutine, Mapping
 
-from spark_tui.domain import lifecycle
-from spark_tui.domain.order import CancelFailed, CancelRequested, Dead, Filled, Order, OrderState
+from spark_tui.domain.order import (
+    CancelFailed,
+    CancelRequested,
+    Dead,
+    Filled,
+    Order,
+    OrderState,
+    ReplaceFailed,
+)
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.reports import could_be
 from spark_tui.engine.supervise import Notify, Supervisor
@@ -49,7 +56,7 @@ class Resolver:
         self._start("resolve", client_order_id, self._resolve)
 
     def query(self, client_order_id: str) -> None:
-        self._start("query", client_order_id, self.ask)
+        self._start("query", client_order_id, self._ask_once)
 
     def fetch_fills(self, client_order_id: str) -> None:
         self._start("fills", client_order_id, self._fetch_fills)
@@ -61,17 +68,29 @@ class Resolver:
         """A cancel's reply was lost: find out whether it worked."""
         self._start("confirm", client_order_id, self._confirm_cancel)
 
-    async def ask(self, client_order_id: str) -> None:
-        """One query, its answer booked. A failed or empty one changes nothing: reconciliation comes by
-        later."""
+    def confirm_replace(self, client_order_id: str) -> None:
+        """The answer to an amend or a replace was lost: find out what the order is now."""
+        self._start("replaced", client_order_id, self._confirm_replace)
+
+    def window_end(self, order: Order) -> int:
+        """Venue clock after which whatever is sent now can no longer come alive."""
+        venue = self._venue(order)
+        return venue.server_time_ms() + venue.decision_window_ms
+
+    async def ask(self, client_order_id: str, *, quiet: bool = False) -> bool:
+        """One query, its answer booked. False for a failed or empty one, which changes nothing:
+        reconciliation comes by later."""
         order = self._order(client_order_id)
         try:
             report = await self._venue(order).query(order.request.symbol, client_order_id)
         except VenueError as error:
-            self._notify("warn", f"Order {client_order_id} could not be queried: {error.text}")
-            return
-        if report is not None:
-            self._books.on_report(report, answer=True)
+            if not quiet:
+                self._notify("warn", f"Order {client_order_id} could not be queried: {error.text}")
+            return False
+        if report is None:
+            return False
+        self._books.on_report(report, answer=True)
+        return True
 
     def _start(
         self, kind: str, client_order_id: str, work: Callable[[str], Coroutine[None, None, None]]
@@ -94,6 +113,9 @@ class Resolver:
 
     def _venue(self, order: Order) -> Venue:
         return self._venues[order.request.venue]
+
+    async def _ask_once(self, client_order_id: str) -> None:
+        await self.ask(client_order_id)
 
     async def _resolve(self, client_order_id: str) -> None:
         order = self._order(client_order_id)
@@ -136,9 +158,30 @@ class Resolver:
             self._books.on_report(report, answer=True)
         if self._order(order.client_order_id).state is not OrderState.UNKNOWN:
             return False
-        suspects = [trade for trade in trades if self._unexplained(trade) and self._in_time(order, trade)]
-        # one that could be its keeps it UNKNOWN and on screen: a guess either way could cost a position
-        return not any(could_be(order, trade) for trade in suspects)
+        suspects = [
+            trade
+            for trade in trades
+            if self._unexplained(trade) and self._in_time(order, trade) and could_be(order, trade)
+        ]
+        for trade in suspects:
+            # while nobody can tell whose it is the order stays UNKNOWN and on screen: a guess either way
+            # could cost a position
+            if not await self.whose(trade):
+                return False
+        return self._order(order.client_order_id).state is OrderState.UNKNOWN
+
+    async def whose(self, trade: TradeReport) -> bool:
+        """Ask the venue for the order behind a trade and book it; False when it does not know (yet)."""
+        if not self._unexplained(trade):
+            return True
+        try:
+            report = await self._venues[trade.venue].query_by_venue_id(trade.symbol, trade.venue_order_id)
+        except VenueError:
+            return False
+        if report is None:
+            return False
+        self._books.on_report(report, answer=True)
+        return not self._unexplained(trade)
 
     def _in_time(self, order: Order, trade: TradeReport) -> bool:
         return trade.fill.time_ms >= order.created_ms - SKEW_MS
@@ -210,22 +253,35 @@ class Resolver:
         await self.ask(client_order_id)
 
     async def _confirm_cancel(self, client_order_id: str) -> None:
+        if await self._still(OrderState.PENDING_CANCEL, client_order_id):
+            text = "the cancel was lost on its way; the order is still open"
+            event = CancelFailed(code="CANCEL_LOST", text=text, at_ms=self._books.now_ms())
+            self._books.record(client_order_id, event, ask=False)
+            self._notify("warn", f"Order {client_order_id}: {text}. Cancel it again.")
+
+    async def _confirm_replace(self, client_order_id: str) -> None:
+        if await self._still(OrderState.PENDING_REPLACE, client_order_id):
+            text = "the change was lost on its way; the order stands as it was"
+            event = ReplaceFailed(code="REPLACE_LOST", text=text, at_ms=self._books.now_ms())
+            self._books.record(client_order_id, event, ask=False)
+            self._notify("warn", f"Order {client_order_id}: {text}.")
+
+    async def _still(self, state: OrderState, client_order_id: str) -> bool:
+        """Ask until the order has left `state`, or until what was sent can no longer arrive: then True, when
+        the venue said so after that moment."""
         venue = self._venue(self._order(client_order_id))
-        give_up_at = venue.server_time_ms() + venue.decision_window_ms
+        give_up_at = self.window_end(self._order(client_order_id))
         for delay in _delays(EARLY_S):
             await self._clock.sleep(delay)
-            if self._order(client_order_id).state is not OrderState.PENDING_CANCEL:
-                return
-            await self.ask(client_order_id)
-            order = self._order(client_order_id)
-            if not lifecycle.is_open(order.state):
-                return
-            if venue.server_time_ms() > give_up_at:
-                text = "the cancel was lost on its way; the order is still open"
-                event = CancelFailed(code="CANCEL_LOST", text=text, at_ms=self._books.now_ms())
-                self._books.record(client_order_id, event, ask=False)
-                self._notify("warn", f"Order {client_order_id}: {text}. Cancel it again.")
-                return
+            if self._order(client_order_id).state is not state:
+                return False
+            late = venue.server_time_ms() > give_up_at
+            answered = await self.ask(client_order_id, quiet=True)
+            if self._order(client_order_id).state is not state:
+                return False
+            if late and answered:
+                return True
+        raise AssertionError("the delays never end")
 
 
 def _delays(steps: tuple[float, ...]) -> "itertools.chain[float]":

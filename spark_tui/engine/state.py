@@ -5,13 +5,19 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain import account, lifecycle
-from spark_tui.domain.account import Position
+from spark_tui.domain import lifecycle
+from spark_tui.domain.executions import cover_of, real
 from spark_tui.domain.order import Fill, Intended, Order
-from spark_tui.domain.values import Side, TradingState
+from spark_tui.domain.values import TradingState
+from spark_tui.engine.algos.state import ENDED, AlgoState, on_child
+from spark_tui.engine.algos.state import apply as apply_to_algo
+from spark_tui.engine.holdings import Holdings, Pair
 from spark_tui.engine.records import (
+    AlgoEvent,
+    AlgoStarted,
     DayStarted,
     Decision,
+    DifferenceSettled,
     ExternalFill,
     OrderRecord,
     Record,
@@ -24,8 +30,8 @@ from spark_tui.link.messages import FillRow
 MAX_ORDERS = 5_000  # finished and reconciled orders beyond this leave memory; the ledger keeps them
 MAX_FILLS = 2_000
 MAX_EXTERNAL_TRADES = 10_000  # per symbol
-
-Pair = tuple[str, str]  # (venue, symbol)
+MAX_ALGOS = 200  # ended ones beyond this leave memory
+MAX_SETTLED = 1_000  # differences an operator settled
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,12 +53,16 @@ class State:
         self.orders: OrderedDict[str, Order] = OrderedDict()  # by client order id, oldest first
         self.open: dict[str, None] = {}  # ids of the orders that are not terminal, oldest first
         self.by_venue_id: dict[tuple[str, str, str], str] = {}  # (venue, symbol, venue order id) -> id
-        self.keys: dict[str, str] = {}  # idempotency key -> id, for as long as the order is in memory
-        self.positions: dict[Pair, Position] = {}
-        self.assets: dict[Pair, tuple[str, str]] = {}  # (base, quote)
+        self.keys: dict[str, str] = {}  # idempotency key -> id (a list's: of its first leg), while in memory
+        self.lists: dict[str, tuple[str, ...]] = {}  # list id -> ids of its legs that are in memory
+        self._holdings = Holdings()
+        self.positions = self._holdings.positions
+        self.assets = self._holdings.assets
         self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)
         self.reconciled: dict[Pair, int] = {}
         self.external_trades: dict[Pair, OrderedDict[str, None]] = {}
+        self.algos: OrderedDict[str, AlgoState] = OrderedDict()  # by algo id, oldest first
+        self.settled: OrderedDict[str, str] = OrderedDict()  # difference id -> the operator's choice
         self.runs: set[str] = set()
         self.trading = TradingStateChanged(
             state=TradingState.ACTIVE, reason="", killed=False, operator="", at_ms=0
@@ -74,6 +84,16 @@ class State:
                 self.reconciled[record.venue, record.symbol] = record.last_trade_id
             case DayStarted():
                 self.day = record
+            case DifferenceSettled():
+                self.settled[record.difference_id] = record.choice
+                if len(self.settled) > MAX_SETTLED:
+                    self.settled.popitem(last=False)
+            case AlgoStarted():
+                self._start_algo(record)
+            case AlgoEvent():
+                algo = self.algos.get(record.algo_id)
+                if algo is not None:
+                    self.algos[record.algo_id] = apply_to_algo(algo, record.fact, record.at_ms)
             case Decision():
                 pass  # for the audit only
         return NOTHING
@@ -87,6 +107,10 @@ class State:
             if (not venue or order.request.venue == venue) and (not symbol or order.request.symbol == symbol)
         ]
 
+    def legs(self, list_id: str) -> list[Order]:
+        """The orders of a list, in role order."""
+        return [self.orders[client_id] for client_id in self.lists.get(list_id, ())]
+
     def digest(self) -> bytes:
         """The whole state as bytes; equal digests are equal states."""
         return msgspec.json.encode(
@@ -99,6 +123,8 @@ class State:
                 "fills": list(self.fills),
                 "reconciled": [[*pair, last] for pair, last in self.reconciled.items()],
                 "external": [[*pair, list(ids)] for pair, ids in self.external_trades.items()],
+                "algos": list(self.algos.values()),
+                "settled": list(self.settled.items()),
                 "runs": sorted(self.runs),
                 "trading": self.trading,
                 "day": self.day,
@@ -116,16 +142,41 @@ class State:
                 self.assets[pair] = (record.base, record.quote)
             order = lifecycle.begin(event)
             if event.key:
-                self.keys[event.key] = event.client_order_id
+                self.keys.setdefault(event.key, event.client_order_id)
+            if event.part is not None:
+                list_id = event.part.list_id
+                self.lists[list_id] = (*self.lists.get(list_id, ()), event.client_order_id)
             self._keep(order)
+            self._tell_algo(None, order)
             self._forget_finished()
             return Effect(order=order)
         if before is None:
             return Effect(anomaly=f"An event for order {record.client_order_id}, which is not in the ledger.")
         applied = lifecycle.apply(before, event)
         self._keep(applied.order)
-        rows = self._book(applied.order, _new_fills(before, applied.order))
+        self._tell_algo(before, applied.order)
+        rows = self._book(before, applied.order)
         return Effect(order=applied.order, fills=rows, anomaly=applied.anomaly, query=applied.query)
+
+    def _start_algo(self, record: AlgoStarted) -> None:
+        self.algos[record.algo_id] = AlgoState(
+            algo_id=record.algo_id,
+            start=record.start,
+            venue=record.venue,
+            operator=record.operator,
+            plan=record.plan,
+            created_ms=record.at_ms,
+        )
+        if len(self.algos) > MAX_ALGOS:
+            ended = next((algo for algo in self.algos.values() if algo.phase in ENDED), None)
+            if ended is not None:
+                del self.algos[ended.algo_id]
+
+    def _tell_algo(self, before: Order | None, after: Order) -> None:
+        """An algo follows its children's fates."""
+        algo = self.algos.get(after.parent)
+        if algo is not None and after != before:
+            self.algos[after.parent] = on_child(algo, before, after)
 
     def _keep(self, order: Order) -> None:
         self.orders[order.client_order_id] = order
@@ -144,10 +195,16 @@ class State:
         if oldest is None:
             return
         request = oldest.request
+        self._holdings.settle((request.venue, request.symbol), oldest.client_order_id)
         del self.orders[oldest.client_order_id]
         self.by_venue_id.pop((request.venue, request.symbol, oldest.venue_order_id), None)
-        if oldest.key:
-            self.keys.pop(oldest.key, None)
+        if self.keys.get(oldest.key) == oldest.client_order_id:
+            del self.keys[oldest.key]
+        if oldest.part is not None:
+            left = tuple(one for one in self.lists[oldest.part.list_id] if one != oldest.client_order_id)
+            self.lists[oldest.part.list_id] = left
+            if not left:
+                del self.lists[oldest.part.list_id]
 
     def _settled(self, order: Order) -> bool:
         """Finished, and its trades lie behind what reconciliation accounted for: forgotten sooner, they would
@@ -155,24 +212,34 @@ class State:
         if order.client_order_id in self.open:
             return False
         accounted = self.reconciled.get((order.request.venue, order.request.symbol), -1)
-        return all(int(fill.trade_id) <= accounted for fill in order.fills)
+        return all(int(fill.trade_id) <= accounted for fill in real(order.fills))
 
-    def _book(self, order: Order, fills: list[Fill]) -> tuple[FillRow, ...]:
-        request = order.request
-        external = self.external_trades.get((request.venue, request.symbol), OrderedDict())
-        rows = []
-        for fill in fills:
-            row = FillRow(
-                client_order_id=order.client_order_id,
-                venue=request.venue,
-                symbol=request.symbol,
-                side=request.side,
-                fill=fill,
-            )
-            rows.append(row)
-            if fill.trade_id not in external:  # else the position moved when it looked like somebody else's
+    def _book(self, before: Order, after: Order) -> tuple[FillRow, ...]:
+        """The fills that are new: trades, and the synthetic one when what it covers has changed."""
+        if after.fills is before.fills:
+            return ()
+        pair = (after.request.venue, after.request.symbol)
+        external = self.external_trades.get(pair, OrderedDict())
+        known = {fill.trade_id for fill in before.fills}
+        rows = [_row(after, fill) for fill in real(after.fills) if fill.trade_id not in known]
+        for row in rows:
+            if row.fill.trade_id not in external:  # else it was booked when it looked like somebody else's
                 self._move(row)
+        cover = cover_of(after.fills)
+        if cover != cover_of(before.fills):
+            covering = _row(after, cover) if cover is not None else None
+            self._cover(pair, after.client_order_id, covering)
+            rows += [covering] if covering is not None else []
         return tuple(rows)
+
+    def _cover(self, pair: Pair, client_order_id: str, row: FillRow | None) -> None:
+        """The synthetic fill of an order takes the place of its last one, here as in the position."""
+        self._holdings.cover(pair, client_order_id, row)
+        kept = [
+            one for one in self.fills if not (one.fill.synthetic and one.client_order_id == client_order_id)
+        ]
+        self.fills.clear()
+        self.fills.extend(kept if row is None else [*kept, row])
 
     def _external(self, record: ExternalFill) -> Effect:
         pair = (record.venue, record.symbol)
@@ -195,12 +262,15 @@ class State:
 
     def _move(self, row: FillRow) -> None:
         self.fills.append(row)
-        pair = (row.venue, row.symbol)
-        base, quote = self.assets.get(pair, ("", ""))
-        position = self.positions.get(pair) or Position(venue=row.venue, symbol=row.symbol)
-        self.positions[pair] = account.apply_fill(position, Side(row.side), row.fill, base, quote)
+        self._holdings.move(row)
 
 
-def _new_fills(before: Order, after: Order) -> list[Fill]:
-    known = {fill.trade_id for fill in before.fills}
-    return [fill for fill in after.fills if fill.trade_id not in known]
+def _row(order: Order, fill: Fill) -> FillRow:
+    request = order.request
+    return FillRow(
+        client_order_id=order.client_order_id,
+        venue=request.venue,
+        symbol=request.symbol,
+        side=request.side,
+        fill=fill,
+    )

@@ -55,6 +55,7 @@ def to_request(submit: SubmitOrder, venue: str) -> OrderRequest:
         trailing_delta=submit.trailing_delta,
         iceberg_quantity=submit.iceberg_quantity,
         time_in_force=time_in_force,
+        self_trade_prevention=submit.self_trade_prevention,
     )
 
 
@@ -72,5 +73,6 @@ def to_submit(request: OrderRequest, key: str) -> SubmitOrder:
         trailing_delta=request.trailing_delta,
         iceberg_quantity=request.iceberg_quantity,
         time_in_force=request.time_in_force,
+        self_trade_prevention=request.self_trade_prevention,
         key=key,
     )

@@ -32,11 +32,13 @@ class Supervisor:
         self._notify = notify
         self._on_repeated = on_repeated
         self._group: asyncio.TaskGroup | None = None
+        self._owner: asyncio.Task[Any] | None = None  # whose group it is: when it is cancelled, all end
         self.restarts = 0
 
     def enter(self, group: asyncio.TaskGroup) -> None:
-        """Everything started from now on lives in `group`."""
+        """Everything started from now on lives in `group`, the calling task's."""
         self._group = group
+        self._owner = asyncio.current_task()
 
     def leave(self) -> None:
         """The group ends: jobs are no longer begun (what they would find out, the next start finds out)."""
@@ -74,13 +76,22 @@ class Supervisor:
     async def _forever(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         backoff = Backoff(self._rng)
         failures: deque[int] = deque(maxlen=REPEATED)
+        pause_s = 0.0
         while True:
             started = self._clock.mono_ns()
             try:
+                if pause_s:
+                    await self._clock.sleep(pause_s)
+                started = self._clock.mono_ns()
                 await work()
                 text = f"{name} ended by itself"
+            except asyncio.CancelledError:
+                if self._group is None or (self._owner is not None and self._owner.cancelling()):
+                    raise  # the engine ends
+                text = f"{name} was cancelled by somebody"  # and would be missed by nobody (F17)
             except Exception as error:  # any failure of a service is survived: that is what this class is for
                 text = f"{name} failed: {describe(error)}"
+            _uncancel()
             now = self._clock.mono_ns()
             self.restarts += 1
             failures.append(now)
@@ -90,7 +101,7 @@ class Supervisor:
             if len(failures) == REPEATED and now - failures[0] < _WINDOW_NS:
                 failures.clear()
                 self._on_repeated(f"{text} ({REPEATED} times in {_WINDOW_NS // NS_PER_S} s)")
-            await self._clock.sleep(backoff.next())
+            pause_s = backoff.next()
 
     async def _once(self, name: str, work: Coroutine[Any, Any, None]) -> None:
         try:
@@ -111,6 +122,25 @@ async def _carry(work: Coroutine[Any, Any, T], answer: "asyncio.Future[T]") -> N
     else:
         if not answer.done():
             answer.set_result(result)
+
+
+async def essential(work: Callable[[], Awaitable[None]], parent: "asyncio.Task[Any]") -> None:
+    """`work` as a child of the task group of `parent`: that it ends is a failure, even when somebody
+    cancelled it alone (a task group would go on without it, F17)."""
+    try:
+        await work()
+    except asyncio.CancelledError:
+        if parent.cancelling():
+            raise
+        raise RuntimeError("a task was cancelled by somebody") from None
+    raise RuntimeError("a task ended by itself")
+
+
+def _uncancel() -> None:
+    """A cancel that was survived is over (a task group leaves one behind, too, when a child of it fails)."""
+    task = asyncio.current_task()
+    while task is not None and task.cancelling():
+        task.uncancel()
 
 
 def describe(error: BaseException) -> str:

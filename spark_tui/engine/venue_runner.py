@@ -13,7 +13,7 @@ from spark_tui.engine.portfolio import Portfolio
 from spark_tui.engine.reconcile import Reconciler, revive
 from spark_tui.engine.resolver import Resolver
 from spark_tui.engine.resync import ResyncQueue
-from spark_tui.engine.supervise import Supervisor, describe
+from spark_tui.engine.supervise import Supervisor, describe, essential
 from spark_tui.venues.port import (
     BalancesReport,
     FrameSink,
@@ -81,12 +81,13 @@ class VenueRunner:
 
     async def run(self) -> None:
         await self._start()
+        parts = (self._streams, self._snapshots, self._instruments, self._history)
+        this = asyncio.current_task()
+        assert this is not None  # a coroutine runs in a task
         try:
             async with asyncio.TaskGroup() as group:
-                group.create_task(self._streams())
-                group.create_task(self.resync.run(self.market.on_snapshot))
-                group.create_task(self._instruments())
-                group.create_task(self._history())
+                for part in parts:
+                    group.create_task(essential(part, this))
         except asyncio.CancelledError:
             raise  # the engine stops
         except BaseException as error:
@@ -168,6 +169,9 @@ class VenueRunner:
         await self.venue.run_streams(
             tuple(self.market.symbols), self.market.on_event, self.on_user, self._on_frame
         )
+
+    async def _snapshots(self) -> None:
+        await self.resync.run(self.market.on_snapshot)
 
     async def _take_instruments(self) -> None:
         instruments = await self.venue.instruments()

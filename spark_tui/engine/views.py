@@ -7,9 +7,11 @@ from spark_tui.domain.book import Unusable
 from spark_tui.domain.decimals import plain
 from spark_tui.domain.market import Level
 from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.parameters import ALGO
 from spark_tui.domain.risk import RiskLimits, Verdict
 from spark_tui.domain.values import Side
 from spark_tui.engine.bookkeeper import Bookkeeper
+from spark_tui.engine.exposure import waits
 from spark_tui.engine.market import Market, SymbolMarket
 from spark_tui.engine.portfolio import Portfolio
 from spark_tui.link.messages import (
@@ -207,17 +209,27 @@ class Views:
         return [OrderUpdate(order=order, external=True) for order in self._books.external.values()]
 
     def _own(self, venue: str, symbol: str) -> dict[Side, dict[float, float]]:
-        """Our resting quantity by side and price."""
+        """Our quantity in the book by side and price."""
         own: dict[Side, dict[float, float]] = {Side.BUY: {}, Side.SELL: {}}
-        for order in self._books.state.open_orders(venue, symbol):
-            if order.request.price is not None and order.state is not OrderState.NEW:
+        state = self._books.state
+        for order in state.open_orders(venue, symbol):
+            legs = state.legs(order.part.list_id) if order.part else ()
+            if _in_book(order) and order.request.price is not None and not waits(order, legs):
                 levels, price = own[order.request.side], float(order.request.price)
                 levels[price] = levels.get(price, 0.0) + float(_resting(order))
         return own
 
 
+def _in_book(order: Order) -> bool:
+    """A stop is not there before it triggers, and that it did is only known once it trades."""
+    waiting = order.request.type in ALGO and order.filled == 0
+    return order.state is not OrderState.NEW and not waiting
+
+
 def _resting(order: Order) -> float:
-    return float(lifecycle.leaves(order))
+    """What of it others see, too."""
+    shown, leaves = order.request.iceberg_quantity, lifecycle.leaves(order)
+    return float(leaves if shown is None else min(shown, leaves))
 
 
 def _rows(levels: list[Level], own: dict[float, float]) -> tuple[DepthRow, ...]:

@@ -29,7 +29,7 @@ def _place(call: Call) -> dict[str, Any]:
     except ApiError:
         limits.uncount_order(account.uid, call.now_ms)
         raise
-    return reports.placed(done.order, new, done.fills, done.prevented)
+    return reports.placed(done.order, new.response, done.fills, done.prevented)
 
 
 def _test_order(call: Call) -> dict[str, Any]:
@@ -55,7 +55,7 @@ def _test_weight(arguments: Arguments) -> int:
 # finding and ending
 
 
-def _find(call: Call, id_name: str = "orderId", client_name: str = "origClientOrderId") -> Order | None:
+def find_order(call: Call, id_name: str = "orderId", client_name: str = "origClientOrderId") -> Order | None:
     """The order a request names; a client id that belongs to another order than the number is ApiError
     -2039."""
     arguments = call.arguments
@@ -76,7 +76,7 @@ def _find(call: Call, id_name: str = "orderId", client_name: str = "origClientOr
 
 
 def _query(call: Call) -> dict[str, Any]:
-    order = _find(call)
+    order = find_order(call)
     if order is None:
         raise no_such_order()
     return reports.queried(order)
@@ -97,7 +97,7 @@ def _cancel(call: Call) -> dict[str, Any]:
 
 def _find_to_cancel(call: Call, id_name: str, client_name: str) -> Order:
     try:
-        order = _find(call, id_name, client_name)
+        order = find_order(call, id_name, client_name)
     except ApiError as error:
         if error.code == -2039:
             text = "Cancel order is invalid. Check origClOrdId and orderId."
@@ -109,9 +109,11 @@ def _find_to_cancel(call: Call, id_name: str, client_name: str) -> Order:
 
 
 def _cancel_found(call: Call, order: Order, request_id: str, restriction: str) -> dict[str, Any]:
-    call.simulation.exchange.cancel(
-        call.holder, order, call.now_ms, request_id=request_id, restriction=restriction
-    )
+    """Cancel an order; one of a list takes the whole list with it, and the answer is the list's."""
+    exchange = call.simulation.exchange
+    found = exchange.cancel(call.holder, order, call.now_ms, request_id=request_id, restriction=restriction)
+    if found is not None:
+        return reports.canceled_list(found, exchange.legs(found), request_id)
     return reports.canceled(order, request_id)
 
 
@@ -122,7 +124,8 @@ def _cancel_all(call: Call) -> list[dict[str, Any]]:
     opened = exchange.stores[call.holder.uid].open(symbol)
     if not opened:
         raise cancel_rejected("Unknown order sent.")
-    return [_cancel_found(call, order, fresh_client_id(), "") for order in opened]
+    request_id = fresh_client_id()
+    return [_cancel_found(call, order, request_id, "") for order in opened if order.open]
 
 
 def _replace(call: Call) -> dict[str, Any]:
@@ -209,7 +212,7 @@ def _open_weight(arguments: Arguments) -> int:
     return 6 if arguments.has("symbol") else 80
 
 
-def _span(arguments: Arguments) -> tuple[int | None, int | None]:
+def read_span(arguments: Arguments) -> tuple[int | None, int | None]:
     """startTime and endTime; ApiError -1127 when they are more than a day apart."""
     start, end = arguments.integer("startTime"), arguments.integer("endTime")
     if start is not None and end is not None and not 0 <= end - start <= _DAY_MS:
@@ -223,7 +226,7 @@ def _all_orders(call: Call) -> list[dict[str, Any]]:
     call.simulation.exchange.market(symbol)
     limit = arguments.limit(500, 1_000)
     from_id = arguments.integer("orderId")
-    start, end = _span(arguments)
+    start, end = read_span(arguments)
     orders = [
         order
         for order in call.simulation.exchange.stores[call.holder.uid].all(symbol)
@@ -241,7 +244,7 @@ def _my_trades(call: Call) -> list[dict[str, Any]]:
     call.simulation.exchange.market(symbol)
     limit = arguments.limit(500, 1_000)
     order_id, from_id = arguments.integer("orderId"), arguments.integer("fromId")
-    start, end = _span(arguments)
+    start, end = read_span(arguments)
     if (start is not None or end is not None) and (order_id is not None or from_id is not None):
         raise combination()
     fills = [

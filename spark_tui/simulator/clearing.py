@@ -1,8 +1,11 @@
 """Money: what an order locks, what a trade moves, what an ended order gives back.
 
-For every open order `reserved` is what its account has locked for it; for a resting limit order that is
-exactly what its unfilled rest may still cost.
+For every open order `reserved` is what its account has locked for it; for a resting or waiting order that is
+exactly what its unfilled rest may still cost, for a leg that waits for another nothing. The legs of an OCO,
+of which one may trade, share one lock: the larger need, held by one of them.
 """
+
+from collections.abc import Sequence
 
 from spark_tui.simulator.accounts import Account, Vault
 from spark_tui.simulator.errors import insufficient_balance
@@ -10,6 +13,7 @@ from spark_tui.simulator.fixed import notional, share
 from spark_tui.simulator.journal import Journal
 from spark_tui.simulator.market import Market, Trade
 from spark_tui.simulator.matching import CROWD, Execution, SelfTrade
+from spark_tui.simulator.order_lists import ListStore
 from spark_tui.simulator.orders import MARKET_LIKE, Fill, Order, OrderStore, Prevented
 
 
@@ -19,6 +23,7 @@ class Clearing:
     def __init__(self, journal: Journal) -> None:
         self.accounts: dict[int, Account] = {}
         self.stores: dict[int, OrderStore] = {}
+        self.lists: dict[int, ListStore] = {}
         self.vault = Vault()
         self.match_id = 0
         self._journal = journal
@@ -33,25 +38,47 @@ class Clearing:
     def reserve(self, order: Order, market: Market) -> None:
         """Lock what a new order may spend; ApiError -2010 when the account has less."""
         account = self.accounts[order.owner]
-        if not order.buy:
-            account.lock(market.symbol.base, order.quantity)
-            order.reserved = order.quantity
-            return
-        if order.type == "MARKET":
+        if order.buy and order.type == "MARKET":
             if order.quote_quantity > account.balance(market.symbol.quote).free:
                 raise insufficient_balance()
             but = CROWD if order.self_trade is SelfTrade.NONE else account.uid
             amount = market.book.sweep_cost(buy=True, quantity=order.quantity, but=but)
-        else:
-            amount = notional(order.price or order.stop_price, order.quantity)
-        account.lock(market.symbol.quote, amount)
-        order.reserved = amount
+            account.lock(market.symbol.quote, amount)
+            order.reserved = amount
+            return
+        order.lock_price = order.price or order.stop_price or market.last_price
+        account.lock(_spends(order, market), need(order))
+        order.reserved = need(order)
+
+    def reserve_pair(self, legs: Sequence[Order], market: Market) -> None:
+        """Lock once for legs of which one may trade: the larger need; ApiError -2010 when the account has
+        less."""
+        for leg in legs:
+            leg.lock_price = leg.price or leg.stop_price or market.last_price
+        dearest = max(legs, key=need)
+        self.accounts[dearest.owner].lock(_spends(dearest, market), need(dearest))
+        dearest.reserved = need(dearest)
+
+    def hand_over(self, giver: Order, taker: Order, market: Market) -> None:
+        """A leg that ends gives the pair's lock to the one that goes on, which keeps what it needs."""
+        taker.reserved += giver.reserved
+        giver.reserved = 0
+        self.relock([taker], market)
+
+    def relock(self, orders: Sequence[Order], market: Market) -> None:
+        """Give back what resting or waiting orders that share a lock no longer need."""
+        held = sum(order.reserved for order in orders)
+        dearest = max(orders, key=need)
+        self.accounts[dearest.owner].unlock(_spends(dearest, market), held - need(dearest))
+        for order in orders:
+            order.reserved = need(order) if order is dearest else 0
 
     def top_up(self, order: Order, market: Market) -> bool:
         """Lock what a triggered market buy costs now beyond what it locked; False when the account has
         less."""
         account = self.accounts[order.owner]
-        cost = market.book.sweep_cost(buy=True, quantity=order.leaves, but=order.owner)
+        but = CROWD if order.self_trade is SelfTrade.NONE else account.uid
+        cost = market.book.sweep_cost(buy=True, quantity=order.leaves, but=but)
         missing = max(0, cost - order.reserved)
         if missing > account.balance(market.symbol.quote).free:
             return False
@@ -62,22 +89,9 @@ class Clearing:
     def release(self, order: Order, market: Market) -> None:
         """Give back what an ended order still had locked, and file it."""
         if order.reserved:
-            asset = market.symbol.quote if order.buy else market.symbol.base
-            self.accounts[order.owner].unlock(asset, order.reserved)
+            self.accounts[order.owner].unlock(_spends(order, market), order.reserved)
             order.reserved = 0
         self.stores[order.owner].ended(order)
-
-    def _shrink(self, order: Order, market: Market) -> None:
-        """Give back what an order that lost quantity without trading no longer needs."""
-        left = order.quantity - order.filled - order.prevented
-        if not order.buy:
-            asset, still = market.symbol.base, left
-        elif order.type in MARKET_LIKE:
-            return  # what it will cost is known only when it is done
-        else:
-            asset, still = market.symbol.quote, notional(order.price, left)
-        self.accounts[order.owner].unlock(asset, order.reserved - still)
-        order.reserved = still
 
     # trades
 
@@ -88,12 +102,13 @@ class Clearing:
         first = not order.filled
         order.filled += quantity
         order.filled_quote += quote
-        left = order.quantity - order.filled - order.prevented
+        left = order.unfilled
         fee, fee_asset = self._move(order, account, market, quantity, quote, left, maker=maker)
         self.vault.fees[fee_asset] += fee
         fill = Fill(
             trade_id=trade.id,
             order_id=order.id,
+            list_id=order.list_id,
             symbol=order.symbol,
             price=trade.price,
             quantity=quantity,
@@ -158,14 +173,19 @@ class Clearing:
         mode = taker.self_trade
         taker_lost = execution.quantity if mode in (SelfTrade.DECREMENT, SelfTrade.TRANSFER) else 0
         if mode in (SelfTrade.EXPIRE_TAKER, SelfTrade.EXPIRE_BOTH):
-            taker_lost = taker.quantity - taker.filled - taker.prevented
+            taker_lost = taker.unfilled
         meeting = Prevented(
             match_id=self.match_id,
+            symbol=market.symbol.name,
+            taker_order_id=taker.id,
             maker_order_id=maker.id,
+            mode=mode.value,
             price=maker.price,
             taker_quantity=taker_lost,
             maker_quantity=execution.quantity,  # nothing of it under EXPIRE_TAKER
+            ms=ms,
         )
+        self.stores[taker.owner].prevented.append(meeting)
         for order, other, lost in ((maker, taker, execution.quantity), (taker, maker, taker_lost)):
             if lost:
                 self._lose(order, other, meeting, market, ms, lost)
@@ -176,11 +196,20 @@ class Clearing:
     ) -> None:
         order.prevented += lost
         order.prevented_match_id = meeting.match_id
-        if order.quantity == order.filled + order.prevented:
+        if not order.unfilled:
             order.status = "EXPIRED_IN_MATCH"
             self.release(order, market)
-        else:
-            self._shrink(order, market)
+        elif not (order.buy and order.type in MARKET_LIKE):  # what that will cost is known when it is done
+            self.relock([order], market)
         account = self.accounts[order.owner]
         self._journal.touch(account, market.symbol)
         self._journal.prevention(account, order, meeting, other, ms, lost=lost)
+
+
+def need(order: Order) -> int:
+    """What a resting or waiting order must have locked: quote for buys, base for sells."""
+    return notional(order.lock_price, order.unfilled) if order.buy else order.unfilled
+
+
+def _spends(order: Order, market: Market) -> str:
+    return market.symbol.quote if order.buy else market.symbol.base

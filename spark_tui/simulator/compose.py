@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from spark_tui.simulator.auth import load_public_key
+from spark_tui.simulator.faults.fault import FaultError
 from spark_tui.simulator.options import Options, OptionsError
 from spark_tui.simulator.recordings import RecordingError, scan
 from spark_tui.simulator.replay import Player, prepare
@@ -52,6 +53,10 @@ def compose(options: Options) -> Composed:
             simulation.populate(options.seed, simulation.wall_ms(), marks=marks)
         if saved is not None:
             restore(simulation, saved)
+        simulation.faults.seed = options.fault_seed
+        simulation.faults.arm_spelt(options.fault)
+    except FaultError as error:
+        raise OptionsError(f"--fault: {error}") from None
     except (StateError, RecordingError) as error:
         raise OptionsError(str(error)) from None
     api_key, api_secret = simulation.issue_hmac_key(*((saved.api_key, saved.api_secret) if saved else ()))

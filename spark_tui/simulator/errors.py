@@ -68,6 +68,10 @@ def cancel_rejected(text: str) -> ApiError:
     return ApiError(400, -2011, text)
 
 
+def amend_rejected(text: str) -> ApiError:
+    return ApiError(400, -2038, text)
+
+
 def insufficient_balance() -> ApiError:
     return new_order_rejected("Account has insufficient balance for requested action.")
 

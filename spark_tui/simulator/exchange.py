@@ -1,36 +1,35 @@
-"""The matching venue: accounts place and cancel, the crowd takes, money moves, events go out.
+"""The matching venue: accounts place, amend and cancel, the crowd takes, money moves, events go out.
 
 Sans I/O: time comes in with every call, events leave through the listener. One call is one engine
-transaction: its execution reports go out in order (NEW, TRADE..., EXPIRED), then one balance event an account
-(protocol 11.3)."""
+transaction: its execution reports go out in order (NEW, TRADE..., EXPIRED), then list statuses, then one
+balance event an account (protocol 11.3)."""
 
-from collections import defaultdict, deque
-from itertools import takewhile
+import copy
+from collections import defaultdict
 from typing import NamedTuple
 
 from spark_tui.simulator.accounts import Account
+from spark_tui.simulator.admission import Admission
 from spark_tui.simulator.clearing import Clearing
-from spark_tui.simulator.errors import (
-    ApiError,
-    bad_symbol,
-    cancel_rejected,
-    new_order_rejected,
-)
-from spark_tui.simulator.filters import Standing, check, liquidity_refusal
+from spark_tui.simulator.errors import cancel_rejected
+from spark_tui.simulator.filters import liquidity_refusal
+from spark_tui.simulator.floor import Floor, Reshape, Taken
 from spark_tui.simulator.journal import Journal, Listener
-from spark_tui.simulator.market import Market, Trade
+from spark_tui.simulator.market import Market
 from spark_tui.simulator.matching import CROWD, Execution, Resting, SelfTrade
-from spark_tui.simulator.orders import MARKET_LIKE, STOPS, Fill, NewOrder, Order, OrderStore, Prevented
-from spark_tui.simulator.symbols import TRADING
+from spark_tui.simulator.order_lists import ListStore, NewList, OrderList
+from spark_tui.simulator.orders import (
+    NO_LIST,
+    PENDING,
+    Amendment,
+    Fill,
+    NewOrder,
+    Order,
+    OrderStore,
+    Prevented,
+)
 
 _FIRST_ORDER_ID = 1_000
-_UNSUPPORTED = {
-    "MARKET": "Market orders are not supported for this symbol.",
-    "STOP_LOSS": "Stop loss orders are not supported for this symbol.",
-    "STOP_LOSS_LIMIT": "Stop loss limit orders are not supported for this symbol.",
-    "TAKE_PROFIT": "Take profit orders are not supported for this symbol.",
-    "TAKE_PROFIT_LIMIT": "Take profit limit orders are not supported for this symbol.",
-}
 
 
 class Placed(NamedTuple):
@@ -39,8 +38,17 @@ class Placed(NamedTuple):
     prevented: list[Prevented]
 
 
+class PlacedList(NamedTuple):
+    """A list as it was when its working orders had met the book, before what followed from that. `legs` are
+    copies; `taken` is what the first of them met."""
+
+    found: OrderList
+    legs: list[Order]
+    taken: Taken
+
+
 class Exchange:
-    """All markets and all accounts. Order ids count per symbol, execution and prevention ids over the
+    """All markets and all accounts. Order ids count per symbol; list, execution and prevention ids over the
     venue."""
 
     def __init__(self, listener: Listener) -> None:
@@ -49,89 +57,116 @@ class Exchange:
         self.clearing = Clearing(self.journal)
         self.accounts = self.clearing.accounts
         self.stores = self.clearing.stores
+        self.lists = self.clearing.lists
         self.order_ids: defaultdict[str, int] = defaultdict(lambda: _FIRST_ORDER_ID)
+        self.list_id = 0
         self.changes = 0  # grows with every account change: what a saver compares
-        self._stops: defaultdict[str, list[Order]] = defaultdict(list)
-        self._stops_saw: dict[str, int] = {}  # last trade id the stops of a symbol were held against
+        self._admission = Admission(self.markets, self.clearing)
+        self._floor = Floor(self.journal, self.clearing)
+
+    def reshape_executions(self, reshape: Reshape) -> None:
+        """Let executions an account has a part in come in other pieces: the door for faults of matching."""
+        self._floor.reshape = reshape
 
     # accounts and lookups
 
     def open_account(self, account: Account) -> OrderStore:
         self.accounts[account.uid] = account
+        self.lists[account.uid] = ListStore()
         store = self.stores[account.uid] = OrderStore()
         return store
 
     def market(self, symbol: str) -> Market:
         """ApiError -1121 when nothing is listed under this name."""
-        found = self.markets.get(symbol)
-        if found is None:
-            raise bad_symbol()
-        return found
+        return self._admission.market(symbol)
 
     def restore(self, order: Order) -> None:
         """Put a saved order back; balances already hold its lock."""
         self.stores[order.owner].add(order)
-        if not order.open:
+        if not order.open or order.status == PENDING:
             return
         if order.working_ms < 0:
-            self._stops[order.symbol].append(order)
+            self._floor.stops.add(order)
         else:
             self.market(order.symbol).book.add(order)
+
+    def legs(self, found: OrderList) -> list[Order]:
+        """A list's orders, by id; those forgotten meanwhile are left out."""
+        return self._floor.legs(found)
+
+    def list_of(self, order: Order) -> OrderList | None:
+        """The list an order belongs to."""
+        return self.lists[order.owner].by_id(order.list_id) if order.list_id != NO_LIST else None
 
     # placing
 
     def validate(self, account: Account, new: NewOrder, ms: int) -> Market:
         """Everything that is refused before the matching engine; ApiError says what."""
-        market = self.market(new.symbol)
-        symbol = market.symbol
-        if symbol.status != TRADING:
-            raise new_order_rejected("Market is closed.")
-        if new.type not in symbol.info["orderTypes"]:
-            raise new_order_rejected(_UNSUPPORTED.get(new.type, "Unsupported order combination"))
-        if new.quote_quantity and not symbol.info.get("quoteOrderQtyMarketAllowed", False):
-            raise new_order_rejected("Quote order qty market orders are not support for this symbol.")
-        modes = symbol.info.get("allowedSelfTradePreventionModes", ["NONE"])
-        if new.self_trade is not None and new.self_trade.value not in modes:
-            raise ApiError(400, -1013, "This symbol does not allow the specified self-trade prevention mode.")
-        store = self.stores[account.uid]
-        duplicate = store.by_client_id(new.symbol, new.client_id)
-        if duplicate is not None and duplicate.open:
-            raise new_order_rejected("Duplicate order sent.")
-        opened = store.open(new.symbol)
-        base = account.balance(symbol.base)
-        standing = Standing(
-            average_price=market.average_price(ms),
-            open_orders=len(opened),
-            open_stops=sum(order.type in STOPS for order in opened),
-            base_total=base.free + base.locked,
-            open_buy_quantity=sum(order.leaves for order in opened if order.buy),
-        )
-        check(symbol, new, standing)
-        return market
+        return self._admission.check_order(account, new, ms)
 
     def place(self, account: Account, new: NewOrder, ms: int) -> Placed:
         """Run one new order through the engine; ApiError when it is refused."""
         market = self.validate(account, new, ms)
-        if new.type == "LIMIT_MAKER" and market.book.crosses(buy=new.buy, price=new.price):
-            raise new_order_rejected("Order would immediately match and take.")
-        order = self._create(account, new, market, ms)
-        if new.type in STOPS:
-            self._arm(order, market)
+        order = self._create(account, new, market, ms, self.order_ids[new.symbol] + 1)
+        self._floor.check_entry(order, market)
         self.clearing.reserve(order, market)
-        self.order_ids[new.symbol] = order.id
-        self.stores[account.uid].add(order)
-        fills: list[Fill] = []
-        prevented: list[Prevented] = []
-        if order.type in STOPS:
-            self._stops[order.symbol].append(order)
-            self.journal.report(account, order, "NEW", ms)
-        else:
-            self._work(order, market, ms, fills, prevented)
+        self._file([order])
+        taken = Taken([], [])
+        self._floor.start(order, market, ms, taken)
         self.journal.touch(account, market.symbol)
         self.end_transaction(market, ms)
-        return Placed(order, fills, prevented)
+        return Placed(order, taken.fills, taken.prevented)
 
-    def _create(self, account: Account, new: NewOrder, market: Market, ms: int) -> Order:
+    def place_list(self, account: Account, new: NewList, ms: int) -> PlacedList:
+        """Run a list through the engine, all of it or none; ApiError when it is refused."""
+        market = self._admission.check_list(account, new, ms)
+        first_id = self.order_ids[new.symbol] + 1
+        legs = [
+            self._create(account, leg, market, ms, order_id)
+            for order_id, leg in enumerate(new.legs, first_id)
+        ]
+        working = legs[:1] if new.working is not None else legs
+        for leg in working:
+            self._floor.check_entry(leg, market)
+        if new.working is not None:
+            self.clearing.reserve(legs[0], market)
+        else:
+            self.clearing.reserve_pair(legs, market)
+        self.list_id += 1
+        found = OrderList(
+            id=self.list_id,
+            owner=account.uid,
+            symbol=new.symbol,
+            contingency="OTO" if new.working is not None else "OCO",
+            client_id=new.client_id,
+            order_ids=[leg.id for leg in legs],
+            working_id=legs[0].id if new.working is not None else 0,
+            updated_ms=ms,
+        )
+        self.lists[account.uid].add(found)
+        for leg in legs:
+            leg.list_id = found.id
+            leg.status = "NEW" if leg in working else PENDING
+        self._file(legs)
+        taken = Taken([], [])
+        for leg in legs:
+            if leg.status == PENDING:
+                self.journal.report(account, leg, "NEW", ms)
+            else:
+                self._floor.start(leg, market, ms, taken)
+        self.journal.list_status(account, found, legs, ms)
+        placed = PlacedList(copy.copy(found), [copy.copy(leg) for leg in legs], taken)
+        self.journal.touch(account, market.symbol)
+        self.end_transaction(market, ms)
+        return placed
+
+    def _file(self, orders: list[Order]) -> None:
+        """Keep accepted orders; their numbers are used up."""
+        for order in orders:
+            self.order_ids[order.symbol] = order.id
+            self.stores[order.owner].add(order)
+
+    def _create(self, account: Account, new: NewOrder, market: Market, ms: int, order_id: int) -> Order:
         quantity = new.quantity
         mode = new.self_trade or SelfTrade(market.symbol.info.get("defaultSelfTradePreventionMode", "NONE"))
         if new.quote_quantity:
@@ -143,11 +178,12 @@ class Exchange:
             if refusal is not None:
                 raise refusal
         return Order(
-            id=self.order_ids[new.symbol] + 1,
+            id=order_id,
             owner=account.uid,
             buy=new.buy,
             price=new.price,
             leaves=quantity,
+            peak=new.iceberg,
             symbol=new.symbol,
             client_id=new.client_id,
             type=new.type,
@@ -155,6 +191,8 @@ class Exchange:
             quantity=quantity,
             quote_quantity=new.quote_quantity,
             stop_price=new.stop_price,
+            trailing_delta=new.trailing_delta,
+            iceberg=new.iceberg,
             self_trade=mode,
             created_ms=ms,
             updated_ms=ms,
@@ -162,86 +200,74 @@ class Exchange:
             strategy_type=new.strategy_type,
         )
 
-    def _arm(self, order: Order, market: Market) -> None:
-        """Decide which way a stop waits; one that has already happened is refused."""
-        order.rises = order.buy == order.type.startswith("STOP_LOSS")
-        if _triggered(order, market.last_price, market.last_price):
-            raise new_order_rejected("Order would trigger immediately.")
-
-    def _work(
-        self, order: Order, market: Market, ms: int, fills: list[Fill], prevented: list[Prevented]
-    ) -> None:
-        """Let an order work: take, then rest or expire. Its NEW report goes first."""
-        account = self.accounts[order.owner]
-        order.working_ms = ms
-        self.journal.report(account, order, "NEW", ms)
-        limit = None if order.type in MARKET_LIKE else order.price
-        but = CROWD if order.self_trade is SelfTrade.NONE else order.owner
-        if (
-            order.time_in_force == "FOK"
-            and limit is not None
-            and not market.book.fillable(buy=order.buy, limit=limit, quantity=order.leaves, but=but)
-        ):
-            self._expire(order, market, "UNFILLED_FOK_ORDER_EXPIRED", ms)
-            return
-        executions = market.book.take(order, limit=limit, mode=order.self_trade)
-        self._settle(order, executions, market, ms, fills, prevented)
-        if not order.open:
-            return
-        if limit is None:
-            self._expire(order, market, "INSUFFICIENT_LIQUIDITY", ms)
-        elif order.time_in_force != "GTC":
-            self._expire(order, market, "UNFILLED_IOC_QUANTITY_EXPIRED", ms)
-        else:
-            order.queue_ahead = market.book.quantity_at(bids=order.buy, price=order.price)
-            market.book.add(order)
-
     # matching
 
     def crowd_take(self, market: Market, taker: Resting, limit: int, ms: int) -> None:
         """An agent takes; what it does not get is dropped."""
         executions = market.book.take(taker, limit=limit)
-        self._settle(taker, executions, market, ms, [], [])
+        self._floor.settle(taker, executions, market, ms, Taken([], []))
         self.end_transaction(market, ms)
 
     def fill_resting(self, market: Market, order: Order, quantity: int, ms: int) -> None:
-        """Fill a resting order at its own price against somebody outside the book (a recorded trade)."""
+        """Fill a resting order at its own price against somebody outside the book (a recorded trade); one
+        that has ended meanwhile is left alone."""
+        if not order.open:
+            return
         quantity = min(quantity, order.leaves)
         market.book.reduce(order, quantity)
         taker = Resting(id=0, owner=CROWD, buy=not order.buy, price=order.price, leaves=0)
-        self._settle(taker, [Execution(order, order.price, quantity)], market, ms, [], [])
+        self._floor.settle(taker, [Execution(order, order.price, quantity)], market, ms, Taken([], []))
         self.end_transaction(market, ms)
 
-    def _settle(
-        self,
-        taker: Resting,
-        executions: list[Execution],
-        market: Market,
-        ms: int,
-        fills: list[Fill],
-        prevented: list[Prevented],
-    ) -> None:
-        if not executions:
-            return
-        trades = iter(market.record(executions, taker_buys=taker.buy, ms=ms))
-        for execution in executions:
-            maker = execution.maker
-            if execution.prevented:
-                if isinstance(taker, Order) and isinstance(maker, Order):
-                    prevented.append(self.clearing.prevent(taker, maker, execution, market, ms))
-                continue
-            trade = next(trades)
-            if isinstance(taker, Order):
-                fills.append(self.clearing.fill(taker, trade, market, ms, maker=False))
-            if isinstance(maker, Order):
-                self.clearing.fill(maker, trade, market, ms, maker=True)
+    # amending
+
+    def amend(self, account: Account, order: Order, quantity: int, client_id: str, ms: int) -> Amendment:
+        """Shrink an open order to `quantity`, keeping its place in the book; the other half of an OCO shrinks
+        with it. ApiError -2038 or -1013 when that may not be."""
+        pair = self._floor.pair(order)
+        market = self._admission.check_amend(account, order, pair, quantity, client_id, ms)
+        made = [
+            self._shrink(leg, quantity, client_id if leg is order else leg.client_id, market, ms)
+            for leg in sorted(pair, key=lambda leg: leg is not order)
+        ]
+        if order.status != PENDING:
+            self.clearing.relock(pair, market)
+        found = self.list_of(order)
+        if found is not None and found.executing and made[0].old_client_id != client_id:
+            self.journal.list_status(account, found, self.legs(found), ms, kind="UPDATED")
+        self.journal.touch(account, market.symbol)
+        self.end_transaction(market, ms)
+        return made[0]
+
+    def _shrink(self, order: Order, quantity: int, client_id: str, market: Market, ms: int) -> Amendment:
+        less = order.quantity - quantity
+        if order.working_ms >= 0:
+            market.book.shrink(order, less)
+        else:
+            order.leaves -= less
+        former, former_quantity = order.client_id, order.quantity
+        order.quantity = quantity
+        order.iceberg = min(order.iceberg, quantity)
+        self.stores[order.owner].rename(order, client_id)
+        self.journal.report(self.accounts[order.owner], order, "REPLACED", ms, former_id=former)
+        amendment = Amendment(
+            execution_id=self.journal.execution_id,
+            old_client_id=former,
+            new_client_id=client_id,
+            old_quantity=former_quantity,
+            new_quantity=quantity,
+            ms=order.updated_ms,
+        )
+        order.amendments.append(amendment)
+        return amendment
 
     # ending
 
     def cancel(
         self, account: Account, order: Order, ms: int, *, request_id: str, restriction: str = ""
-    ) -> None:
-        """Take an open order out; ApiError -2011 when it is not open or the restriction does not hold."""
+    ) -> OrderList | None:
+        """Take an open order out, and with it the list it belongs to, which is returned; ApiError -2011 when
+        it is not open or the restriction does not hold."""
         if not order.open:
             raise cancel_rejected("Unknown order sent.")
         wanted = {"ONLY_NEW": "NEW", "ONLY_PARTIALLY_FILLED": "PARTIALLY_FILLED"}.get(
@@ -249,67 +275,31 @@ class Exchange:
         )
         if order.status != wanted:
             raise cancel_rejected("Order was not canceled due to cancel restrictions.")
-        market = self.market(order.symbol)
-        if order.working_ms < 0:
-            self._stops[order.symbol].remove(order)
-        else:
-            market.book.remove(order)
-        self._end(order, "CANCELED", market, ms, request_id=request_id)
-        self.journal.touch(account, market.symbol)
+        found = self.list_of(order)
+        if found is not None and found.executing:
+            self.cancel_list(found, ms, request_id=request_id)
+            return found
+        self._cancel_orders([order], ms, request_id)
+        return None
+
+    def cancel_list(self, found: OrderList, ms: int, *, request_id: str) -> None:
+        """Take out what is open of an executing list; ApiError -2011 when it has ended."""
+        if not found.executing:
+            raise cancel_rejected("Unknown order sent.")
+        self._cancel_orders([leg for leg in self.legs(found) if leg.open], ms, request_id)
+
+    def _cancel_orders(self, orders: list[Order], ms: int, request_id: str) -> None:
+        market = self.market(orders[0].symbol)
+        for order in orders:
+            self._floor.withdraw(order, market)
+            self._floor.end(order, "CANCELED", market, ms, request_id=request_id)
         self.end_transaction(market, ms)
-
-    def _expire(self, order: Order, market: Market, reason: str, ms: int) -> None:
-        order.expiry_reason = reason
-        self._end(order, "EXPIRED", market, ms)
-
-    def _end(self, order: Order, status: str, market: Market, ms: int, *, request_id: str = "") -> None:
-        order.status = status
-        self.clearing.release(order, market)
-        self.journal.report(self.accounts[order.owner], order, status, ms, request_id=request_id)
-
-    # stops
-
-    def _trigger_stops(self, market: Market, since_trade: int, ms: int) -> None:
-        """Start every waiting stop the trades since `since_trade` have reached; those may reach further
-        ones."""
-        waiting = self._stops.get(market.symbol.name)
-        while waiting and market.trade_id > since_trade:
-            prices = [trade.price for trade in _newer(market.trades, since_trade)]
-            since_trade = market.trade_id
-            if not prices:
-                return
-            due = [order for order in waiting if _triggered(order, min(prices), max(prices))]
-            for order in due:
-                waiting.remove(order)
-                self._start_stop(order, market, ms)
-
-    def _start_stop(self, order: Order, market: Market, ms: int) -> None:
-        """A stop that fires becomes a market or limit order."""
-        account = self.accounts[order.owner]
-        self.journal.touch(account, market.symbol)
-        if order.type in MARKET_LIKE and order.buy and not self.clearing.top_up(order, market):
-            self._expire(order, market, "REJECTED", ms)
-            return
-        self._work(order, market, ms, [], [])
 
     # the end of a transaction
 
     def end_transaction(self, market: Market, ms: int) -> None:
-        """Fire stops the transaction reached, then send its events: reports first, balances last."""
-        if self._stops.get(market.symbol.name):
-            self._trigger_stops(market, self._stops_saw.get(market.symbol.name, market.trade_id), ms)
-        self._stops_saw[market.symbol.name] = market.trade_id
+        """Let follow what follows, then send the transaction's events: reports first, balances last."""
+        self._floor.settle_all(market, ms)
         if self.journal.flush(ms):
             self.changes += 1
             market.moved()
-
-
-def _triggered(order: Order, lowest: int, highest: int) -> bool:
-    """Whether last prices between these reach a waiting stop; no price (0) reaches nothing."""
-    if not highest:
-        return False
-    return highest >= order.stop_price if order.rises else lowest <= order.stop_price
-
-
-def _newer(trades: deque[Trade], since: int) -> list[Trade]:
-    return list(takewhile(lambda trade: trade.id > since, reversed(trades)))

@@ -14,8 +14,18 @@ class Standing(NamedTuple):
     average_price: int
     open_orders: int
     open_stops: int
+    open_icebergs: int
     base_total: int  # free + locked
     open_buy_quantity: int
+
+    def after(self, order: NewOrder) -> "Standing":
+        """As it would be with this order placed too."""
+        return self._replace(
+            open_orders=self.open_orders + 1,
+            open_stops=self.open_stops + (order.type in STOPS),
+            open_icebergs=self.open_icebergs + bool(order.iceberg),
+            open_buy_quantity=self.open_buy_quantity + (order.quantity if order.buy else 0),
+        )
 
 
 def check(symbol: Symbol, order: NewOrder, standing: Standing) -> None:
@@ -24,6 +34,21 @@ def check(symbol: Symbol, order: NewOrder, standing: Standing) -> None:
         rule = symbol.filters.get(name)
         if rule is not None and not _RULES[name](rule, order, standing):
             raise filter_failure(name)
+
+
+def check_amended(symbol: Symbol, order: NewOrder, standing: Standing) -> None:
+    """ApiError -1013 for the first filter on size that an order of a new quantity does not pass."""
+    for name in _SIZES:
+        rule = symbol.filters.get(name)
+        if rule is not None and not _RULES[name](rule, order, standing):
+            raise filter_failure(name)
+
+
+def check_lists(symbol: Symbol, executing: int) -> None:
+    """ApiError -1013 when one more list on the symbol would be too many."""
+    rule = symbol.filters.get("MAX_NUM_ORDER_LISTS")
+    if rule is not None and executing >= rule["maxNumOrderLists"]:
+        raise filter_failure("MAX_NUM_ORDER_LISTS")
 
 
 def _price(rule: dict[str, int], order: NewOrder, _: Standing) -> bool:
@@ -35,7 +60,11 @@ def _price(rule: dict[str, int], order: NewOrder, _: Standing) -> bool:
 
 
 def _lot(rule: dict[str, int], order: NewOrder, _: Standing) -> bool:
-    return not order.quantity or _within(rule, "minQty", "maxQty", "stepSize", order.quantity)
+    return all(
+        _within(rule, "minQty", "maxQty", "stepSize", value)
+        for value in (order.quantity, order.iceberg)
+        if value
+    )
 
 
 def _market_lot(rule: dict[str, int], order: NewOrder, _: Standing) -> bool:
@@ -101,6 +130,22 @@ def _max_stops(rule: dict[str, int], order: NewOrder, standing: Standing) -> boo
     return order.type not in STOPS or standing.open_stops < rule["maxNumAlgoOrders"]
 
 
+def _max_icebergs(rule: dict[str, int], order: NewOrder, standing: Standing) -> bool:
+    return not order.iceberg or standing.open_icebergs < rule["maxNumIcebergOrders"]
+
+
+def _iceberg_parts(rule: dict[str, int], order: NewOrder, _: Standing) -> bool:
+    return not order.iceberg or -(-order.quantity // order.iceberg) <= rule["limit"]
+
+
+def _trailing(rule: dict[str, int], order: NewOrder, _: Standing) -> bool:
+    """Stops that wait for a rise are judged by the upper range, those that wait for a fall by the lower."""
+    if not order.trailing_delta:
+        return True
+    way = "Above" if order.buy == order.type.startswith("STOP_LOSS") else "Below"
+    return rule[f"minTrailing{way}Delta"] <= order.trailing_delta <= rule[f"maxTrailing{way}Delta"]
+
+
 def _max_position(rule: dict[str, int], order: NewOrder, standing: Standing) -> bool:
     if not order.buy:
         return True
@@ -115,10 +160,14 @@ _RULES = {
     "MARKET_LOT_SIZE": _market_lot,
     "MIN_NOTIONAL": _min_notional,
     "NOTIONAL": _notional,
+    "ICEBERG_PARTS": _iceberg_parts,
+    "TRAILING_DELTA": _trailing,
     "MAX_NUM_ORDERS": _max_orders,
     "MAX_NUM_ALGO_ORDERS": _max_stops,
+    "MAX_NUM_ICEBERG_ORDERS": _max_icebergs,
     "MAX_POSITION": _max_position,
 }
+_SIZES = ("LOT_SIZE", "MARKET_LOT_SIZE", "MIN_NOTIONAL", "NOTIONAL", "ICEBERG_PARTS")
 _ORDER = tuple(_RULES)
 
 

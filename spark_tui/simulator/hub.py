@@ -22,6 +22,7 @@ class Hub:
     def __init__(self) -> None:
         self._streams: dict[str, dict[Subscriber, None]] = {}
         self.on_subscribe: list[Callable[[str], None]] = []
+        self.disturb: Callable[[str, bytes], list[bytes]] | None = None  # what goes out in place of a frame
 
     def wants(self, stream: str) -> bool:
         return stream in self._streams
@@ -51,6 +52,13 @@ class Hub:
         wanting = self._streams.get(stream)
         if wanting is None:
             return
+        if self.disturb is not None:
+            for frame in self.disturb(stream, data):
+                self._send(wanting, stream, frame, combined if frame is data else b"")
+            return
+        self._send(wanting, stream, data, combined)
+
+    def _send(self, wanting: dict[Subscriber, None], stream: str, data: bytes, combined: bytes) -> None:
         for subscriber in tuple(wanting):
             if not subscriber.combined:
                 subscriber.deliver(data)

@@ -1,10 +1,12 @@
-"""What one engine transaction tells the accounts: execution reports in order, then balances (protocol
-11.3)."""
+"""What one engine transaction tells the accounts: execution reports in order, then list statuses, then
+balances (protocol 11.3, 14)."""
 
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 from spark_tui.simulator import reports
 from spark_tui.simulator.accounts import Account
+from spark_tui.simulator.order_lists import OrderList
 from spark_tui.simulator.orders import Fill, Order, Prevented
 from spark_tui.simulator.symbols import Symbol
 
@@ -28,6 +30,7 @@ class Journal:
         self.listener = listener
         self.execution_id = 1
         self._events: list[tuple[Account, dict[str, Any]]] = []
+        self._list_events: list[tuple[Account, dict[str, Any]]] = []
         self._touched: dict[int, tuple[Account, dict[str, None]]] = {}
 
     def report(
@@ -39,6 +42,8 @@ class Journal:
         *,
         fill: Fill | None = None,
         request_id: str = "",
+        former_id: str = "",
+        reject: str = "NONE",
     ) -> None:
         """An executionReport of type `kind`; an order's times never run backwards."""
         order.updated_ms = max(order.updated_ms, ms)
@@ -50,6 +55,8 @@ class Journal:
             ms=order.updated_ms,
             fill=fill,
             request_id=request_id,
+            former_id=former_id,
+            reject=reject,
         )
         self._events.append((account, event))
 
@@ -61,6 +68,14 @@ class Journal:
         event = reports.prevention(order, meeting, other, execution_id=self.execution_id, ms=ms, lost=lost)
         self._events.append((account, event))
 
+    def list_status(
+        self, account: Account, found: OrderList, legs: Sequence[Order], ms: int, *, kind: str = ""
+    ) -> None:
+        """A listStatus of the list as it stands; `kind` when it is neither started nor done."""
+        found.updated_ms = max(found.updated_ms, ms)
+        event = reports.list_status(found, legs, kind=kind or found.kind)
+        self._list_events.append((account, event))
+
     def touch(self, account: Account, symbol: Symbol) -> None:
         """The account's balances of this symbol's assets may have changed."""
         _, assets = self._touched.setdefault(account.uid, (account, {}))
@@ -71,7 +86,8 @@ class Journal:
         """Send everything; False when there was nothing."""
         if not self._events and not self._touched:
             return False
-        events, self._events = self._events, []
+        events, self._events = self._events + self._list_events, []
+        self._list_events = []
         touched, self._touched = self._touched, {}
         for account, event in events:
             self.listener.user_event(account, event)

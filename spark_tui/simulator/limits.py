@@ -122,10 +122,10 @@ class Limits:
             )
         self.connections.add(address, 1, now_ms)
 
-    def admit_order(self, account: int, now_ms: int) -> None:
-        """ApiError 429 -1015 when one more unfilled order would be too many."""
+    def admit_order(self, account: int, now_ms: int, count: int = 1) -> None:
+        """ApiError 429 -1015 when `count` more unfilled orders would be too many."""
         for counter in self.orders:
-            if counter.full(str(account), 1, now_ms):
+            if counter.full(str(account), count, now_ms):
                 window = counter.window
                 raise ApiError(
                     429,
@@ -135,14 +135,14 @@ class Limits:
                     retry_after_s=counter.wait_s(now_ms),
                 )
 
-    def count_order(self, account: int, now_ms: int) -> None:
+    def count_order(self, account: int, now_ms: int, count: int = 1) -> None:
         for counter in self.orders:
-            counter.add(str(account), 1, now_ms)
+            counter.add(str(account), count, now_ms)
 
-    def uncount_order(self, account: int, now_ms: int) -> None:
+    def uncount_order(self, account: int, now_ms: int, count: int = 1) -> None:
         """A placement that was refused does not count."""
         for counter in self.orders:
-            counter.add(str(account), -1, now_ms)
+            counter.add(str(account), -count, now_ms)
 
     def first_fill(self, account: int, now_ms: int, *, maker: bool) -> None:
         """A first fill gives back one count, a maker's five (the documentation's example)."""

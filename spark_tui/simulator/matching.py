@@ -29,20 +29,29 @@ class SelfTrade(StrEnum):
 
 
 class Resting(msgspec.Struct, kw_only=True):
-    """An order as the book sees it."""
+    """An order as the book sees it. An iceberg rests `leaves` of it, at most its `peak` (0 = no iceberg), and
+    keeps the rest `hidden`; used up, it shows the next slice behind everything at its price."""
 
     id: int
     owner: int
     buy: bool
     price: int
     leaves: int
+    peak: int = 0
+    hidden: int = 0
+
+    @property
+    def remaining(self) -> int:
+        """What may still trade, shown or not."""
+        return self.leaves + self.hidden
 
 
 class Level(msgspec.Struct):
-    """One price: total quantity and its orders, oldest first."""
+    """One price: the quantity shown, its orders, oldest first, and what icebergs keep hidden."""
 
     quantity: int
     orders: dict[int, Resting]
+    hidden: int = 0
 
 
 class Execution(msgspec.Struct):
@@ -102,16 +111,20 @@ class Book:
 
     def add(self, order: Resting) -> None:
         """Rest an order behind everything at its price. The caller has taken what it could take."""
+        if order.peak and order.leaves > order.peak:
+            order.hidden += order.leaves - order.peak
+            order.leaves = order.peak
         side = self.bids if order.buy else self.asks
         level = side.get(order.price)
         if level is None:
-            side[order.price] = Level(order.leaves, {order.id: order})
+            side[order.price] = Level(order.leaves, {order.id: order}, order.hidden)
             if order.buy:
                 insort(self._bid_keys, order.price)
             else:
                 insort(self._ask_keys, -order.price)
         else:
             level.quantity += order.leaves
+            level.hidden += order.hidden
             level.orders[order.id] = order
         self._touch(order.buy, order.price)
 
@@ -120,20 +133,38 @@ class Book:
         level = (self.bids if order.buy else self.asks)[order.price]
         del level.orders[order.id]
         level.quantity -= order.leaves
+        level.hidden -= order.hidden
         if not level.orders:
             self._drop_level(order.buy, order.price)
         self._touch(order.buy, order.price)
 
     def reduce(self, order: Resting, quantity: int) -> None:
-        """Shrink a resting order in place, keeping its priority; at zero it leaves the book."""
+        """Shrink what a resting order shows, keeping its priority. At zero it leaves the book; an iceberg
+        shows its next slice instead, which loses priority."""
         level = (self.bids if order.buy else self.asks)[order.price]
         order.leaves -= quantity
         level.quantity -= quantity
         if order.leaves == 0:
             del level.orders[order.id]
-            if not level.orders:
+            if order.hidden:
+                order.leaves = min(order.peak, order.hidden)
+                order.hidden -= order.leaves
+                level.quantity += order.leaves
+                level.hidden -= order.leaves
+                level.orders[order.id] = order
+            elif not level.orders:
                 self._drop_level(order.buy, order.price)
         self._touch(order.buy, order.price)
+
+    def shrink(self, order: Resting, quantity: int) -> None:
+        """Take `quantity`, less than what remains, off a resting order, keeping its priority: first off
+        what it hides."""
+        level = (self.bids if order.buy else self.asks)[order.price]
+        unseen = min(quantity, order.hidden)
+        order.hidden -= unseen
+        level.hidden -= unseen
+        if quantity > unseen:
+            self.reduce(order, quantity - unseen)
 
     def take(self, taker: Resting, *, limit: int | None, mode: SelfTrade = SelfTrade.NONE) -> list[Execution]:
         """Match `taker` against the other side down to its limit price (None = any), oldest first at
@@ -173,7 +204,7 @@ class Book:
             executions.append(Execution(maker, maker.price, quantity, prevented=True))
             return taker.leaves == 0
         self.remove(maker)
-        executions.append(Execution(maker, maker.price, maker.leaves, prevented=True))
+        executions.append(Execution(maker, maker.price, maker.remaining, prevented=True))
         return mode is SelfTrade.EXPIRE_BOTH
 
     def fillable(self, *, buy: bool, limit: int, quantity: int, but: int = CROWD) -> bool:
@@ -211,14 +242,15 @@ class Book:
         return total
 
     def _opposite(self, buy: bool, but: int) -> Iterator[tuple[int, int]]:
-        """(price, quantity) a taker would meet, best first."""
+        """(price, quantity) a taker would meet, hidden slices too, best first."""
         keys, side, sign = (self._ask_keys, self.asks, -1) if buy else (self._bid_keys, self.bids, 1)
         for key in reversed(keys):
             level = side[sign * key]
             if but == CROWD:
-                yield sign * key, level.quantity
+                yield sign * key, level.quantity + level.hidden
             else:
-                yield sign * key, sum(order.leaves for order in level.orders.values() if order.owner != but)
+                others = (order.remaining for order in level.orders.values() if order.owner != but)
+                yield sign * key, sum(others)
 
     def _drop_level(self, buy: bool, price: int) -> None:
         if buy:

@@ -22,6 +22,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: Path | None = None
     ed25519_public_key: Path | None = None
     exit_with: int | None = None
+    fault: tuple[str, ...] = ()
+    fault_seed: int = 1
 
 
 _NAMES = tuple(Options.__struct_fields__)
@@ -46,6 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--ed25519-public-key", type=Path, metavar="FILE", help="PEM public key to accept beside the HMAC key"
     )
+    add(
+        "--fault",
+        action="append",
+        metavar="NAME[:KEY=VALUE,...]",
+        help="cause this fault; GET /sim/v1/faults lists them (may be given again)",
+    )
+    add("--fault-seed", type=int, metavar="N", help="the same seed is the same schedule of faults (1)")
     add("--exit-with", type=int, metavar="PID", help="end when that process is gone")
 
 

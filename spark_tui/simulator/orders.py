@@ -7,16 +7,19 @@ import msgspec
 
 from spark_tui.simulator.matching import Resting, SelfTrade
 
-OPEN = frozenset({"NEW", "PARTIALLY_FILLED"})
+PENDING = "PENDING_NEW"  # a list's leg that waits for its working leg to fill
+OPEN = frozenset({"NEW", "PARTIALLY_FILLED", PENDING})
 STOPS = frozenset({"STOP_LOSS", "STOP_LOSS_LIMIT", "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"})
 MARKET_LIKE = frozenset({"MARKET", "STOP_LOSS", "TAKE_PROFIT"})
+NO_LIST = -1
 _CLOSED_KEPT = 2_000
 _TRADES_KEPT = 2_000
+_PREVENTED_KEPT = 1_000
 
 
 class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     """A request to place an order: well formed, not yet checked against symbol, filters or balances. Absent
-    numbers are 0."""
+    numbers are 0; `trailing_delta` is in basis points."""
 
     symbol: str
     buy: bool
@@ -26,6 +29,8 @@ class NewOrder(msgspec.Struct, frozen=True, kw_only=True):
     quote_quantity: int = 0
     price: int = 0
     stop_price: int = 0
+    trailing_delta: int = 0
+    iceberg: int = 0
     client_id: str
     response: str  # ACK, RESULT or FULL
     self_trade: SelfTrade | None = None  # None = the symbol's default
@@ -38,6 +43,7 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
     trade_id: int
     order_id: int
+    list_id: int = NO_LIST
     symbol: str
     price: int
     quantity: int
@@ -50,18 +56,33 @@ class Fill(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prevented(msgspec.Struct, frozen=True, kw_only=True):
-    """One meeting with an own order that did not trade, in the taker's answer."""
+    """One meeting with an own order that did not trade."""
 
     match_id: int
+    symbol: str
+    taker_order_id: int
     maker_order_id: int
+    mode: str
     price: int
     taker_quantity: int
     maker_quantity: int
+    ms: int
+
+
+class Amendment(msgspec.Struct, frozen=True, kw_only=True):
+    """One reduction of an order's quantity."""
+
+    execution_id: int
+    old_client_id: str
+    new_client_id: str
+    old_quantity: int
+    new_quantity: int
+    ms: int
 
 
 class Order(Resting, kw_only=True):
-    """An account's order. `price`, `leaves`, `buy`, `id`, `owner` are the book's; `reserved` is what is
-    locked for it (quote for buys, base for sells)."""
+    """An account's order. `price`, `leaves`, `buy`, `id`, `owner`, `peak` and `hidden` are the book's;
+    `reserved` is what is locked for it (quote for buys, base for sells; an OCO's legs share one lock)."""
 
     symbol: str
     client_id: str
@@ -73,7 +94,13 @@ class Order(Resting, kw_only=True):
     self_trade: SelfTrade
     created_ms: int
     updated_ms: int
-    working_ms: int = -1  # when it reached the book; -1 while a stop waits
+    list_id: int = NO_LIST
+    iceberg: int = 0
+    trailing_delta: int = 0
+    trailing_ms: int = -1  # when a trailing stop began to follow the price
+    extreme: int = 0  # the best price it has followed
+    lock_price: int = 0  # what a unit of a resting or waiting buy locks
+    working_ms: int = -1  # when it reached the book; -1 while a stop or a pending leg waits
     filled: int = 0
     filled_quote: int = 0
     prevented: int = 0
@@ -87,6 +114,7 @@ class Order(Resting, kw_only=True):
     queue_ahead: int = 0  # replay only: recorded quantity that stood at this price first
     strategy_id: int | None = None
     strategy_type: int | None = None
+    amendments: list[Amendment] = msgspec.field(default_factory=list)
 
     @property
     def open(self) -> bool:
@@ -95,6 +123,11 @@ class Order(Resting, kw_only=True):
     @property
     def side(self) -> str:
         return "BUY" if self.buy else "SELL"
+
+    @property
+    def unfilled(self) -> int:
+        """Quantity neither traded nor prevented."""
+        return self.quantity - self.filled - self.prevented
 
 
 class OrderStore:
@@ -106,6 +139,7 @@ class OrderStore:
         self._ended: deque[Order] = deque()
         self._open: dict[tuple[str, int], Order] = {}
         self.fills: deque[Fill] = deque(maxlen=_TRADES_KEPT)
+        self.prevented: deque[Prevented] = deque(maxlen=_PREVENTED_KEPT)
 
     def add(self, order: Order) -> None:
         self._orders[order.symbol, order.id] = order
@@ -122,8 +156,17 @@ class OrderStore:
         if len(self._ended) > _CLOSED_KEPT:
             oldest = self._ended.popleft()
             self._orders.pop((oldest.symbol, oldest.id), None)
-            if self._by_client.get((oldest.symbol, oldest.client_id)) is oldest:
-                del self._by_client[oldest.symbol, oldest.client_id]
+            self._forget_client_id(oldest)
+
+    def rename(self, order: Order, client_id: str) -> None:
+        """Let an order go by another client id from now on."""
+        self._forget_client_id(order)
+        order.client_id = client_id
+        self._by_client[order.symbol, client_id] = order
+
+    def _forget_client_id(self, order: Order) -> None:
+        if self._by_client.get((order.symbol, order.client_id)) is order:
+            del self._by_client[order.symbol, order.client_id]
 
     def by_id(self, symbol: str, order_id: int) -> Order | None:
         return self._orders.get((symbol, order_id))

@@ -6,26 +6,27 @@ from typing import Any
 
 from spark_tui.simulator.accounts import Account
 from spark_tui.simulator.fixed import show
-from spark_tui.simulator.orders import Fill, NewOrder, Order, Prevented
+from spark_tui.simulator.order_lists import OrderList
+from spark_tui.simulator.orders import MARKET_LIKE, Amendment, Fill, Order, Prevented
 
 
 def placed(
-    order: Order, new: NewOrder, fills: Sequence[Fill], prevented: Sequence[Prevented]
+    order: Order, response: str, fills: Sequence[Fill], prevented: Sequence[Prevented]
 ) -> dict[str, Any]:
     """The answer to a placement, as long as `newOrderRespType` asked for."""
     answer: dict[str, Any] = {
         "symbol": order.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
         "transactTime": order.updated_ms,
     }
-    if new.response == "ACK":
+    if response == "ACK":
         return answer
     answer |= _state(order)
-    if order.working_ms >= 0:
+    if order.working_ms >= 0 or order.list_id >= 0:
         answer["workingTime"] = order.working_ms
-    if new.response == "FULL":
+    if response == "FULL":
         answer["fills"] = [
             {
                 "price": show(fill.price),
@@ -56,7 +57,7 @@ def canceled(order: Order, cancel_id: str) -> dict[str, Any]:
         "symbol": order.symbol,
         "origClientOrderId": order.client_id,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": cancel_id,
         "transactTime": order.updated_ms,
     }
@@ -67,14 +68,14 @@ def queried(order: Order) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "symbol": order.symbol,
         "orderId": order.id,
-        "orderListId": -1,
+        "orderListId": order.list_id,
         "clientOrderId": order.client_id,
     }
     answer |= _state(order)
     answer |= _conditional(order)
     answer |= {
         "stopPrice": show(order.stop_price),
-        "icebergQty": show(0),
+        "icebergQty": show(order.iceberg),
         "time": order.created_ms,
         "updateTime": order.updated_ms,
         "isWorking": order.working_ms >= 0,
@@ -86,7 +87,7 @@ def queried(order: Order) -> dict[str, Any]:
 
 def _state(order: Order) -> dict[str, Any]:
     return {
-        "price": show(0 if order.type in ("MARKET", "STOP_LOSS", "TAKE_PROFIT") else order.price),
+        "price": show(_price(order)),
         "origQty": show(order.quantity),
         "executedQty": show(order.filled),
         "origQuoteOrderQty": show(order.quote_quantity),
@@ -99,10 +100,19 @@ def _state(order: Order) -> dict[str, Any]:
     }
 
 
+def _price(order: Order) -> int:
+    return 0 if order.type in MARKET_LIKE else order.price
+
+
 def _conditional(order: Order) -> dict[str, Any]:
     extra: dict[str, Any] = {}
     if order.stop_price:
         extra["stopPrice"] = show(order.stop_price)
+    if order.trailing_delta:
+        extra["trailingDelta"] = order.trailing_delta
+        extra["trailingTime"] = order.trailing_ms
+    if order.iceberg:
+        extra["icebergQty"] = show(order.iceberg)
     if order.strategy_id is not None:
         extra["strategyId"] = order.strategy_id
     if order.strategy_type is not None:
@@ -121,7 +131,7 @@ def trade(fill: Fill) -> dict[str, Any]:
         "symbol": fill.symbol,
         "id": fill.trade_id,
         "orderId": fill.order_id,
-        "orderListId": -1,
+        "orderListId": fill.list_id,
         "price": show(fill.price),
         "qty": show(fill.quantity),
         "quoteQty": show(fill.quote),
@@ -142,9 +152,11 @@ def execution(
     ms: int,
     fill: Fill | None = None,
     request_id: str = "",
+    former_id: str = "",
     reject: str = "NONE",
 ) -> dict[str, Any]:
-    """An executionReport. `kind` is its execution type; `request_id` the client id of a cancel request."""
+    """An executionReport. `kind` is its execution type; `request_id` the client id of a cancel request,
+    `former_id` the one an amended order went by."""
     event: dict[str, Any] = {
         "e": "executionReport",
         "E": ms,
@@ -154,11 +166,11 @@ def execution(
         "o": order.type,
         "f": order.time_in_force,
         "q": show(order.quantity),
-        "p": show(0 if order.type in ("MARKET", "STOP_LOSS", "TAKE_PROFIT") else order.price),
+        "p": show(_price(order)),
         "P": show(order.stop_price),
-        "F": show(0),
-        "g": -1,
-        "C": order.client_id if request_id else "",
+        "F": show(order.iceberg),
+        "g": order.list_id,
+        "C": former_id or (order.client_id if request_id else ""),
         "x": kind,
         "X": order.status,
         "r": reject,
@@ -182,6 +194,9 @@ def execution(
     if order.working_ms >= 0:
         event["W"] = order.working_ms
     event["V"] = order.self_trade.value
+    if order.trailing_delta:
+        event["d"] = order.trailing_delta
+        event["D"] = order.trailing_ms
     if order.strategy_id is not None:
         event["j"] = order.strategy_id
     if order.strategy_type is not None:
@@ -218,4 +233,136 @@ def position(account: Account, assets: Iterable[str], ms: int) -> dict[str, Any]
             {"a": asset, "f": show(balance.free), "l": show(balance.locked)}
             for asset, balance in ((asset, account.balance(asset)) for asset in assets)
         ],
+    }
+
+
+# lists
+
+
+def order_list(found: OrderList, legs: Sequence[Order]) -> dict[str, Any]:
+    """A list as queries print it."""
+    return {
+        "orderListId": found.id,
+        "contingencyType": found.contingency,
+        "listStatusType": found.kind,
+        "listOrderStatus": found.status,
+        "listClientOrderId": found.client_id,
+        "transactionTime": found.updated_ms,
+        "symbol": found.symbol,
+        "orders": _legs(legs),
+    }
+
+
+def placed_list(
+    found: OrderList,
+    legs: Sequence[Order],
+    response: str,
+    fills: Sequence[Fill],
+    prevented: Sequence[Prevented],
+) -> dict[str, Any]:
+    """The answer to a list's placement. What was traded belongs to its first leg."""
+    orders = [
+        placed(leg, response, () if number else fills, () if number else prevented)
+        for number, leg in enumerate(legs)
+    ]
+    return order_list(found, legs) | {"orderReports": orders}
+
+
+def canceled_list(found: OrderList, legs: Sequence[Order], cancel_id: str) -> dict[str, Any]:
+    """The answer to a list's cancel, with the legs it took out."""
+    gone = [canceled(leg, cancel_id) for leg in legs if leg.status == "CANCELED"]
+    return order_list(found, legs) | {"orderReports": gone}
+
+
+def _legs(legs: Sequence[Order]) -> list[dict[str, Any]]:
+    return [{"symbol": leg.symbol, "orderId": leg.id, "clientOrderId": leg.client_id} for leg in legs]
+
+
+def list_status(found: OrderList, legs: Sequence[Order], *, kind: str) -> dict[str, Any]:
+    """A listStatus event."""
+    return {
+        "e": "listStatus",
+        "E": found.updated_ms,
+        "s": found.symbol,
+        "g": found.id,
+        "c": found.contingency,
+        "l": kind,
+        "L": found.status,
+        "r": "NONE",
+        "C": found.client_id,
+        "T": found.updated_ms,
+        "O": [{"s": leg.symbol, "i": leg.id, "c": leg.client_id} for leg in legs],
+    }
+
+
+# amendments and prevented matches
+
+
+def amended(
+    order: Order, amendment: Amendment, found: OrderList | None, legs: Sequence[Order]
+) -> dict[str, Any]:
+    """The answer to an amendment; its fields are spelled unlike any other order answer's (protocol 9)."""
+    body: dict[str, Any] = {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "orderListId": order.list_id,
+        "origClientOrderId": amendment.old_client_id,
+        "clientOrderId": order.client_id,
+        "price": show(_price(order)),
+        "qty": show(order.quantity),
+        "executedQty": show(order.filled),
+        "preventedQty": show(order.prevented),
+        "quoteOrderQty": show(order.quote_quantity),
+        "cumulativeQuoteQty": show(order.filled_quote),
+        "status": order.status,
+        "timeInForce": order.time_in_force,
+        "type": order.type,
+        "side": order.side,
+    }
+    if order.working_ms >= 0:
+        body["workingTime"] = order.working_ms
+    body["selfTradePreventionMode"] = order.self_trade.value
+    answer: dict[str, Any] = {
+        "transactTime": amendment.ms,
+        "executionId": amendment.execution_id,
+        "amendedOrder": body | _conditional(order),
+    }
+    if found is not None:
+        answer["listStatus"] = {
+            "orderListId": found.id,
+            "contingencyType": found.contingency,
+            "listOrderStatus": found.status,
+            "listClientOrderId": found.client_id,
+            "symbol": found.symbol,
+            "orders": _legs(legs),
+        }
+    return answer
+
+
+def amendment(order: Order, entry: Amendment) -> dict[str, Any]:
+    """A row of an order's amendments."""
+    return {
+        "symbol": order.symbol,
+        "orderId": order.id,
+        "executionId": entry.execution_id,
+        "origClientOrderId": entry.old_client_id,
+        "newClientOrderId": entry.new_client_id,
+        "origQty": show(entry.old_quantity),
+        "newQty": show(entry.new_quantity),
+        "time": entry.ms,
+    }
+
+
+def prevented_match(meeting: Prevented) -> dict[str, Any]:
+    """A row of the account's prevented matches."""
+    return {
+        "symbol": meeting.symbol,
+        "preventedMatchId": meeting.match_id,
+        "takerOrderId": meeting.taker_order_id,
+        "makerSymbol": meeting.symbol,
+        "makerOrderId": meeting.maker_order_id,
+        "selfTradePreventionMode": meeting.mode,
+        "price": show(meeting.price),
+        "makerPreventedQuantity": show(meeting.maker_quantity),
+        "transactTime": meeting.ms,
     }

@@ -10,6 +10,7 @@ from spark_tui.simulator.account_calls import ACCOUNT
 from spark_tui.simulator.arguments import Arguments
 from spark_tui.simulator.auth import check_signature, check_time, rest_payload
 from spark_tui.simulator.errors import ApiError, check_time_unit
+from spark_tui.simulator.list_calls import LISTS
 from spark_tui.simulator.operations import Call, Operation
 from spark_tui.simulator.public_calls import PUBLIC
 from spark_tui.simulator.simulation import Simulation
@@ -36,6 +37,17 @@ ROUTES: dict[tuple[str, str], Operation] = {
     ("GET", "order"): ACCOUNT["order.status"],
     ("DELETE", "order"): ACCOUNT["order.cancel"],
     ("POST", "order/cancelReplace"): ACCOUNT["order.cancelReplace"],
+    ("PUT", "order/amend/keepPriority"): LISTS["order.amend.keepPriority"],
+    ("GET", "order/amendments"): LISTS["order.amendments"],
+    ("POST", "order/oco"): LISTS["orderList.place"],
+    ("POST", "orderList/oco"): LISTS["orderList.place.oco"],
+    ("POST", "orderList/oto"): LISTS["orderList.place.oto"],
+    ("POST", "orderList/otoco"): LISTS["orderList.place.otoco"],
+    ("DELETE", "orderList"): LISTS["orderList.cancel"],
+    ("GET", "orderList"): LISTS["orderList.status"],
+    ("GET", "openOrderList"): LISTS["openOrderLists.status"],
+    ("GET", "allOrderList"): LISTS["allOrderLists"],
+    ("GET", "myPreventedMatches"): LISTS["myPreventedMatches"],
     ("GET", "openOrders"): ACCOUNT["openOrders.status"],
     ("DELETE", "openOrders"): ACCOUNT["openOrders.cancelAll"],
     ("GET", "allOrders"): ACCOUNT["allOrders"],
@@ -46,6 +58,7 @@ ROUTES: dict[tuple[str, str], Operation] = {
 }
 _GONE = "userDataStream"  # listen keys left Spot on 2026-02-20
 _PREFIX = "/api/v3/"
+_NAMES = {id(operation): name for name, operation in (PUBLIC | ACCOUNT | LISTS).items()}
 
 
 class Reply(NamedTuple):
@@ -109,7 +122,9 @@ class RestFace:
             check_signature(key, payload, values.get("signature"))
             account = key.account
         operation.check_names(values)
-        answer = operation.run(Call(simulation, arguments, now_ms, account))
+        answer = simulation.faults.perform(
+            _NAMES[id(operation)], operation, Call(simulation, arguments, now_ms, account)
+        )
         if not operation.order:
             return answer, {}
         simulation.limits.refund(address, weight, now_ms)

@@ -19,6 +19,8 @@ from spark_tui.simulator.agents import STEP_MS
 from spark_tui.simulator.compose import Composed, compose
 from spark_tui.simulator.connection import Connection
 from spark_tui.simulator.errors import ApiError, check_time_unit
+from spark_tui.simulator.faults.door import fault_request
+from spark_tui.simulator.faults.fault import Fate
 from spark_tui.simulator.options import Options, OptionsError, add_arguments, read_options
 from spark_tui.simulator.rest import Reply, RestFace
 from spark_tui.simulator.simulation import Simulation
@@ -115,11 +117,25 @@ class Server:
             return await self._stream(request, path, query, address)
         body = await request.content.read(_BODY_LIMIT) if request.can_read_body else b""
         if path.startswith("/sim/v1/"):
-            return _response(self._own(request.method, path.removeprefix("/sim/v1/"), query))
-        return _response(self._rest.handle(request.method, path, query, body, request.headers, address))
+            return _response(self._own(request.method, path.removeprefix("/sim/v1/"), query, body))
+        reply = self._rest.handle(request.method, path, query, body, request.headers, address)
+        fate = self.simulation.faults.take_fate()
+        if fate is not None:
+            await self._suffer(fate, request)
+        self.simulation.faults.release()
+        return _response(reply)
 
-    def _own(self, method: str, name: str, query: bytes) -> Reply:
-        """What a real venue does not offer: who we are, our clock, and whether a symbol trades."""
+    async def _suffer(self, fate: Fate, request: web.BaseRequest) -> None:
+        """What a fault does to a reply over REST: it is late, or lost with its connection."""
+        if fate.delay_ms or fate.behind_next:
+            await asyncio.sleep(max(fate.delay_ms, STEP_MS) / 1_000)
+        if fate.drop and request.transport is not None:
+            request.transport.abort()
+
+    def _own(self, method: str, name: str, query: bytes, body: bytes) -> Reply:
+        """What a real venue does not offer: who we are, faults, our clock, and whether a symbol trades."""
+        if name == "faults":
+            return fault_request(self.simulation.faults, method, body)
         values = dict(parse_qsl(query.decode("utf-8", "replace")))
         if (method, name) == ("GET", "info"):
             return Reply(200, {}, msgspec.json.encode(self._info()))
@@ -155,7 +171,7 @@ class Server:
         return [market.symbol.name for market in markets if market.symbol.status == TRADING]
 
     async def _ws_api(self, request: web.BaseRequest, query: bytes, address: str) -> web.StreamResponse:
-        connection = await self._open(request, query, address, OPEN_WEIGHT)
+        connection = await self._open(request, query, address, OPEN_WEIGHT, "ws-api")
         if not isinstance(connection, Connection):
             return connection
         show = b"returnRateLimits=false" not in query.split(b"&")
@@ -166,13 +182,13 @@ class Server:
         finally:
             session.close()
             pump.cancel()
-            self._connections.discard(connection)
+            self._forget(connection)
         return connection.ws
 
     async def _stream(
         self, request: web.BaseRequest, path: str, query: bytes, address: str
     ) -> web.StreamResponse:
-        connection = await self._open(request, query, address, 0)
+        connection = await self._open(request, query, address, 0, "stream")
         if not isinstance(connection, Connection):
             return connection
         session = StreamSession(connection, self.simulation.hub)
@@ -185,11 +201,11 @@ class Server:
         finally:
             session.close()
             pump.cancel()
-            self._connections.discard(connection)
+            self._forget(connection)
         return connection.ws
 
     async def _open(
-        self, request: web.BaseRequest, query: bytes, address: str, weight: int
+        self, request: web.BaseRequest, query: bytes, address: str, weight: int, purpose: str
     ) -> Connection | web.Response:
         """Upgrade, or say why not."""
         if request.headers.get("Upgrade", "").lower() != "websocket":
@@ -203,10 +219,15 @@ class Server:
         except ApiError as error:
             headers = {} if error.retry_after_s is None else {"Retry-After": str(error.retry_after_s)}
             return _response(Reply(error.status, headers, msgspec.json.encode(error.body())))
-        connection = Connection(request, time.monotonic)
+        connection = Connection(request, time.monotonic, purpose)
         await connection.open()
         self._connections.add(connection)
+        self.simulation.faults.lines.add(connection)
         return connection
+
+    def _forget(self, connection: Connection) -> None:
+        self._connections.discard(connection)
+        self.simulation.faults.lines.discard(connection)
 
 
 def _response(reply: Reply) -> web.Response:

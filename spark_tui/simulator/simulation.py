@@ -15,6 +15,7 @@ from spark_tui.simulator.agents import STEP_MS, TEMPERS, Crowd, Mood
 from spark_tui.simulator.auth import ApiKey, KeyRing
 from spark_tui.simulator.clock import ServerClock
 from spark_tui.simulator.exchange import Exchange
+from spark_tui.simulator.faults.desk import Faults
 from spark_tui.simulator.fixed import SCALE
 from spark_tui.simulator.hub import Hub
 from spark_tui.simulator.limits import Limits
@@ -65,6 +66,10 @@ class UserSink(Protocol):
 
     def user_event(self, account: Account, event: dict[str, Any]) -> None: ...
 
+    def end_subscriptions(self, now_ms: int, *, silent: bool) -> None:
+        """Events stop; `silent`: without saying so."""
+        ...
+
 
 class Simulation:
     """One venue. Nothing moves unless `advance` is called, so a test drives it with any clock it likes."""
@@ -77,6 +82,8 @@ class Simulation:
         self.limits = Limits()
         self.keys = KeyRing()
         self.exchange = Exchange(self)
+        self.faults = Faults(self)
+        self.exchange.reshape_executions(self.faults.executions)
         self.symbols: list[Symbol] = []
         self.user_sinks: list[UserSink] = []
         self.data = "Mock"
@@ -168,6 +175,7 @@ class Simulation:
 
     def advance(self, now_ms: int) -> None:
         """Live every whole step up to `now_ms`; a replay moves by its recording instead."""
+        self.faults.tick(now_ms)
         if self._mood is None:
             return
         behind = now_ms - self._time_ms
@@ -206,8 +214,7 @@ class Simulation:
     # what the exchange says
 
     def user_event(self, account: Account, event: dict[str, Any]) -> None:
-        for sink in tuple(self.user_sinks):
-            sink.user_event(account, event)
+        self.faults.user_event(account, event)
 
     def first_fill(self, account: Account, *, maker: bool) -> None:
         self.limits.first_fill(account.uid, self.clock.now_ms(), maker=maker)

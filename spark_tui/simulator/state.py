@@ -9,12 +9,14 @@ from pathlib import Path
 import msgspec
 
 from spark_tui.simulator.accounts import Balance
+from spark_tui.simulator.order_lists import OrderList
 from spark_tui.simulator.orders import Fill, Order
 from spark_tui.simulator.simulation import Mark, Simulation
 
 _FORM = 1
 _ENDED_KEPT = 500
 _FILLS_KEPT = 1_000
+_LISTS_KEPT = 250
 
 
 class StateError(Exception):
@@ -30,6 +32,8 @@ class Saved(msgspec.Struct, kw_only=True):
     ed25519_api_key: str
     balances: dict[str, Balance]
     orders: list[Order]
+    lists: list[OrderList] = []
+    list_id: int = 0
     fills: list[Fill]
     order_ids: dict[str, int]
     execution_id: int
@@ -80,6 +84,8 @@ class StateFile:
         store = exchange.stores[simulation.operator.uid]
         orders = list(store.all())
         ended = [order for order in orders if not order.open][-_ENDED_KEPT:]
+        lists = exchange.lists[simulation.operator.uid]
+        done = [found for found in lists.all() if not found.executing]
         return msgspec.json.encode(
             Saved(
                 form=_FORM,
@@ -88,6 +94,8 @@ class StateFile:
                 ed25519_api_key=ed25519_api_key,
                 balances=simulation.operator.balances,
                 orders=[*ended, *store.open()],
+                lists=[*done[-_LISTS_KEPT:], *lists.executing()],
+                list_id=exchange.list_id,
                 fills=list(store.fills)[-_FILLS_KEPT:],
                 order_ids=dict(exchange.order_ids),
                 execution_id=exchange.journal.execution_id,
@@ -134,3 +142,6 @@ def restore(simulation: Simulation, saved: Saved) -> None:
     for order in sorted(saved.orders, key=lambda order: order.created_ms):
         exchange.restore(order)
     exchange.stores[account.uid].fills.extend(saved.fills)
+    exchange.list_id = saved.list_id
+    for found in saved.lists:
+        exchange.lists[account.uid].add(found)

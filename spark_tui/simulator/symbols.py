@@ -10,7 +10,8 @@ from spark_tui.simulator import fixed
 
 TRADING = "TRADING"
 BREAK = "BREAK"
-STATUSES = (TRADING, "END_OF_DAY", "HALT", BREAK, "CANCEL_ONLY")
+CANCEL_ONLY = "CANCEL_ONLY"
+STATUSES = (TRADING, "END_OF_DAY", "HALT", BREAK, CANCEL_ONLY)
 _ORDER_TYPES = (
     "LIMIT",
     "LIMIT_MAKER",
@@ -91,14 +92,14 @@ def describe(
         "baseCommissionPrecision": 8,
         "quoteCommissionPrecision": 8,
         "orderTypes": list(_ORDER_TYPES),
-        "icebergAllowed": False,
-        "ocoAllowed": False,
-        "otoAllowed": False,
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "otoAllowed": True,
         "opoAllowed": False,
         "quoteOrderQtyMarketAllowed": True,
-        "allowTrailingStop": False,
+        "allowTrailingStop": True,
         "cancelReplaceAllowed": True,
-        "amendAllowed": False,
+        "amendAllowed": True,
         "pegInstructionsAllowed": False,
         "isSpotTradingAllowed": True,
         "isMarginTradingAllowed": False,
@@ -148,6 +149,7 @@ def describe(
             {"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200},
             {"filterType": "MAX_NUM_ORDER_LISTS", "maxNumOrderLists": 20},
             {"filterType": "MAX_NUM_ALGO_ORDERS", "maxNumAlgoOrders": 5},
+            {"filterType": "MAX_NUM_ICEBERG_ORDERS", "maxNumIcebergOrders": 10},
             {"filterType": "MAX_NUM_ORDER_AMENDS", "maxNumOrderAmends": 10},
         ],
         "permissions": [],

@@ -13,6 +13,7 @@ from spark_tui.simulator.auth import ApiKey, check_signature, check_time, ws_pay
 from spark_tui.simulator.connection import Connection
 from spark_tui.simulator.errors import ApiError
 from spark_tui.simulator.limits import CONNECTIONS
+from spark_tui.simulator.list_calls import LISTS
 from spark_tui.simulator.operations import Call, Operation
 from spark_tui.simulator.public_calls import PUBLIC
 from spark_tui.simulator.simulation import Simulation
@@ -22,7 +23,7 @@ _SESSION_WEIGHT = 2
 _MOST_SUBSCRIPTIONS = 65_535
 _TEXT_ID = re.compile(r"[a-zA-Z0-9-_]{1,36}", re.ASCII)
 _encode = msgspec.json.Encoder().encode
-METHODS: dict[str, Operation] = PUBLIC | ACCOUNT
+METHODS: dict[str, Operation] = PUBLIC | ACCOUNT | LISTS
 _SESSION_METHODS = (
     "session.logon",
     "session.status",
@@ -56,8 +57,12 @@ class WsApiSession:
 
     async def run(self) -> None:
         while (frame := await self._connection.read()) is not None:
-            if frame:
-                await self._connection.answer(self.handle(frame))
+            if not frame:
+                continue
+            reply, faults = self.handle(frame), self._simulation.faults
+            if not faults.carry(reply, self._connection):
+                await self._connection.answer(reply)
+                faults.sent(self._connection)
 
     # events
 
@@ -65,6 +70,13 @@ class WsApiSession:
         for number, (owner, _) in self._subscriptions.items():
             if owner is account:
                 self._connection.deliver(_encode({"subscriptionId": number, "event": event}))
+
+    def end_subscriptions(self, now_ms: int, *, silent: bool) -> None:
+        for number in tuple(self._subscriptions):
+            if silent:
+                del self._subscriptions[number]
+            else:
+                self._terminate(number, now_ms)
 
     # requests
 
@@ -88,7 +100,7 @@ class WsApiSession:
             if operation is None:
                 result = self._session_call(method, values, signed, now_ms)
             else:
-                result, account = self._call(operation, values, signed, now_ms)
+                result, account = self._call(method, operation, values, signed, now_ms)
             reply = {"id": identity, "status": 200, "result": result}
         except ApiError as error:
             reply = {"id": identity, "status": error.status, "error": error.body()}
@@ -110,7 +122,12 @@ class WsApiSession:
         return [*(counter.report(str(holder.uid), now_ms) for counter in limits.orders), weight]
 
     def _call(
-        self, operation: Operation, values: dict[str, str], signed: dict[str, str], now_ms: int
+        self,
+        method: str,
+        operation: Operation,
+        values: dict[str, str],
+        signed: dict[str, str],
+        now_ms: int,
     ) -> tuple[Any, Account | None]:
         simulation = self._simulation
         arguments = Arguments(values)
@@ -118,7 +135,7 @@ class WsApiSession:
         simulation.limits.charge(self._address, weight, now_ms)
         account = self._authenticate(values, signed) if operation.signed else None
         operation.check_names(values)
-        result = operation.run(Call(simulation, arguments, now_ms, account))
+        result = simulation.faults.perform(method, operation, Call(simulation, arguments, now_ms, account))
         if operation.order:
             simulation.limits.refund(self._address, weight, now_ms)
         if operation is PUBLIC["exchangeInfo"]:

@@ -4,96 +4,14 @@ Imports no Textual, so that the command line may read it for nothing. Keys are w
 ("ctrl+k", "X", "?"); only keys that reach a program through tmux and plain terminals are used by default.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Mapping
 from difflib import get_close_matches
-from enum import StrEnum
-from typing import TypeVar
 
-from spark_tui.domain.decimals import parse
-from spark_tui.domain.values import OrderType, Side, TimeInForce
-from spark_tui.link.messages import (
-    AnyRequest,
-    CancelAll,
-    CancelOrder,
-    Focus,
-    Kill,
-    Resume,
-    StopEngine,
-    SubmitOrder,
-)
+from spark_tui.link.messages import AnyRequest, CancelAll, CancelOrder, Focus, Kill, Resume, StopEngine
+from spark_tui.ui.action_words import EVERYWHERE, ORDER, SYMBOL, VENUE, Action, ActionError, Param, submit
+from spark_tui.ui.order_actions import ORDER_ACTIONS, TRADE
 
-EVERYWHERE = "everywhere"
-TRADE = "trade"
-HEALTH = "health"
-
-
-class ActionError(ValueError):
-    """A parameter is missing, unknown or malformed; the text is one sentence with the cure."""
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    name: str
-    help: str
-    required: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """One thing an operator can do. `screens` names where its keys work.
-
-    `request` turns `do`-style parameters into what the engine is asked (None: only the cockpit knows the
-    action); call it through `build_request`, which checks the names first. `trades`: refused by a read-only
-    cockpit. `footer` is the label on the key line (after `|` a shorter one), empty when not shown there.
-    """
-
-    id: str
-    title: str
-    help: str
-    keys: tuple[str, ...] = ()
-    screens: tuple[str, ...] = (EVERYWHERE,)
-    params: tuple[Param, ...] = ()
-    request: Callable[[Mapping[str, str]], AnyRequest] | None = None
-    group: str = "Cockpit"
-    footer: str = ""
-    trades: bool = False
-
-
-_Word = TypeVar("_Word", bound=StrEnum)
-
-
-def _word(kind: type[_Word], params: Mapping[str, str], name: str) -> _Word:
-    try:
-        return kind(params[name].strip().upper())
-    except ValueError:
-        allowed = ", ".join(member.value for member in kind)
-        raise ActionError(f"{name}={params[name]} is not one of {allowed}.") from None
-
-
-def _number(params: Mapping[str, str], name: str) -> Decimal | None:
-    if name not in params:
-        return None
-    try:
-        return parse(params[name])
-    except ValueError:
-        raise ActionError(f"{name}={params[name][:64]} is not a plain number such as 0.01.") from None
-
-
-def _submit(params: Mapping[str, str]) -> AnyRequest:
-    return SubmitOrder(
-        symbol=params["symbol"].upper(),
-        side=_word(Side, params, "side"),
-        type=_word(OrderType, params, "type"),
-        venue=params.get("venue", ""),
-        quantity=_number(params, "quantity"),
-        quote_quantity=_number(params, "quote_quantity"),
-        price=_number(params, "price"),
-        stop_price=_number(params, "stop_price"),
-        time_in_force=_word(TimeInForce, params, "time_in_force") if "time_in_force" in params else None,
-        key=params.get("key", ""),
-    )
+__all__ = ["ACTIONS", "BY_ID", "EVERYWHERE", "Action", "ActionError", "Param", "build_request", "keymap"]
 
 
 def _cancel(params: Mapping[str, str]) -> AnyRequest:
@@ -122,9 +40,6 @@ def _stop(params: Mapping[str, str]) -> AnyRequest:
     return StopEngine()
 
 
-_SYMBOL = Param("symbol", "instrument, e.g. BTCUSDT", required=True)
-_VENUE = Param("venue", "venue name; only needed when two list the symbol")
-
 ACTIONS: tuple[Action, ...] = (
     # --- trading ---------------------------------------------------------------------------------------
     Action(
@@ -137,31 +52,21 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "order.submit", "Send the order", "Send what the ticket says, once every rule passes.",
-        keys=("ctrl+o",), screens=(TRADE,), group="Trading", trades=True, request=_submit,
-        params=(
-            _SYMBOL,
-            Param("side", "BUY or SELL", required=True),
-            Param("type", "LIMIT, MARKET, LIMIT_MAKER, STOP_LOSS_LIMIT, ...", required=True),
-            Param("quantity", "amount in the base asset"),
-            Param("quote_quantity", "amount in the quote asset (MARKET only)"),
-            Param("price", "limit price"),
-            Param("stop_price", "trigger price"),
-            Param("time_in_force", "GTC, IOC or FOK"),
-            _VENUE,
-            Param("key", "idempotency key: the same key and body answer the same order again"),
-        ),
+        keys=("ctrl+o",), screens=(TRADE,), group="Trading", trades=True, request=submit,
+        params=ORDER,
     ),
     Action(
-        "order.cancel", "Cancel the order", "Cancel the selected open order, after y.",
+        "order.cancel", "Cancel the order", "Cancel the order, a leg with its list, or stop an algo.",
         keys=("x",), screens=(TRADE,), group="Trading", footer="Cancel", trades=True, request=_cancel,
         params=(Param("client_order_id", "the order's id", required=True),),
     ),
     Action(
         "order.cancel-all", "Cancel all orders", "Cancel every open order, after the code shown is typed.",
-        keys=("X",), screens=(TRADE,), group="Trading", footer="Cancel all|All", trades=True,
+        keys=("X",), screens=(TRADE,), group="Trading", footer="All", trades=True,
         request=_cancel_all,
-        params=(Param("symbol", "only this instrument"), _VENUE),
+        params=(Param("symbol", "only this instrument"), VENUE),
     ),
+    *(action for action in ORDER_ACTIONS if action.group == "Trading"),
     Action(
         "kill", "KILL: halt and cancel everything",
         "Acts at once, on every screen and inside dialogs: nothing leaves but cancels until resumed.",
@@ -178,12 +83,32 @@ ACTIONS: tuple[Action, ...] = (
         keys=("t",), screens=(TRADE,), group="Ticket",
     ),
     Action(
+        "ticket.list", "Order list", "One order, or OCO, OTO, OTOCO: orders that live and die together.",
+        keys=("l",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.algo", "Algo", "TWAP, iceberg, trailing stop: worked by the engine, cockpit or no.",
+        keys=("w",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
         "ticket.time-in-force", "Time in force", "Next time in force: GTC, IOC, FOK.",
         keys=("f",), screens=(TRADE,), group="Ticket",
     ),
     Action(
         "ticket.unit", "Amount in base or quote", "MARKET: say the amount in the quote asset, or back.",
         keys=("u",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.trailing", "Stop that trails", "Follow the market at a distance in basis points.",
+        keys=("d",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.iceberg", "Iceberg", "Show only a part of the order at a time, or all of it.",
+        keys=("v",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
+        "ticket.prevention", "Self-trade prevention", "What happens when it would meet an order of your own.",
+        keys=("p",), screens=(TRADE,), group="Ticket",
     ),
     Action(
         "ticket.touch", "Price at the touch", "Put the best price of your own side into the ticket.",
@@ -209,7 +134,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "focus", "Look at an instrument", "Depth, trades, candles and ticket follow.",
         group="Market", request=_focus,
-        params=(_SYMBOL, Param("interval", "candle interval, e.g. 1m"), _VENUE),
+        params=(SYMBOL, Param("interval", "candle interval, e.g. 1m"), VENUE),
     ),
     Action(
         "symbol.next", "Next instrument", "Down the watchlist.",
@@ -248,11 +173,17 @@ ACTIONS: tuple[Action, ...] = (
     Action("tab.positions", "Positions", "Show positions.", keys=("2",), screens=(TRADE,), group="Moving"),
     Action("tab.fills", "Fills", "Show the fills.", keys=("3",), screens=(TRADE,), group="Moving"),
     Action("tab.log", "Log", "Show the log.", keys=("4",), screens=(TRADE,), group="Moving"),
+    Action(
+        "tab.diff", "Differences", "Where the venue's word and ours differ; Enter answers one that asks.",
+        keys=("5",), screens=(TRADE,), group="Moving",
+    ),
+    Action("tab.algos", "Algos", "Show the algos.", keys=("6",), screens=(TRADE,), group="Moving"),
     # --- cockpit ---------------------------------------------------------------------------------------
     Action("palette", "Command", "Find and run any action.", keys=(":", "ctrl+p"), footer="Command|Cmd"),
     Action("help", "Help", "Every key that works here, and what it does.", keys=("?",), footer="Help"),
     Action("screen.trade", "Trade screen", "Watchlist, candles, depth, ticket, orders.", keys=("f1",)),
     Action("screen.health", "Health screen", "Streams, lag, weight, ledger, tape, link.", keys=("f2",)),
+    Action("screen.drills", "Drills screen", "Cause a fault and watch the engine. SIM only.", keys=("f3",)),
     Action("theme", "Next theme", "Change the colours; themes are files you may copy and edit.", keys=("T",)),
     Action("redraw", "Redraw", "Paint the whole screen again.", keys=("ctrl+l",)),
     Action(
@@ -264,6 +195,7 @@ ACTIONS: tuple[Action, ...] = (
         "Stop the engine process, after y. Open orders stay at the exchange, unguarded.",
         request=_stop,
     ),
+    *(action for action in ORDER_ACTIONS if action.group != "Trading"),
 )  # fmt: skip
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}

@@ -52,7 +52,13 @@ def _health(context: Context) -> CockpitScreen:
     return HealthScreen(context)
 
 
-SCREENS = {"trade": _trade, "health": _health}
+def _drills(context: Context) -> CockpitScreen:
+    from spark_tui.ui.screens.drills import DrillsScreen  # lazy: only on the simulator
+
+    return DrillsScreen(context)
+
+
+SCREENS = {"trade": _trade, "health": _health, "drills": _drills}
 HOME = "trade"  # always at the bottom of the stack; the others lie on it
 
 

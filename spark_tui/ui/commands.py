@@ -1,31 +1,38 @@
 """What each action of the table does in the cockpit. Every action has exactly one command here."""
 
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from functools import partial
 from typing import TYPE_CHECKING
 
 from spark_tui.domain.values import Environment, Side, TradingState
 from spark_tui.link.messages import (
+    AlgoRow,
+    Algos,
+    AnyRequest,
     CancelAll,
     CancelAllResult,
-    CancelOrder,
+    Differences,
+    DrillRow,
+    Drills,
     Kill,
+    OrderList,
     OrderUpdate,
-    Preview,
     Resume,
     StopEngine,
     SubmitOrder,
 )
 from spark_tui.link.service import LinkError
 from spark_tui.ui import offers
-from spark_tui.ui.actions import BY_ID, EVERYWHERE, ActionError, build_request
-from spark_tui.ui.model import CLOSED
+from spark_tui.ui.actions import BY_ID, EVERYWHERE, Action, ActionError, build_request
 from spark_tui.ui.offers import Offer
+from spark_tui.ui.order_actions import ORDER_ACTIONS
+from spark_tui.ui.order_commands import OrderCommands
 from spark_tui.ui.screens.dialog import ConfirmScreen
 from spark_tui.ui.screens.trade import TradeScreen
-from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets.bars import Banner
 from spark_tui.ui.widgets.candles import INTERVALS
-from spark_tui.ui.widgets.desk import DeskTable, OrdersTable
+from spark_tui.ui.widgets.desk import DeskTable
+from spark_tui.ui.widgets.differences import DiffTable
 from spark_tui.ui.widgets.line_table import LineTable
 from spark_tui.ui.widgets.ticket import Said, Ticket
 
@@ -45,24 +52,28 @@ class Commands:
         self.model = app.model
         self._kill_owed = ""  # the reason of a kill that the engine has not confirmed
         self.table: dict[str, Callable[[Params], None]] = {
-            "ticket.buy": lambda _: self._ticket().take_side(Side.BUY),
-            "ticket.sell": lambda _: self._ticket().take_side(Side.SELL),
+            "ticket.buy": lambda _: self.ticket().take_side(Side.BUY),
+            "ticket.sell": lambda _: self.ticket().take_side(Side.SELL),
             "order.submit": self._submit,
-            "order.cancel": self._cancel,
+            "ticket.list": lambda _: self.ticket().next_shape(),
+            "ticket.algo": lambda _: self.ticket().next_algo(),
+            "ticket.trailing": lambda _: self.ticket().toggle_trailing(),
+            "ticket.iceberg": lambda _: self.ticket().toggle_iceberg(),
+            "ticket.prevention": lambda _: self.ticket().next_prevention(),
             "order.cancel-all": self._cancel_all,
             "kill": self._kill,
             "resume": self._resume,
-            "ticket.type": lambda _: self._ticket().next_type(),
-            "ticket.time-in-force": lambda _: self._ticket().next_time_in_force(),
-            "ticket.unit": lambda _: self._ticket().toggle_unit(),
-            "ticket.touch": lambda _: self._ticket().at_touch(),
-            "ticket.more": lambda _: self._ticket().nudge(1),
-            "ticket.less": lambda _: self._ticket().nudge(-1),
-            "ticket.clear": lambda _: self._ticket().clear(),
-            "find": lambda _: self._trade().watch_pane.find(),
+            "ticket.type": lambda _: self.ticket().next_type(),
+            "ticket.time-in-force": lambda _: self.ticket().next_time_in_force(),
+            "ticket.unit": lambda _: self.ticket().toggle_unit(),
+            "ticket.touch": lambda _: self.ticket().at_touch(),
+            "ticket.more": lambda _: self.ticket().nudge(1),
+            "ticket.less": lambda _: self.ticket().nudge(-1),
+            "ticket.clear": lambda _: self.ticket().clear(),
+            "find": lambda _: self.trade().watch_pane.find(),
             "focus": self._focus,
-            "symbol.next": lambda _: self._trade().watch_pane.move(1),
-            "symbol.previous": lambda _: self._trade().watch_pane.move(-1),
+            "symbol.next": lambda _: self.trade().watch_pane.move(1),
+            "symbol.previous": lambda _: self.trade().watch_pane.move(-1),
             "interval.next": self._next_interval,
             "panel.next": lambda _: self._panel(1),
             "panel.previous": lambda _: self._panel(-1),
@@ -72,19 +83,25 @@ class Commands:
             "row.first": lambda _: self._row_end(last=False),
             "row.last": lambda _: self._row_end(last=True),
             "row.open": self._open_row,
-            "tab.orders": lambda _: self._trade().show_tab("orders"),
-            "tab.positions": lambda _: self._trade().show_tab("positions"),
-            "tab.fills": lambda _: self._trade().show_tab("fills"),
-            "tab.log": lambda _: self._trade().show_tab("log"),
+            "tab.orders": lambda _: self.trade().show_tab("orders"),
+            "tab.positions": lambda _: self.trade().show_tab("positions"),
+            "tab.fills": lambda _: self.trade().show_tab("fills"),
+            "tab.log": lambda _: self.trade().show_tab("log"),
+            "tab.diff": lambda _: self.trade().show_tab("diff"),
+            "tab.algos": lambda _: self.trade().show_tab("algos"),
             "palette": self._palette,
             "help": self._help,
             "screen.trade": lambda _: self.app.show_screen("trade"),
             "screen.health": lambda _: self.app.show_screen("health"),
+            "screen.drills": self._drills,
             "theme": self._next_theme,
             "redraw": self._redraw,
             "detach": self._detach,
             "engine.stop": self._stop_engine,
+            **{action.id: partial(self.in_words, action) for action in ORDER_ACTIONS},
         }
+        self._orders = OrderCommands(self)
+        self.table.update(self._orders.table)
 
     def run(self, action_id: str, params: Params) -> None:
         action = BY_ID[action_id]
@@ -97,39 +114,42 @@ class Commands:
 
     # --- helpers -------------------------------------------------------------------------------------------
 
-    def _trade(self) -> TradeScreen:
+    def trade(self) -> TradeScreen:
         screen = self.app.cockpit_screen
         assert isinstance(screen, TradeScreen)  # run() has switched to it
         return screen
 
-    def _ticket(self) -> Ticket:
-        return self._trade().ticket
+    def ticket(self) -> Ticket:
+        return self.trade().ticket
 
-    def _work(self, job: Coroutine[None, None, None]) -> None:
+    def work(self, job: Coroutine[None, None, None]) -> None:
         self.app.run_worker(job, group="command", exit_on_error=True)
 
-    def _offer(self, offer: Offer) -> Answer:
+    def offer(self, offer: Offer) -> Answer:
         return self.app.open(ConfirmScreen(self.context, offer))
 
     @property
-    def _environment(self) -> Environment:
+    def environment(self) -> Environment:
         """As the engine says; before it said anything, the most careful one."""
         return self.model.status.environment if self.model.status else Environment.LIVE
 
     # --- orders --------------------------------------------------------------------------------------------
 
     def _submit(self, params: Params) -> None:
-        ticket = self._ticket()
+        ticket = self.ticket()
         if params:
             self._fill_ticket(ticket, params)
             return
-        self._work(self._send(ticket, ticket.said))
+        self.work(self._send(ticket, ticket.said))
 
     async def _send(self, ticket: Ticket, said: Said) -> None:
         """What was sent is then under the cursor of the orders: x cancels it."""
-        await ticket.send(said, self._confirm_order)
-        if ticket.state.sent_id:
-            self._trade().orders.go((ticket.state.sent_id,))
+        await ticket.send(said, self._orders.confirm)
+        if ticket.state.sent_id in self.model.orders:
+            self.trade().orders.go((ticket.state.sent_id,))
+        elif ticket.state.sent_id in self.model.algos:
+            self.trade().show_tab("algos")
+            self.trade().algos.go((ticket.state.sent_id,))
         self.app.pump.nudge()
 
     def _fill_ticket(self, ticket: Ticket, params: Params) -> None:
@@ -145,36 +165,6 @@ class Commands:
             ticket.pull()
         ticket.load(request)
 
-    async def _confirm_order(self, preview: Preview) -> bool:
-        if not offers.needs_confirming(self._environment):
-            return True
-        return bool(await self._offer(offers.offer_order(preview, self.model, self._environment)))
-
-    def _cancel(self, params: Params) -> None:
-        table = self._trade().desk
-        key = params.get("client_order_id", "")
-        if not key and isinstance(table, OrdersTable) and table.cursor:
-            key = table.cursor[0]
-        update = self.model.orders.get(key)
-        if update is None:
-            self.context.say("info", "Nothing to cancel: select an order first (1, then ↑ ↓).")
-        elif update.order.state in CLOSED:
-            self.context.say("info", f"{short_id(key)} is {update.order.state}; nothing is left to cancel.")
-        else:
-            offer = offers.offer_cancel(update.order, self.model, self._environment)
-            self._work(self._cancel_if(self._offer(offer), key))
-
-    async def _cancel_if(self, confirmed: Answer, key: str) -> None:
-        if await confirmed:
-            try:
-                result = await self.context.call(CancelOrder(client_order_id=key))
-            except LinkError as error:
-                self.context.say("bad", f"{short_id(key)} not canceled: {error.text}")
-            else:
-                if isinstance(result, OrderUpdate):
-                    self.model.apply(result)
-        self.app.pump.nudge()
-
     def _cancel_all(self, params: Params) -> None:
         orders = [
             row
@@ -185,9 +175,9 @@ class Commands:
             self.context.say("info", "No open orders to cancel.")
             return
         code = str(10 + self.context.clock.wall_ms() // 1_000 % 90)
-        offer = offers.offer_cancel_all(orders, self.model, self._environment, code)
+        offer = offers.offer_cancel_all(orders, self.model, self.environment, code)
         request = CancelAll(symbol=params.get("symbol", "").upper())
-        self._work(self._cancel_all_if(self._offer(offer), request))
+        self.work(self._cancel_all_if(self.offer(offer), request))
 
     async def _cancel_all_if(self, confirmed: Answer, request: CancelAll) -> None:
         if not await confirmed:
@@ -200,11 +190,33 @@ class Commands:
         if isinstance(result, CancelAllResult):
             self.context.say("warn" if result.left else "good", f"Cancel all: {_swept(result)}")
 
+    def in_words(self, action: Action, params: Params) -> None:
+        """An action that is said with its parameters in the palette, and asked of the engine as it stands."""
+        try:
+            request = build_request(action.id, params)
+        except ActionError as error:
+            self.context.say("warn", str(error))
+            return
+        self.work(self._ask_in_words(action, request))
+
+    async def _ask_in_words(self, action: Action, request: AnyRequest) -> None:
+        try:
+            result = await self.context.call(request)
+        except LinkError as error:
+            self.context.say("bad", f"{action.title}: {error.text}")
+            return
+        if isinstance(result, OrderUpdate | AlgoRow | Differences | DrillRow):
+            self.model.apply(result)
+        elif isinstance(result, OrderList | Algos | Drills):
+            self.model.apply_all(result.legs if isinstance(result, OrderList) else result.rows)
+        self.context.say("good", f"{action.title}: done.")
+        self.app.pump.nudge()
+
     # --- kill and resume -----------------------------------------------------------------------------------
 
     def _kill(self, params: Params) -> None:
         """At once, without asking: a halt is always safe. Whatever dialog was open is gone with it."""
-        self._work(self._kill_now(params.get("reason", "operator")))
+        self.work(self._kill_now(params.get("reason", "operator")))
         self.app.close_dialogs()
 
     async def _kill_now(self, reason: str) -> None:
@@ -228,7 +240,8 @@ class Commands:
     def attached(self) -> None:
         """The engine is back: a kill it never confirmed is asked again, for a halt is always safe."""
         if self._kill_owed:
-            self._work(self._kill_now(self._kill_owed))
+            self.work(self._kill_now(self._kill_owed))
+        self._orders.attached()
 
     def _show_banner(self) -> None:
         self.app.cockpit_screen.query_one(Banner).pull()
@@ -241,9 +254,9 @@ class Commands:
             self.context.say("info", "Trading is ACTIVE; there is nothing to resume.")
             return
         halted = f"halted by {status.halt_reason}" if status else "halted"
-        title = f"Resume trading · {self._environment}"
+        title = f"Resume trading · {self.environment}"
         dialog = ReasonScreen(self.context, title, f"Trading is {halted}.", params.get("reason", ""))
-        self._work(self._resume_with(self.app.open(dialog)))
+        self.work(self._resume_with(self.app.open(dialog)))
 
     async def _resume_with(self, answer: Answer) -> None:
         reason = await answer
@@ -271,7 +284,7 @@ class Commands:
             self.context.say("warn", f"{symbol or 'no symbol'} is not in the watchlist.")
             return
         self.model.set_look(known[0], params.get("interval", self.model.interval))
-        self._trade().watch_pane.cursor = known[0]
+        self.trade().watch_pane.cursor = known[0]
         self.app.follow()
         self.app.pump.nudge()
 
@@ -316,6 +329,8 @@ class Commands:
         if isinstance(focused, DeskTable) and focused.cursor:
             from spark_tui.ui.screens.details import DetailsScreen  # lazy: rarely needed
 
+            if isinstance(focused, DiffTable) and self._orders.answer_difference(focused.cursor[0]):
+                return
             details = focused.details(focused.cursor)
             if details:
                 self.app.open(DetailsScreen(self.context, details))
@@ -325,7 +340,7 @@ class Commands:
     def _palette(self, params: Params) -> None:
         from spark_tui.ui.screens.palette import PaletteScreen  # lazy: start-up is counted
 
-        self._work(self._run_typed(self.app.open(PaletteScreen(self.context))))
+        self.work(self._run_typed(self.app.open(PaletteScreen(self.context))))
 
     async def _run_typed(self, answer: Answer) -> None:
         from spark_tui.ui.screens.palette import command
@@ -337,6 +352,12 @@ class Commands:
         from spark_tui.ui.screens.help import HelpScreen  # lazy: start-up is counted
 
         self.app.open(HelpScreen(self.context, self.app.cockpit_screen.screen_name))
+
+    def _drills(self, params: Params) -> None:
+        if self.environment is Environment.SIM:
+            self.app.show_screen("drills")
+        else:
+            self.context.say("info", f"Drills run on the simulator only; this is {self.environment}.")
 
     def _next_theme(self, params: Params) -> None:
         names = list(self.app.themes)
@@ -350,10 +371,10 @@ class Commands:
 
     def _detach(self, params: Params) -> None:
         offer = offers.offer_detach(self.model, owns_engine=self.app.owns_engine)
-        self._work(self._leave(self._offer(offer)))
+        self.work(self._leave(self.offer(offer)))
 
     def _stop_engine(self, params: Params) -> None:
-        self._work(self._leave(self._offer(offers.offer_stop(self.model))))
+        self.work(self._leave(self.offer(offers.offer_stop(self.model))))
 
     async def _leave(self, answer: Answer) -> None:
         choice = await answer

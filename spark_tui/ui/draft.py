@@ -1,33 +1,62 @@
-"""The ticket's draft: what the operator typed so far, and the order it amounts to. Pure, no Textual."""
+"""The ticket's draft: what the operator typed so far, and the order or list it amounts to. Pure."""
 
 from decimal import Decimal
+from typing import TypeVar
 
-from spark_tui.domain.values import OrderType, Side, TimeInForce
-from spark_tui.link.messages import SubmitOrder
+from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.order import Order
+from spark_tui.domain.values import LegRole, OrderType, SelfTradePrevention, Side, TimeInForce
+from spark_tui.link.messages import AlgoKind, StartAlgo, SubmitLeg, SubmitOrder
 from spark_tui.ui.format import group
+from spark_tui.ui.shapes import (
+    ALGO_FIELDS,
+    ALGOS,
+    ENTRY,
+    FIELDS,
+    JITTER,
+    LISTS,
+    MINUTES,
+    OPTIONAL,
+    PRICE,
+    QUANTITY,
+    SHOWN,
+    SLICES,
+    STOP,
+    TAKE,
+    TRAIL,
+    WHOLE,
+    Shape,
+    leg_choices,
+    list_fields,
+    order_fields,
+    shapes_of,
+    takes,
+)
 
 MAX_TEXT = 16
 
-_PRICED = frozenset(
-    {OrderType.LIMIT, OrderType.LIMIT_MAKER, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT}
-)
-_STOPPED = frozenset(
-    {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
-)
-_TIMED = frozenset({OrderType.LIMIT, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT_LIMIT})
-
-QUANTITY, STOP, PRICE = "quantity", "stop", "price"
+_Kind = TypeVar("_Kind")
 
 
 class Draft:
-    """`version` rises with every change: an answer about an older draft is never taken for this one."""
+    """`version` rises with every change: an answer about an older draft is never taken for this one.
+
+    `type` is the order's; of a list, `leg_type` is that of its stop leg or of the order that follows.
+    `replaces`: client order id of the order this one is to take the place of.
+    """
 
     def __init__(self, session: str) -> None:
         self.side = Side.BUY
+        self.shape = Shape.ORDER
         self.type = OrderType.LIMIT
+        self.leg_type = OrderType.STOP_LOSS_LIMIT
         self.time_in_force = TimeInForce.GTC
+        self.prevention: SelfTradePrevention | None = None  # None: the symbol's default
         self.in_quote = False
-        self.texts = {QUANTITY: "", STOP: "", PRICE: ""}
+        self.trailing = False
+        self.iceberg = False
+        self.replaces = ""
+        self.texts = dict.fromkeys(FIELDS, "")
         self.field = QUANTITY
         self.version = 0
         self._fresh = True  # the next digit replaces the field, as after selecting all of it
@@ -35,21 +64,35 @@ class Draft:
 
     @property
     def fields(self) -> tuple[str, ...]:
-        stop = (STOP,) if self.type in _STOPPED else ()
-        price = (PRICE,) if self.type in _PRICED else ()
-        return (QUANTITY, *stop, *price)
+        if self.shape is Shape.ORDER:
+            return order_fields(self.type, trailing=self.trailing, iceberg=self.iceberg)
+        if self.shape in ALGO_FIELDS:
+            return ALGO_FIELDS[self.shape]
+        return list_fields(self.shape, self.leg_type)
 
     @property
     def timed(self) -> bool:
         """The type takes a time in force."""
-        return self.type in _TIMED
+        return self.shape is Shape.ORDER and takes(self.type, "time_in_force")
 
     @property
     def quote_allowed(self) -> bool:
-        return self.type is OrderType.MARKET
+        return self.shape is Shape.ORDER and takes(self.type, "quote_quantity")
+
+    def takes(self, field: str) -> bool:
+        """A single order of this type has this field of `OrderRequest`."""
+        return self.shape is Shape.ORDER and takes(self.type, field)
 
     def _changed(self) -> None:
         self.version += 1
+        if not self.quote_allowed:
+            self.in_quote = False
+        if not self.takes("trailing_delta"):
+            self.trailing = False
+        if not self.takes("iceberg_quantity"):
+            self.iceberg = False
+        if self.iceberg:
+            self.time_in_force = TimeInForce.GTC  # the only one an iceberg takes
         if self.field not in self.fields:
             self.field = QUANTITY
 
@@ -57,34 +100,114 @@ class Draft:
 
     def set_side(self, side: Side) -> None:
         self.side = side
+        self.replaces = ""
         self.field, self._fresh = QUANTITY, True
         self._changed()
 
-    def next_type(self, allowed: frozenset[OrderType]) -> None:
-        """The next type the instrument takes."""
-        kinds = [kind for kind in OrderType if not allowed or kind in allowed]
-        self.type = kinds[(kinds.index(self.type) + 1) % len(kinds)] if self.type in kinds else kinds[0]
-        if not self.quote_allowed:
-            self.in_quote = False
+    def next_type(self, instrument: Instrument | None) -> None:
+        """The next type the instrument takes; in a list, of the leg that may vary."""
+        if self.shape is not Shape.ORDER:
+            choices = leg_choices(self.shape, instrument) or (self.leg_type,)
+            self.leg_type = _after(choices, self.leg_type)
+        else:
+            self.type = _after(_offered(instrument), self.type)
         self._changed()
+
+    def next_shape(self, instrument: Instrument | None) -> None:
+        """One order, then the lists the instrument takes, and round again."""
+        begun = self.shape if self.shape in LISTS else Shape.ORDER
+        self._take_shape(_after(shapes_of(instrument), begun), instrument)
+
+    def next_algo(self, instrument: Instrument | None) -> None:
+        """One order, then each algo, and round again."""
+        begun = self.shape if self.shape in ALGOS else Shape.ORDER
+        self._take_shape(_after((Shape.ORDER, *ALGOS), begun), instrument)
+
+    def _take_shape(self, shape: Shape, instrument: Instrument | None) -> None:
+        """Nothing but a single order replaces another."""
+        before, self.shape = self.shape, shape
+        self.replaces = ""
+        if self.shape in LISTS and before is Shape.ORDER:
+            # an order's price is a list's entry; what a leg asks is another matter
+            self.texts[ENTRY], self.texts[PRICE] = self.texts[PRICE], ""
+        elif self.shape is Shape.ORDER and before in LISTS:
+            self.texts[PRICE] = self.texts[ENTRY]
+        elif self.shape in ALGOS:
+            self.texts[PRICE] = ""  # the touch an order rests at is no limit to work within
+        choices = leg_choices(self.shape, instrument)
+        if choices:
+            self.leg_type = choices[0]
+        self._changed()
+
+    def fit(self, instrument: Instrument) -> bool:
+        """Another instrument may lack what was chosen: fall back to what it has. True when it had to."""
+        before = (self.shape, self.type, self.trailing, self.iceberg, self.prevention)
+        if self.shape in LISTS and self.shape not in shapes_of(instrument):
+            self.shape = Shape.ORDER
+        choices = leg_choices(self.shape, instrument)
+        if choices and self.leg_type not in choices:
+            self.leg_type = choices[0]
+        offered = _offered(instrument)
+        if self.type not in offered:
+            self.type = offered[0]
+        self.trailing = self.trailing and instrument.trailing_stop_allowed
+        self.iceberg = self.iceberg and instrument.iceberg_allowed
+        if self.prevention not in preventions(instrument):
+            self.prevention = None
+        changed = before != (self.shape, self.type, self.trailing, self.iceberg, self.prevention)
+        if changed:
+            self._changed()
+        return changed
 
     def load(self, order: SubmitOrder) -> None:
         """Take over what a command said; what it left out is empty."""
+        self.shape, self.replaces = Shape.ORDER, ""
         self.side, self.type = order.side, order.type
         self.time_in_force = order.time_in_force or TimeInForce.GTC
+        self.prevention = order.self_trade_prevention
         self.in_quote = order.quote_quantity is not None and self.quote_allowed
+        self.trailing = order.trailing_delta is not None
+        self.iceberg = order.iceberg_quantity is not None
         amounts = {
             QUANTITY: order.quote_quantity if self.in_quote else order.quantity,
             PRICE: order.price,
             STOP: order.stop_price,
+            TRAIL: None if order.trailing_delta is None else Decimal(order.trailing_delta),
+            SHOWN: order.iceberg_quantity,
         }
-        self.texts = {field: "" if amount is None else f"{amount:f}" for field, amount in amounts.items()}
+        self.texts = dict.fromkeys(FIELDS, "")
+        self.texts.update({field: f"{amount:f}" for field, amount in amounts.items() if amount is not None})
         self.field, self._fresh = QUANTITY, True
         self._changed()
 
+    def load_replacement(self, order: Order) -> None:
+        """The order as it stands, to be changed and put in its place: what is filled needs no replacing."""
+        request = order.request
+        total = order.amended_quantity if order.amended_quantity is not None else request.quantity
+        self.load(
+            SubmitOrder(
+                symbol=request.symbol,
+                side=request.side,
+                type=request.type,
+                quantity=None if total is None else total - order.filled,
+                price=request.price,
+                stop_price=request.stop_price,
+                trailing_delta=request.trailing_delta,
+                iceberg_quantity=request.iceberg_quantity,
+                time_in_force=request.time_in_force,
+                self_trade_prevention=request.self_trade_prevention,
+            )
+        )
+        self.replaces = order.client_order_id
+        if PRICE in self.fields:
+            self.field = PRICE
+
     def next_time_in_force(self) -> None:
-        kinds = list(TimeInForce)
-        self.time_in_force = kinds[(kinds.index(self.time_in_force) + 1) % len(kinds)]
+        self.time_in_force = _after(tuple(TimeInForce), self.time_in_force)
+        self._changed()
+
+    def next_prevention(self, instrument: Instrument | None) -> None:
+        self.prevention = _after(preventions(instrument), self.prevention)
         self._changed()
 
     def toggle_unit(self) -> None:
@@ -92,6 +215,20 @@ class Draft:
             self.in_quote = not self.in_quote
             self.texts[QUANTITY] = ""
             self._changed()
+
+    def toggle_trailing(self) -> None:
+        self.trailing = not self.trailing
+        self._changed()
+        self._enter(TRAIL if self.trailing else STOP)
+
+    def toggle_iceberg(self) -> None:
+        self.iceberg = not self.iceberg
+        self._changed()
+        self._enter(SHOWN)
+
+    def _enter(self, field: str) -> None:
+        if field in self.fields:
+            self.field, self._fresh = field, True
 
     def go(self, by: int) -> bool:
         """To the next or previous field; False at either end."""
@@ -113,7 +250,7 @@ class Draft:
         digit = character.isascii() and character.isdecimal()
         if not digit and character != ".":
             return False
-        if character == "." and "." in text:
+        if character == "." and ("." in text or FIELDS[self.field].unit in WHOLE):
             return True
         if len(text) < MAX_TEXT:
             self.texts[self.field] = text + character
@@ -128,6 +265,7 @@ class Draft:
 
     def clear(self) -> None:
         self.texts = dict.fromkeys(self.texts, "")
+        self.replaces = ""
         self.field, self._fresh = QUANTITY, True
         self._changed()
 
@@ -150,14 +288,23 @@ class Draft:
         """What still has to be typed, as a sentence; empty when the order is whole."""
         for field in self.fields:
             value = self.number(field)
-            if value is None or value <= 0:
-                return {QUANTITY: "type a quantity", STOP: "type a stop price", PRICE: "type a price"}[field]
+            if value is None and field in OPTIONAL.get(self.shape, ()):
+                continue
+            if value is None or (value <= 0 and field != JITTER):
+                return FIELDS[field].ask
         return ""
 
+    def _given(self, field: str) -> Decimal | None:
+        return self.number(field) if field in self.fields else None
+
+    @property
+    def key(self) -> str:
+        """The draft's own: sending the same draft again answers the same order, never a second one."""
+        return f"{self._session}-{self.version}"
+
     def order(self, venue: str, symbol: str) -> SubmitOrder:
-        """Only meaningful while nothing is `missing`. The key is the draft's own: sending the same draft
-        again answers the same order, never a second one."""
-        amount = self.number(QUANTITY)
+        """Of a single order. Only meaningful while nothing is `missing`."""
+        amount, trail = self.number(QUANTITY), self._given(TRAIL)
         return SubmitOrder(
             venue=venue,
             symbol=symbol,
@@ -165,8 +312,79 @@ class Draft:
             type=self.type,
             quantity=None if self.in_quote else amount,
             quote_quantity=amount if self.in_quote else None,
-            price=self.number(PRICE) if self.type in _PRICED else None,
-            stop_price=self.number(STOP) if self.type in _STOPPED else None,
+            price=self._given(PRICE),
+            stop_price=self._given(STOP),
+            trailing_delta=None if trail is None else int(trail),
+            iceberg_quantity=self._given(SHOWN),
             time_in_force=self.time_in_force if self.timed else None,
-            key=f"{self._session}-{self.version}",
+            self_trade_prevention=self.prevention,
+            key=self.key,
         )
+
+    def algo(self, venue: str, symbol: str) -> StartAlgo:
+        """Of an algo. Only meaningful while nothing is `missing`."""
+        minutes, slices, trail = self._given(MINUTES), self._given(SLICES), self._given(TRAIL)
+        return StartAlgo(
+            kind=AlgoKind(self.shape.value),
+            symbol=symbol,
+            side=self.side,
+            quantity=self.number(QUANTITY) or Decimal(0),
+            venue=venue,
+            duration_s=None if minutes is None else float(minutes * 60),
+            slices=None if slices is None else int(slices),
+            jitter=float((self._given(JITTER) or Decimal(0)) / 100),
+            limit_price=self._given(PRICE),
+            display=self._given(SHOWN),
+            trail_bp=None if trail is None else int(trail),
+            key=self.key,
+        )
+
+    def legs(self, venue: str, symbol: str) -> tuple[SubmitLeg, ...]:
+        """Of a list, in role order. Exits are on the other side of an entry."""
+
+        def leg(role: LegRole, side: Side, kind: OrderType, price: str, stop: str = STOP) -> SubmitLeg:
+            order = SubmitOrder(
+                venue=venue,
+                symbol=symbol,
+                side=side,
+                type=kind,
+                quantity=self.number(QUANTITY),
+                price=self.number(price) if takes(kind, "price") else None,
+                stop_price=self.number(stop) if takes(kind, "stop_price") else None,
+                time_in_force=TimeInForce.GTC if takes(kind, "time_in_force") else None,
+                self_trade_prevention=self.prevention,
+            )
+            return SubmitLeg(role=role, order=order)
+
+        other = Side.SELL if self.side is Side.BUY else Side.BUY
+        working = leg(LegRole.WORKING, self.side, OrderType.LIMIT, ENTRY)
+        if self.shape is Shape.OTO:
+            return (working, leg(LegRole.PENDING, other, self.leg_type, PRICE))
+        exits = self.side if self.shape is Shape.OCO else other
+        above, below = (
+            (LegRole.ABOVE, LegRole.BELOW)
+            if self.shape is Shape.OCO
+            else (LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW)
+        )
+        # what sells takes its profit above the market and stops below; what buys, the other way round
+        take_role, stop_role = (above, below) if exits is Side.SELL else (below, above)
+        take = leg(take_role, exits, OrderType.LIMIT_MAKER, TAKE)
+        stop = leg(stop_role, exits, self.leg_type, PRICE)
+        pair = (take, stop) if take_role is above else (stop, take)
+        return pair if self.shape is Shape.OCO else (working, *pair)
+
+
+def preventions(instrument: Instrument | None) -> tuple[SelfTradePrevention | None, ...]:
+    """The symbol's own default, then what it allows."""
+    allowed = instrument.allowed_stp_modes if instrument else frozenset()
+    return (None, *(mode for mode in SelfTradePrevention if mode in allowed))
+
+
+def _offered(instrument: Instrument | None) -> tuple[OrderType, ...]:
+    kinds = instrument.order_types if instrument else frozenset()
+    return tuple(kind for kind in OrderType if not kinds or kind in kinds)
+
+
+def _after(kinds: tuple[_Kind, ...], now: _Kind) -> _Kind:
+    """The next one round; the first when `now` is none of them."""
+    return kinds[(kinds.index(now) + 1) % len(kinds)] if now in kinds else kinds[0]

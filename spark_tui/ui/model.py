@@ -10,12 +10,17 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, PriceFilter
+from spark_tui.domain.lists import ROLES
 from spark_tui.domain.market import Candle
 from spark_tui.domain.order import OrderState
 from spark_tui.link.messages import (
+    AlgoRow,
     Balances,
     BookView,
     CandlesView,
+    Difference,
+    Differences,
+    DrillRow,
     Event,
     FillRow,
     Fills,
@@ -37,6 +42,7 @@ MAX_ORDERS = 1_000
 MAX_FILLS = 500
 MAX_NOTICES = 300
 MAX_CANDLES = 500
+MAX_ALGOS = 200
 
 CLOSED = frozenset(
     {
@@ -64,6 +70,9 @@ class Topic(StrEnum):
     CANDLES = "candles"
     HEALTH = "health"
     LOG = "log"
+    DIFFERENCES = "differences"
+    ALGOS = "algos"
+    DRILLS = "drills"
     LINK = "link"
     LOOK = "look"  # the instrument or interval looked at
     SECOND = "second"  # a second passed: ages moved on
@@ -97,6 +106,9 @@ class Model:
         self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)  # oldest first
         self.notices: deque[Notice] = deque(maxlen=MAX_NOTICES)  # oldest first
         self.tickers: dict[Key, TickerRow] = {}
+        self.differences: Differences | None = None
+        self.algos: dict[str, AlgoRow] = {}  # by id, newest last
+        self.drills: dict[str, DrillRow] = {}  # by name
         self.book: BookView | None = None
         self.trades: TradesView | None = None
         self.candles: dict[int, Candle] = {}  # by open time
@@ -157,6 +169,17 @@ class Model:
             case Health():
                 self.health = event
                 self.dirty.add(Topic.HEALTH)
+            case Differences():
+                self.differences = event
+                self.dirty.add(Topic.DIFFERENCES)
+            case AlgoRow():
+                self.algos[event.algo_id] = event
+                while len(self.algos) > MAX_ALGOS:
+                    del self.algos[next(iter(self.algos))]
+                self.dirty.add(Topic.ALGOS)
+            case DrillRow():
+                self.drills[event.name] = event
+                self.dirty.add(Topic.DRILLS)
             case Notice():
                 self.notices.append(event)
                 self.dirty.add(Topic.LOG)
@@ -227,6 +250,9 @@ class Model:
         self.fills.clear()
         self._fill_ids.clear()
         self.positions = ()
+        self.differences = None
+        self.algos.clear()
+        self.drills.clear()
         self.book = self.trades = None
         self.candles = {}
         self.dirty |= set(Topic)
@@ -251,6 +277,13 @@ class Model:
         """The instrument looked at."""
         return self.instruments.get(self.look)
 
+    def last_price(self) -> Decimal | None:
+        """Of the instrument looked at, on its own grid; None while there is none."""
+        row = self.tickers.get(self.look)
+        if row is None or not row.usable:
+            return None
+        return Decimal(f"{row.last:.{self.steps(self.look).price}f}")
+
     def ticker_age_s(self, row: TickerRow) -> float:
         heard = self._heard_s.get((row.venue, row.symbol))
         return row.age_s + (self.clock.mono_s() - heard if heard is not None else 0.0)
@@ -268,11 +301,35 @@ class Model:
         return self.status.time_ms + int(self.status_age_s() * 1_000)
 
     def orders_newest_first(self) -> list[OrderUpdate]:
-        """Open orders first, then the closed; each newest first."""
-        return sorted(
-            self.orders.values(),
-            key=lambda row: (row.order.state in CLOSED, -row.order.created_ms, row.order.client_order_id),
-        )
+        """Open orders first, then the closed; each newest first. The legs of a list stay together, in the
+        order of their roles, and are open for as long as one of them is."""
+        lists: dict[str, tuple[bool, int]] = {}  # list -> (all closed, newest)
+        for row in self.orders.values():
+            part = row.order.part
+            if part is not None:
+                closed, newest = lists.get(part.list_id, (True, 0))
+                lists[part.list_id] = (
+                    closed and row.order.state in CLOSED,
+                    max(newest, row.order.created_ms),
+                )
+
+        def place(row: OrderUpdate) -> tuple[bool, int, str, int, str]:
+            order, part = row.order, row.order.part
+            if part is None:
+                return order.state in CLOSED, -order.created_ms, order.client_order_id, 0, ""
+            closed, newest = lists[part.list_id]
+            return closed, -newest, part.list_id, ROLES[part.kind].index(part.role), order.client_order_id
+
+        return sorted(self.orders.values(), key=place)
+
+    def legs(self, list_id: str) -> list[OrderUpdate]:
+        """Of one list, in the order of their roles."""
+        rows = self.orders_newest_first()
+        return [row for row in rows if row.order.part is not None and row.order.part.list_id == list_id]
+
+    def difference(self, difference_id: str) -> Difference | None:
+        rows = self.differences.rows if self.differences else ()
+        return next((row for row in rows if row.difference_id == difference_id), None)
 
     def open_orders(self) -> list[OrderUpdate]:
         return [row for row in self.orders_newest_first() if row.order.state not in CLOSED]

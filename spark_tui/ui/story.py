@@ -16,6 +16,8 @@ TYPE_WORDS = {
     OrderType.TAKE_PROFIT_LIMIT: "TAKE_LIMIT",
 }
 
+_CHANGING = frozenset({OrderState.PENDING_CANCEL, OrderState.PENDING_REPLACE})
+
 
 def short_id(client_order_id: str) -> str:
     """The end of the id, where it differs from its neighbours: its number after the run."""
@@ -27,8 +29,16 @@ def tell(before: Order | None, after: Order, venue_now_ms: int) -> tuple[str, st
     name = short_id(after.client_order_id)
     if after.filled > (before.filled if before else 0) and after.fills:
         return "good", f"{name} {_fill(before, after)}"
+    if after.amended_quantity is not None and (
+        before is None
+        or before.amended_quantity is None
+        or (after.amended_quantity < before.amended_quantity)
+    ):
+        return "info", f"{name} amended to {fmt.exact(after.amended_quantity)}, its place in the queue kept"
     if before is not None and before.state is after.state:
         return None
+    if before is not None and before.state in _CHANGING and after.state is OrderState.ACCEPTED:
+        return "warn", f"{name} stays as it was: {after.text or 'the change did not happen'}"
     match after.state:
         case OrderState.ACCEPTED:
             return "info", f"{name} {_asked(after)} accepted   ack {after.updated_ms - after.created_ms} ms"
@@ -41,7 +51,8 @@ def tell(before: Order | None, after: Order, venue_now_ms: int) -> tuple[str, st
         case OrderState.CANCELED | OrderState.EXPIRED:
             asked = fmt.exact(after.request.quantity)
             part = f", {fmt.exact(after.filled)} of {asked} filled" if after.filled else ""
-            return "info", f"{name} {after.state.lower()}{part}"
+            by = f", replaced by {short_id(after.replaced_by)}" if after.replaced_by else ""
+            return "info", f"{name} {after.state.lower()}{part}{by}"
         case OrderState.DEAD:
             return "warn", f"{name} never lived: {after.text or 'the venue does not know it'}"
         case _:

@@ -12,7 +12,7 @@ from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent
 from spark_tui.domain.order import Fill, OrderRequest
-from spark_tui.domain.values import Environment
+from spark_tui.domain.values import Environment, LegRole, ListKind
 
 
 class Reaction(StrEnum):
@@ -73,6 +73,43 @@ class OrderReport(msgspec.Struct, frozen=True, kw_only=True):
     fills: tuple[Fill, ...] = ()
     reason: str = ""  # reject or expiry reason, the venue's word
     request: OrderRequest | None = None
+    list_id: str = ""  # the client id of the list it is a leg of
+    quantity: Decimal | None = None  # total asked now, after amendments
+
+
+class ReplaceMode(StrEnum):
+    """What to do with the new order when the old one cannot be cancelled."""
+
+    STOP_ON_FAILURE = "STOP_ON_FAILURE"
+    ALLOW_FAILURE = "ALLOW_FAILURE"
+
+
+class HalfOutcome(StrEnum):
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    NOT_ATTEMPTED = "NOT_ATTEMPTED"
+
+
+class ReplaceHalf(msgspec.Struct, frozen=True, kw_only=True):
+    """One half of a cancel-replace: its report on success, the venue's code and text on failure."""
+
+    outcome: HalfOutcome
+    report: OrderReport | None = None
+    code: str = ""
+    text: str = ""
+
+
+class ReplaceOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """Both halves, read separately: a 409 means "old gone, no new one" or "both may be live"."""
+
+    cancel: ReplaceHalf
+    new: ReplaceHalf
+
+
+class ListLeg(msgspec.Struct, frozen=True, kw_only=True):
+    role: LegRole
+    client_order_id: str
+    request: OrderRequest
 
 
 class TradeReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +158,9 @@ class Venue(Protocol):
 
     name: str
     environment: Environment
+    keep_home: Callable[[], str]
+    """Set by the engine, asked at the last moment before anything leaves that could open an order: a text
+    says why it must stay home (it is then provably not sent), an empty one lets it go."""
 
     async def start(self) -> None:
         """Check clock, keys and instruments; raise VenueError with a sentence fit for the operator."""
@@ -164,8 +204,33 @@ class Venue(Protocol):
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         """Nothing open is not an error: an empty tuple."""
 
+    async def replace(
+        self,
+        symbol: str,
+        client_order_id: str,
+        new_client_order_id: str,
+        request: OrderRequest,
+        mode: ReplaceMode,
+        on_sent: Callable[[], None],
+    ) -> ReplaceOutcome:
+        """Cancel and place in one call. Raises VenueError when neither half is known (UNKNOWN then holds for
+        both) or neither was attempted (any other reaction: the old order is as it was)."""
+
+    async def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> OrderReport:
+        """Shrink the total quantity (filled included), keeping priority and client order id."""
+
+    async def place_list(
+        self, list_id: str, kind: ListKind, legs: tuple[ListLeg, ...], on_sent: Callable[[], None]
+    ) -> tuple[OrderReport, ...]:
+        """Place all legs as one; all or none. Raises VenueError."""
+
+    async def cancel_list(self, symbol: str, list_id: str) -> tuple[OrderReport, ...]: ...
+
     async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
         """None means the venue says it does not exist, which early on proves nothing."""
+
+    async def query_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        """Whose order a trade belongs to. None as with `query`."""
 
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]: ...
 

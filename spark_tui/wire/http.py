@@ -3,6 +3,7 @@
 httpx is imported when the first request is made: most commands never make one.
 """
 
+import asyncio
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ Observer = Callable[[Mapping[str, str], int], int | None]
 TEMPORARY = frozenset({500, 502, 503, 504})
 DEFAULT_BAN_S = 120.0  # the shortest ban documented, when a 418 does not say
 MAX_REPLY_BYTES = 64 * 1024 * 1024
+KEPT_CONNECTIONS = 2  # for priority calls: a cancel does not wait for slow downloads to end
 
 
 class Phase(StrEnum):
@@ -61,9 +63,9 @@ class HttpClient:
     """Requests to one base URL. Create one per venue and share it; `close` it at the end.
 
     Target and body are sent byte for byte as given (they are signed and percent-encoded already). A call
-    waits for the limiter first; 429 and 418 pause the limiter, and so every client that shares it. Idempotent
-    calls are tried up to `attempts` times with jitter when the connection fails or the status is 500, 502,
-    503 or 504; any other call is made once.
+    waits for the limiter first, then for a connection, of which some are kept for priority calls; 429 and 418
+    pause the limiter, and so every client that shares it. Idempotent calls are tried up to `attempts` times
+    with jitter when the connection fails or the status is 500, 502, 503 or 504; any other call is made once.
     """
 
     def __init__(
@@ -93,6 +95,7 @@ class HttpClient:
         self._attempts = attempts
         self._connect_timeout_s = connect_timeout_s
         self._max_connections = max_connections
+        self._ordinary = asyncio.Semaphore(max(1, max_connections - KEPT_CONNECTIONS))
         self._client: httpx.AsyncClient | None = None
         self._bans = 0
         self._closed = False
@@ -144,14 +147,9 @@ class HttpClient:
         backoff = Backoff(self._rng, fast_s=0.3, steps_s=(1.0, 2.0, 4.0))
         while True:
             call.attempts -= 1
+            window = await self._spend(call, call.weight)
             try:
-                window = await self._limiter.acquire(
-                    call.weight, priority=call.priority, max_wait_s=call.timeout_s
-                )
-            except BudgetError as refused:
-                raise HttpFailure(call.phase, refused.text, retry_after_s=refused.retry_after_s) from refused
-            try:
-                reply = await self._once(call)
+                reply = await self._in_turn(call)
             except HttpFailure:
                 if not call.attempts:
                     raise
@@ -160,6 +158,20 @@ class HttpClient:
                 if reply.status not in TEMPORARY or not call.attempts:
                     return reply
             await self._clock.sleep(backoff.next())
+
+    async def _in_turn(self, call: "_Call") -> HttpReply:
+        if call.priority:
+            return await self._once(call)
+        async with self._ordinary:
+            if self._limiter.paused_s:  # since this call was let out, the server told us to stop
+                await self._spend(call, 0)
+            return await self._once(call)
+
+    async def _spend(self, call: "_Call", weight: int) -> int:
+        try:
+            return await self._limiter.acquire(weight, priority=call.priority, max_wait_s=call.timeout_s)
+        except BudgetError as refused:
+            raise HttpFailure(call.phase, refused.text, retry_after_s=refused.retry_after_s) from refused
 
     async def _once(self, call: "_Call") -> HttpReply:
         import httpx

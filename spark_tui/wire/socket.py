@@ -207,7 +207,7 @@ class SupervisedSocket:
 
     async def _attempt(self) -> Session:
         if self._limiter is not None:
-            await self._limiter.acquire(self._connect_weight)
+            await self._limiter.acquire(self._connect_weight, priority=True)  # orders and cancels use it
         await self._budget.acquire()
         self._attempts += 1
         session = self._make_session(self._attempts, await self._handshake())

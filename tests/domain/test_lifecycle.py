@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_tui.domain import lifecycle
+from spark_tui.domain import executions, lifecycle
 from spark_tui.domain.order import (
     Accepted,
+    Amended,
+    AmendRequested,
     Canceled,
     CancelFailed,
     CancelRequested,
@@ -23,15 +25,18 @@ from spark_tui.domain.order import (
     Fill,
     Filled,
     Intended,
+    ListPart,
     Order,
     OrderEvent,
     OrderRequest,
     OrderState,
     Rejected,
+    ReplaceFailed,
+    ReplaceRequested,
     Sent,
     Uncertain,
 )
-from spark_tui.domain.values import OrderType, Side
+from spark_tui.domain.values import LegRole, ListKind, OrderType, Side
 
 QUANTITY = Decimal(1)
 INTENT = Intended(
@@ -64,6 +69,10 @@ CANCELED = Canceled(at_ms=8, venue_order_id="77")
 EXPIRED = Expired(reason="INSUFFICIENT_LIQUIDITY", at_ms=8)
 REJECTED = Rejected(code="-2010", text="insufficient balance", at_ms=8)
 DENIED = Denied(code="PRICE_BAND", text="too far", at_ms=2)
+AMEND_REQUESTED = AmendRequested(quantity=Decimal("0.6"), at_ms=6)
+AMENDED = Amended(quantity=Decimal("0.6"), at_ms=7, venue_order_id="77")
+REPLACE_REQUESTED = ReplaceRequested(by="spark-9", at_ms=6)
+REPLACE_FAILED = ReplaceFailed(code="-2011", text="Unknown order sent.", at_ms=7)
 DEAD = Dead(proof="not found 5 times past the window", at_ms=30_000)
 
 
@@ -121,6 +130,16 @@ def same_in_every_order(events: Sequence[OrderEvent]) -> Order:
         ([SENT, UNCERTAIN, DEAD, ACCEPTED], OrderState.ACCEPTED, "0"),
         ([SENT, UNCERTAIN, DEAD, fill(1, "1"), CANCEL_REQUESTED], OrderState.FILLED, "1"),
         ([SENT, REJECTED, ACCEPTED, CANCELED], OrderState.CANCELED, "0"),
+        ([SENT, ACCEPTED, AMEND_REQUESTED, AMENDED, fill(1, "0.4")], OrderState.PARTIALLY_FILLED, "0.4"),
+        ([ACCEPTED, AMEND_REQUESTED, AMENDED, fill(1, "0.4"), fill(2, "0.2")], OrderState.FILLED, "0.6"),
+        ([SENT, ACCEPTED, AMEND_REQUESTED, fill(1, "0.4")], OrderState.PENDING_REPLACE, "0.4"),
+        ([ACCEPTED, AMEND_REQUESTED, REPLACE_FAILED, fill(1, "0.4")], OrderState.PARTIALLY_FILLED, "0.4"),
+        ([SENT, ACCEPTED, AMENDED, CANCELED, fill(1, "0.4")], OrderState.CANCELED, "0.4"),
+        ([SENT, UNCERTAIN, AMENDED, AMEND_REQUESTED], OrderState.ACCEPTED, "0"),
+        ([SENT, ACCEPTED, REPLACE_REQUESTED, fill(1, "0.4")], OrderState.PENDING_REPLACE, "0.4"),
+        ([SENT, ACCEPTED, REPLACE_REQUESTED, CANCELED, fill(1, "0.4")], OrderState.CANCELED, "0.4"),
+        ([ACCEPTED, REPLACE_REQUESTED, REPLACE_FAILED, fill(1, "1")], OrderState.FILLED, "1"),
+        ([ACCEPTED, REPLACE_REQUESTED, CANCEL_REQUESTED, fill(1, "0.4")], OrderState.PENDING_CANCEL, "0.4"),
         (
             [SENT, Completed(at_ms=9, filled=Decimal(1)), fill(1, "0.4"), fill(2, "0.6"), ACCEPTED],
             OrderState.FILLED,
@@ -138,6 +157,25 @@ def test_every_permutation_ends_in_one_order(
 
 TIMES = st.integers(2, 9)
 TOTALS = st.none() | st.sampled_from(["0", "0.3", "0.6", "1", "1.2"]).map(Decimal)
+CLAIMS = [
+    Filled(
+        fill=Fill(
+            trade_id=f"synthetic-77-{total}",
+            price=Decimal(100),
+            quantity=Decimal(total),
+            commission=Decimal(0),
+            commission_asset="",
+            maker=False,
+            time_ms=6,
+            synthetic=True,
+            cumulative=Decimal(total),
+            cumulative_quote=Decimal(total) * price,
+        ),
+        venue_order_id="77",
+    )
+    for total, price in (("0.3", 100), ("0.6", 90), ("0.6", 101), ("1", 100))
+]
+AMENDS = st.sampled_from(["0.4", "0.6", "1"]).map(Decimal)
 FILLS = [fill(number, quantity) for number, quantity in ((1, "0.3"), (2, "0.3"), (10, "0.4"), (9, "0.2"))]
 EVENTS: st.SearchStrategy[OrderEvent] = st.one_of(
     st.builds(Denied, code=st.sampled_from("AB"), text=st.sampled_from("xy"), at_ms=TIMES),
@@ -145,6 +183,11 @@ EVENTS: st.SearchStrategy[OrderEvent] = st.one_of(
     st.builds(Uncertain, reason=st.sampled_from("xy"), at_ms=TIMES, decidable_at_ms=TIMES),
     st.builds(Accepted, venue_order_id=st.just("77"), at_ms=TIMES),
     st.sampled_from(FILLS),
+    st.sampled_from(CLAIMS),
+    st.builds(AmendRequested, quantity=AMENDS, at_ms=TIMES),
+    st.builds(Amended, quantity=AMENDS, at_ms=TIMES),
+    st.builds(ReplaceRequested, by=st.sampled_from(["b", "c"]), at_ms=TIMES),
+    st.builds(ReplaceFailed, code=st.just("-2011"), text=st.just(""), at_ms=TIMES),
     st.builds(Completed, at_ms=TIMES, filled=TOTALS),
     st.builds(CancelRequested, at_ms=TIMES),
     st.builds(CancelFailed, code=st.just("-2011"), text=st.just(""), at_ms=TIMES),
@@ -175,11 +218,14 @@ def test_what_is_known_never_shrinks(events: list[OrderEvent]) -> None:
         assert after.filled >= order.filled
         assert (after.venue_filled or 0) >= (order.venue_filled or 0)
         assert after.updated_ms >= order.updated_ms
-        assert set(after.fills) >= set(order.fills)
+        assert set(executions.real(after.fills)) >= set(executions.real(order.fills))
+        assert len(after.fills) - len(executions.real(after.fills)) <= 1
         assert after.filled == sum(fill.quantity for fill in after.fills)
         assert after.filled_quote == sum(fill.quantity * fill.price for fill in after.fills)
         assert (after.decidable_at_ms is not None) == (after.state in (OrderState.SENT, OrderState.UNKNOWN))
-        assert lifecycle.leaves(after) == max(QUANTITY - max(after.filled, after.venue_filled or 0), 0)
+        asked = min(QUANTITY, after.amended_quantity or QUANTITY)
+        assert asked <= (lifecycle.asked(order) or 0)
+        assert lifecycle.leaves(after) == max(asked - max(after.filled, after.venue_filled or 0), 0)
         order = after
 
 
@@ -204,6 +250,7 @@ def test_an_order_that_lived_is_never_again_called_dead(
 def test_the_table_answers_every_event_in_every_state() -> None:
     kinds = {type(event) for event in (DENIED, SENT, UNCERTAIN, ACCEPTED, FILLS[0], Completed(at_ms=1))}
     kinds |= {type(event) for event in (CANCEL_REQUESTED, CANCEL_FAILED, CANCELED, EXPIRED, REJECTED, DEAD)}
+    kinds |= {AmendRequested, Amended, ReplaceRequested, ReplaceFailed}
     assert set(lifecycle.TABLE) == set(itertools.product(OrderState, kinds))
     assert kinds | {Intended} == set(OrderEvent.__args__)
 
@@ -217,6 +264,7 @@ VOTE = {
     Rejected: "REJECTED",
     Accepted: "*live*",
     Filled: "*live*",
+    Amended: "*live*",
     Expired: "EXPIRED",
     Canceled: "CANCELED",
     Completed: "FILLED",
@@ -242,6 +290,8 @@ def test_a_healthy_life_raises_no_flag() -> None:
         [SENT, fill(1, "1"), ACCEPTED],
         [SENT, ACCEPTED, CANCEL_REQUESTED, Canceled(at_ms=8, filled=Decimal(0))],
         [SENT, ACCEPTED, fill(1, "0.4"), Expired(reason="IOC", at_ms=8, filled=Decimal("0.4"))],
+        [SENT, ACCEPTED, fill(1, "0.4"), AMEND_REQUESTED, AMENDED, fill(2, "0.2")],
+        [SENT, ACCEPTED, REPLACE_REQUESTED, Canceled(at_ms=8, filled=Decimal(0))],
         [SENT, REJECTED],
         [DENIED],
         [SENT, UNCERTAIN, DEAD],
@@ -252,6 +302,68 @@ def test_a_healthy_life_raises_no_flag() -> None:
             applied = lifecycle.apply(order, event)
             assert (applied.anomaly, applied.query) == ("", False), event
             order = applied.order
+
+
+# --- amends and replaces ---------------------------------------------------------------------------------
+
+
+def test_a_fill_between_an_amend_and_its_answer_leaves_the_new_quantity_less_what_is_filled() -> None:
+    """F11: the answer restores no old leaves, and what was filled meanwhile is not asked for again."""
+    asked = play([SENT, ACCEPTED, AMEND_REQUESTED, fill(1, "0.4")])
+    assert (asked.state, lifecycle.leaves(asked)) == (OrderState.PENDING_REPLACE, Decimal("0.6"))
+    amended = lifecycle.apply(asked, AMENDED)
+    assert (amended.order.state, amended.anomaly, amended.query) == (OrderState.PARTIALLY_FILLED, "", False)
+    assert lifecycle.asked(amended.order) == Decimal("0.6")
+    assert lifecycle.leaves(amended.order) == lifecycle.exposure(amended.order) == Decimal("0.2")
+    done = lifecycle.apply(amended.order, fill(2, "0.2"))
+    assert (done.order.state, done.anomaly) == (OrderState.FILLED, "")
+    beyond = lifecycle.apply(done.order, fill(3, "0.4"))
+    assert "overfilled: 1.0 of 0.6" in beyond.anomaly
+
+
+def test_a_second_amend_is_outstanding_until_its_own_answer() -> None:
+    second = AmendRequested(quantity=Decimal("0.5"), at_ms=AMEND_REQUESTED.at_ms)
+    order = play([SENT, ACCEPTED, AMEND_REQUESTED, AMENDED, msgspec.structs.replace(second, at_ms=8)])
+    assert order.state is OrderState.PENDING_REPLACE
+    answered = same_in_every_order(
+        [
+            ACCEPTED,
+            AMENDED,
+            msgspec.structs.replace(second, at_ms=8),
+            Amended(quantity=Decimal("0.5"), at_ms=8),
+        ]
+    )
+    assert (answered.state, lifecycle.leaves(answered)) == (OrderState.ACCEPTED, Decimal("0.5"))
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "1.1", "NaN", "Infinity"])
+def test_an_amend_that_cannot_be_is_flagged_and_not_believed(quantity: str) -> None:
+    applied = lifecycle.apply(play([SENT, ACCEPTED]), Amended(quantity=Decimal(quantity), at_ms=7))
+    assert applied.order.amended_quantity is None
+    assert applied.anomaly
+    assert applied.query
+
+
+def test_an_amend_below_what_is_filled_is_flagged() -> None:
+    applied = lifecycle.apply(play([SENT, ACCEPTED, fill(1, "0.9")]), AMENDED)
+    assert "amended to 0.6 with 0.9 filled" in applied.anomaly
+    assert lifecycle.leaves(applied.order) == 0
+
+
+def test_a_replaced_order_names_its_successor_and_a_refused_replace_none() -> None:
+    """F51."""
+    gone = play([SENT, ACCEPTED, REPLACE_REQUESTED, CANCELED])
+    assert (gone.state, gone.replaced_by) == (OrderState.CANCELED, "spark-9")
+    refused = lifecycle.apply(play([SENT, ACCEPTED, REPLACE_REQUESTED]), REPLACE_FAILED)
+    assert (refused.order.state, refused.order.replaced_by) == (OrderState.ACCEPTED, "")
+    assert (refused.anomaly, refused.query) == ("", True)
+
+
+def test_an_intent_says_what_it_replaces_and_whose_child_and_leg_it_is() -> None:
+    part = ListPart(list_id="l1", kind=ListKind.OCO, role=LegRole.ABOVE)
+    intent = msgspec.structs.replace(INTENT, replaces="spark-0", parent="algo-1", part=part)
+    order = lifecycle.begin(intent)
+    assert (order.replaces, order.parent, order.part) == ("spark-0", "algo-1", part)
 
 
 # --- what must be flagged --------------------------------------------------------------------------------

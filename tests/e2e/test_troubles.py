@@ -66,7 +66,6 @@ def refused_start(desk: Desk, code: int, *words: str, **environment: str) -> str
         ({"quantity": "3"}, "INSUFFICIENT_BALANCE", "USDT"),
         ({"price": "50000.001"}, "FILTER_PRICE_FILTER", "50000"),
         ({"price": "1"}, "FILTER_", "price"),
-        ({"quantity": "1e999999"}, "FILTER_", "quantity"),
         ({"quantity": "0.00001"}, "FILTER_NOTIONAL", "5"),
     ],
 )
@@ -83,7 +82,7 @@ def test_an_order_that_cannot_be_is_refused_with_the_reason(
     assert part in said
 
 
-@pytest.mark.parametrize("word", ["quantity=lots", "quantity=NaN", "sid=BUY"])
+@pytest.mark.parametrize("word", ["quantity=lots", "quantity=NaN", "quantity=1e999999", "sid=BUY"])
 def test_words_that_are_no_order_are_a_usage_error(busy: Desk, word: str) -> None:
     words = ("symbol=BTCUSDT", "side=BUY", "type=LIMIT", "price=60000", word)
     done = busy.run("do", "order.submit", *words, "--data-dir", str(busy.data))

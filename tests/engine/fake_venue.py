@@ -12,14 +12,19 @@ from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument, LotSize, Notional, PriceFilter, SymbolStatus
 from spark_tui.domain.market import Candle, DepthDiff, DepthSnapshot, Ticker
 from spark_tui.domain.order import Fill, OrderRequest
-from spark_tui.domain.values import Environment, OrderType
+from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side
 from spark_tui.venues.port import (
     BalancesReport,
     FrameSink,
+    HalfOutcome,
+    ListLeg,
     MarketSink,
     OrderReport,
     OrderStatus,
     Reaction,
+    ReplaceHalf,
+    ReplaceMode,
+    ReplaceOutcome,
     TradeReport,
     UserEvent,
     UserSink,
@@ -31,12 +36,15 @@ from spark_tui.wire.clock import NS_PER_MS, Clock
 D = Decimal
 NAME = "fake"
 SYMBOL = "BTCUSDT"
-_OPEN = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+_OPEN = (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+_WAITS = (LegRole.PENDING, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW)
 
 LOST = VenueError(Reaction.UNKNOWN, "-1007", "Timeout waiting for response from backend server.")
 REJECTED = VenueError(Reaction.DEFINITE_REJECT, "-2010", "Account has insufficient balance.")
 NOT_SENT = VenueError(Reaction.RETRY_SAFE, "NOT_SENT", "The connection is down: nothing was sent.")
 UNREACHABLE = VenueError(Reaction.RETRY_SAFE, "NOT_SENT", "The venue cannot be reached.")
+
+_HALF_FAILED = ReplaceHalf(outcome=HalfOutcome.FAILURE, code="-2011", text="Unknown order sent.")
 
 
 def instrument(symbol: str = SYMBOL, status: SymbolStatus = SymbolStatus.TRADING) -> Instrument:
@@ -64,7 +72,8 @@ def instrument(symbol: str = SYMBOL, status: SymbolStatus = SymbolStatus.TRADING
 
 
 class FakeVenue:
-    """Implements venues.port.Venue. `plan` says how each following `place` ends; empty: it rests."""
+    """Implements venues.port.Venue. `plan` says how each following `place`, `replace`, `place_list` or
+    `amend` ends; empty: it works. "lost" and "dead" differ in whether it arrived."""
 
     name = NAME
     environment = Environment.SIM
@@ -73,6 +82,7 @@ class FakeVenue:
         self.known = {symbol: instrument(symbol) for symbol in symbols}
         # rest | fill | reject | lost | dead | not-sent | broken | hang | slow (it waits before it leaves)
         self.plan: deque[str] = deque()
+        self.refusal = REJECTED  # what "refused" raises
         self.reports: dict[str, OrderReport] = {}
         self.account_trades: list[TradeReport] = []
         self.placed: list[str] = []
@@ -81,8 +91,11 @@ class FakeVenue:
         self.sent_bytes: list[str] = []  # every trading call, in order
         self.failing: dict[str, VenueError] = {}  # by method name
         self.hidden: set[str] = set()  # queries answer "does not exist" (a replica's lag)
+        self.nameless: set[str] = set()  # so do queries by the venue's id
+        self.extra_locked: dict[str, Decimal] = {}
         self.snapshots = 0
         self.streams_up = asyncio.Event()
+        self.keep_home: Callable[[], str] = str
         self.release = asyncio.Event()  # ends a hanging or a slow place
         self.cancel_gate: asyncio.Event | None = None  # cancel_all answers when it is set
         self.holdings = {"USDT": D(1_000_000), "BTC": D(10)}
@@ -173,11 +186,15 @@ class FakeVenue:
             raise NOT_SENT
         if how == "slow":
             await self.release.wait()
+            if why := self.keep_home():
+                raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", why)
         self.placed.append(client_order_id)
         self.sent_bytes.append(f"place {client_order_id}")
         on_sent()
         if how == "reject":
             raise REJECTED
+        if how == "refused":
+            raise self.refusal
         if how == "dead":
             raise LOST
         report = self._accept(client_order_id, request)
@@ -193,7 +210,93 @@ class FakeVenue:
         return report
 
     async def test_order(self, client_order_id: str, request: OrderRequest) -> None:
-        return
+        self.sent_bytes.append(f"test {client_order_id}")
+        self._maybe_fail("test_order")
+
+    async def replace(
+        self,
+        symbol: str,
+        client_order_id: str,
+        new_client_order_id: str,
+        request: OrderRequest,
+        mode: ReplaceMode,
+        on_sent: Callable[[], None],
+    ) -> ReplaceOutcome:
+        how = self.plan.popleft() if self.plan else "rest"
+        if how == "not-sent":
+            raise NOT_SENT
+        self.sent_bytes.append(f"replace {client_order_id} {new_client_order_id}")
+        on_sent()
+        if how == "reject":
+            raise REJECTED
+        if how == "dead":
+            raise LOST
+        open_ = self.reports[client_order_id].status in _OPEN and how != "cancel-fails"
+        cancel, new = _HALF_FAILED, ReplaceHalf(outcome=HalfOutcome.NOT_ATTEMPTED)
+        if open_:
+            canceled = self._change(client_order_id, OrderStatus.CANCELED)
+            cancel = ReplaceHalf(outcome=HalfOutcome.SUCCESS, report=canceled)
+        if open_ or mode is ReplaceMode.ALLOW_FAILURE:
+            new = _HALF_FAILED
+            if how != "new-fails":
+                self.placed.append(new_client_order_id)
+                report = self._accept(new_client_order_id, request)
+                new = ReplaceHalf(outcome=HalfOutcome.SUCCESS, report=report)
+        if how == "lost":
+            raise LOST
+        if how == "hang":
+            await self.release.wait()
+            raise LOST
+        return ReplaceOutcome(cancel=cancel, new=new)
+
+    async def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> OrderReport:
+        how = self.plan.popleft() if self.plan else "rest"
+        self.sent_bytes.append(f"amend {client_order_id} {quantity}")
+        if how == "reject":
+            raise VenueError(Reaction.DEFINITE_REJECT, "-2038", "Order amend is refused.")
+        if how == "dead":
+            raise LOST
+        report = msgspec.structs.replace(self.reports[client_order_id], quantity=quantity, fills=())
+        self.reports[client_order_id] = report
+        if how == "lost":
+            raise LOST
+        return report
+
+    async def place_list(
+        self, list_id: str, kind: ListKind, legs: tuple[ListLeg, ...], on_sent: Callable[[], None]
+    ) -> tuple[OrderReport, ...]:
+        how = self.plan.popleft() if self.plan else "rest"
+        if how == "not-sent":
+            raise NOT_SENT
+        self.sent_bytes.append(f"list {list_id}")
+        on_sent()
+        if how == "reject":
+            raise REJECTED
+        if how == "dead":
+            raise LOST
+        reports = []
+        for leg in legs:
+            self.placed.append(leg.client_order_id)
+            status = OrderStatus.PENDING_NEW if leg.role in _WAITS else OrderStatus.NEW
+            report = self._accept(leg.client_order_id, leg.request)
+            report = msgspec.structs.replace(report, list_id=list_id, status=status)
+            self.reports[leg.client_order_id] = report
+            reports.append(report)
+        if how == "lost":
+            raise LOST
+        return tuple(reports)
+
+    async def cancel_list(self, symbol: str, list_id: str) -> tuple[OrderReport, ...]:
+        self.sent_bytes.append(f"cancel-list {list_id}")
+        self._maybe_fail("cancel_list")
+        legs = [report for report in self.reports.values() if report.list_id == list_id]
+        if not any(report.status in _OPEN for report in legs):
+            raise VenueError(Reaction.DEFINITE_REJECT, "-2011", "Unknown order list sent.")
+        return tuple(
+            self._change(report.client_order_id, OrderStatus.CANCELED)
+            for report in legs
+            if report.status in _OPEN
+        )
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         self.cancels.append(client_order_id)
@@ -220,6 +323,14 @@ class FakeVenue:
         self._maybe_fail("query")
         report = None if client_order_id in self.hidden else self.reports.get(client_order_id)
         return msgspec.structs.replace(report, fills=()) if report else None
+
+    async def query_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        self._maybe_fail("query_by_venue_id")
+        for report in self.reports.values():
+            named = report.client_order_id not in self.nameless
+            if named and (report.symbol, report.venue_order_id) == (symbol, venue_order_id):
+                return msgspec.structs.replace(report, fills=())
+        return None
 
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
         self._maybe_fail("open_orders")
@@ -251,7 +362,8 @@ class FakeVenue:
         return BalancesReport(
             venue=NAME,
             balances=tuple(
-                Balance(asset=asset, free=amount, locked=D(0)) for asset, amount in self.holdings.items()
+                Balance(asset=asset, free=amount, locked=self._locked(asset))
+                for asset, amount in self.holdings.items()
             ),
             time_ms=self.server_time_ms(),
             complete=True,
@@ -314,6 +426,24 @@ class FakeVenue:
             self.user(report)
         return report
 
+    def _locked(self, asset: str) -> Decimal:
+        """What open orders lock, one of two legs that exclude each other."""
+        total = self.extra_locked.get(asset, D(0))
+        lists = set()
+        for report in self.reports.values():
+            request = report.request
+            if report.status not in _OPEN or request is None or report.status is OrderStatus.PENDING_NEW:
+                continue
+            if report.list_id and report.list_id in lists:
+                continue
+            lists.add(report.list_id)
+            left = (report.quantity or request.quantity or D(0)) - report.filled
+            if request.side is Side.SELL and request.symbol.removesuffix("USDT") == asset:
+                total += left
+            elif request.side is Side.BUY and asset == "USDT":
+                total += left * (request.price or D(0))
+        return total
+
     def _accept(self, client_order_id: str, request: OrderRequest) -> OrderReport:
         self._ids += 1
         report = OrderReport(
@@ -326,6 +456,7 @@ class FakeVenue:
             filled_quote=D(0),
             time_ms=self.server_time_ms(),
             request=request,
+            quantity=request.quantity,
         )
         self.reports[client_order_id] = report
         return report

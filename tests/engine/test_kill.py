@@ -137,3 +137,17 @@ async def test_the_fill_of_an_order_that_raced_the_kill_is_booked(tmp_path: Path
         it.venue.reports[order.client_order_id] = it.venue.reports[order.client_order_id]
         it.venue.fill(order.client_order_id, D("0.2"))
         assert it.order(order.client_order_id).filled == D("0.2")
+
+
+async def test_an_order_that_was_waiting_to_leave_stays_home_after_a_halt(tmp_path: Path) -> None:
+    """Halted means nothing leaves but cancels: also what had passed every check and waited for its budget."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("slow")
+        asking = asyncio.create_task(it.submit())
+        await it.until(lambda: not it.venue.plan)
+        it.engine.guard.halt("the ledger cannot be written")
+        it.venue.release.set()
+        order = await asking
+        assert order.state is OrderState.DENIED
+        assert "halted before it was sent" in order.text
+        assert it.venue.placed == []

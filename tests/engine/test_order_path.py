@@ -105,11 +105,12 @@ async def test_a_trade_that_could_be_the_orders_keeps_it_unknown(tmp_path: Path)
         it.venue.plan.append("lost")
         client_id = f"sp{it.engine.identities.run}-1"
         it.venue.hidden.add(client_id)
+        it.venue.nameless.add(client_id)
         await it.submit()
         it.venue.fill(client_id, quiet=True)
         await it.clock.run_for(60)
         assert it.order(client_id).state is OrderState.UNKNOWN
-        it.venue.hidden.clear()
+        it.venue.nameless.clear()  # it tells at last whose trade that was
         await it.until(lambda: it.order(client_id).filled == D("0.5"))
         assert it.order(client_id).state is OrderState.FILLED
         assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.5")

@@ -169,6 +169,7 @@ async def test_a_foreign_trade_waits_while_it_might_be_an_unknown_orders(tmp_pat
         it.venue.plan.append("lost")
         client_id = f"sp{it.engine.identities.run}-1"
         it.venue.hidden.add(client_id)
+        it.venue.nameless.add(client_id)
         await it.submit()
         it.venue.fill(client_id, quiet=True)
         await again(it)

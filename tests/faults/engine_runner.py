@@ -1,5 +1,7 @@
-"""A process with one real engine against one simulator. It submits the orders it is given, waits until the
+"""A process with one real engine against one simulator. It makes the requests it is given, waits until the
 fate of every order is decided, and prints what it knows as JSON. With `die_at` it kills itself at that step.
+
+A request is one of `link.messages` as JSON; the client order id "@0" in it is that of the first order.
 """
 
 import asyncio
@@ -9,18 +11,16 @@ import random
 import signal
 import sys
 from collections.abc import Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from spark_tui.domain.order import Order, OrderState
-from spark_tui.domain.values import OrderType, Side
 from spark_tui.engine.engine import Engine
 from spark_tui.engine.hub import Face
 from spark_tui.engine.options import EngineSettings
-from spark_tui.link.messages import SubmitOrder
+from spark_tui.link.messages import AnyRequest
 from spark_tui.store.ledger import Ledger
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
@@ -29,7 +29,13 @@ from spark_tui.wire.clock import SystemClock
 
 # A short window, so that "proved never to have lived" takes seconds.
 SETTINGS = SpotSettings(recv_window_ms=800, engine_timeout_ms=100, margin_ms=100)
-UNDECIDED = {OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN}
+UNDECIDED = {
+    OrderState.NEW,
+    OrderState.SENT,
+    OrderState.UNKNOWN,
+    OrderState.PENDING_CANCEL,
+    OrderState.PENDING_REPLACE,
+}
 
 
 async def main(task: dict[str, Any]) -> None:
@@ -51,15 +57,10 @@ async def main(task: dict[str, Any]) -> None:
     state = engine.journal.state
     face = engine.attach("runner", "test", 20.0)
     await _until(face, lambda: engine.views.usable(venue.name, "BTCUSDT"))
-    for order in task["orders"]:
-        submit = SubmitOrder(
-            symbol="BTCUSDT",
-            side=Side(order["side"]),
-            type=OrderType(order["type"]),
-            quantity=Decimal(order["quantity"]),
-            price=Decimal(order["price"]) if "price" in order else None,
-        )
-        await engine.handle(submit, "test", None)
+    for words in task["requests"]:
+        if words.get("client_order_id") == "@0":
+            words["client_order_id"] = next(iter(state.orders))
+        await engine.handle(msgspec.convert(words, AnyRequest, strict=False), "test", None)
     await _until(face, lambda: all(_decided(order) for order in state.orders.values()))
     report = {
         "orders": [msgspec.to_builtins(order) for order in state.orders.values()],

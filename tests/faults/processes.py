@@ -48,13 +48,13 @@ def end(process: "subprocess.Popen[bytes]") -> None:
 
 
 async def run_engine(
-    folder: Path, sim: Simulator, *orders: dict[str, str], die_at: str = ""
+    folder: Path, sim: Simulator, *requests: dict[str, Any], die_at: str = ""
 ) -> dict[str, Any]:
     """Run `engine_runner.py` to its end; its report, or the signal that ended it."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(Path(__file__).with_name("engine_runner.py")),
-        json.dumps({"folder": str(folder), "base_url": sim.base_url, "die_at": die_at, "orders": orders}),
+        json.dumps({"folder": str(folder), "base_url": sim.base_url, "die_at": die_at, "requests": requests}),
         cwd=ROOT,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
         stdout=subprocess.PIPE,

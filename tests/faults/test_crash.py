@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,8 +22,37 @@ from spark_tui.venues.port import OrderReport
 from spark_tui.wire.clock import SystemClock
 from tests.faults.processes import Simulator, end, run_engine, start_simulator
 
-RESTING = {"side": "BUY", "type": "LIMIT", "quantity": "0.01", "price": "50000"}
-FILLING = {"side": "BUY", "type": "MARKET", "quantity": "0.01"}
+TERMS = {"symbol": "BTCUSDT", "side": "BUY", "quantity": "0.01"}
+RESTING = {"op": "order.submit", **TERMS, "type": "LIMIT", "price": "50000"}
+FILLING = {"op": "order.submit", **TERMS, "type": "MARKET"}
+REPLACING = {
+    "op": "order.replace",
+    "client_order_id": "@0",
+    "order": {"op": "order.submit", **TERMS, "type": "LIMIT", "price": "49000"},
+}
+AMENDING = {"op": "order.amend", "client_order_id": "@0", "quantity": "0.005"}
+LISTING = {
+    "op": "list.submit",
+    "kind": "OTOCO",
+    "legs": [
+        {"role": "WORKING", "order": {"op": "order.submit", **TERMS, "type": "LIMIT", "price": "50000"}},
+        {
+            "role": "PENDING_ABOVE",
+            "order": {"op": "order.submit", **TERMS, "side": "SELL", "type": "LIMIT_MAKER", "price": "90000"},
+        },
+        {
+            "role": "PENDING_BELOW",
+            "order": {
+                "op": "order.submit",
+                **TERMS,
+                "side": "SELL",
+                "type": "STOP_LOSS_LIMIT",
+                "price": "40000",
+                "stop_price": "41000",
+            },
+        },
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +86,7 @@ async def orders_at(sim: Simulator) -> tuple[OrderReport, ...]:
     ],
 )
 async def test_killed_at_any_step_each_intent_lives_once_or_is_proved_dead(
-    tmp_path: Path, sim: Simulator, die_at: str, order: dict[str, str], fate: str
+    tmp_path: Path, sim: Simulator, die_at: str, order: dict[str, Any], fate: str
 ) -> None:
     before = Counter(found.client_order_id for found in await orders_at(sim))
     assert await run_engine(tmp_path, sim, order, die_at=die_at) == {"signal": signal.SIGKILL}
@@ -74,6 +104,40 @@ async def test_killed_at_any_step_each_intent_lives_once_or_is_proved_dead(
     assert filled == (Decimal("0.01") if fate == "FILLED" else 0)
     bought = sum(Decimal(fill["quantity"]) - Decimal(fill["commission"]) for fill in known["fills"])
     assert sum(Decimal(position["quantity"]) for position in report["positions"]) == bought
+
+
+@pytest.mark.parametrize(
+    ("die_at", "request_", "fates"),
+    [
+        ("replace.durable", REPLACING, "ACCEPTED DEAD"),
+        ("replace.sent", REPLACING, "CANCELED ACCEPTED"),
+        ("list.sent", LISTING, "ACCEPTED ACCEPTED ACCEPTED"),
+        ("amend.replied", AMENDING, "ACCEPTED"),
+        # the same matrix is walked in one process by tests/engine/test_power_cut.py
+        pytest.param("replace.replied", REPLACING, "CANCELED ACCEPTED", marks=pytest.mark.campaign),
+        pytest.param("list.durable", LISTING, "DEAD DEAD DEAD", marks=pytest.mark.campaign),
+        pytest.param("list.replied", LISTING, "ACCEPTED ACCEPTED ACCEPTED", marks=pytest.mark.campaign),
+        pytest.param("amend.durable", AMENDING, "ACCEPTED", marks=pytest.mark.campaign),
+    ],
+)
+async def test_killed_over_a_replace_a_list_or_an_amend_every_part_is_found_again(
+    tmp_path: Path, sim: Simulator, die_at: str, request_: dict[str, Any], fates: str
+) -> None:
+    before = Counter(found.client_order_id for found in await orders_at(sim))
+    if request_ is not LISTING:
+        await run_engine(tmp_path, sim, RESTING)
+    assert await run_engine(tmp_path, sim, request_, die_at=die_at) == {"signal": signal.SIGKILL}
+    assert verify(tmp_path / "ledger.db").ok
+
+    report = await run_engine(tmp_path, sim)
+
+    assert [known["state"] for known in report["orders"]] == fates.split()
+    living = {known["client_order_id"]: 1 for known in report["orders"] if known["state"] != "DEAD"}
+    assert Counter(found.client_order_id for found in await orders_at(sim)) - before == living
+    if request_ is AMENDING:
+        amended = Decimal(report["orders"][0]["amended_quantity"] or "0.01")
+        assert amended == Decimal("0.01" if die_at == "amend.durable" else "0.005")
+    assert verify(tmp_path / "ledger.db").ok
 
 
 async def test_a_third_start_finds_nothing_new_and_loses_nothing(tmp_path: Path, sim: Simulator) -> None:

@@ -162,19 +162,41 @@ class Rig:
     # invariants
 
     def check_books(self) -> None:
-        """Nothing is owed twice: locks are what open orders hold, and nobody is below zero."""
+        """Nothing is owed twice: locks are what open orders and lists need, nobody is below zero, and the
+        books show and hide what their orders do."""
         for account in self.exchange.accounts.values():
             self._check_account(account)
+        for market in self.exchange.markets.values():
+            for side in (market.book.bids, market.book.asks):
+                for level in side.values():
+                    assert level.quantity == sum(order.leaves for order in level.orders.values())
+                    assert level.hidden == sum(order.hidden for order in level.orders.values())
+                    assert all(order.leaves > 0 for order in level.orders.values())
 
     def _check_account(self, account: Account) -> None:
+        """An order holds what its rest may cost; a pending leg nothing; an OCO's two legs the larger need."""
         held: dict[str, int] = {}
+        shared: dict[int, list[int]] = {}
         for order in self.exchange.stores[account.uid].open():
             symbol = self.exchange.market(order.symbol).symbol
             left = order.quantity - order.filled - order.prevented
-            price = order.price or order.stop_price
-            assert order.reserved == (notional(price, left) if order.buy else left)
+            assert order.remaining == left
+            assert not order.peak or order.working_ms < 0 or order.leaves <= order.peak
+            need = notional(order.price or order.stop_price or order.lock_price, left) if order.buy else left
+            found = self.exchange.list_of(order)
+            if order.status == "PENDING_NEW":
+                assert order.reserved == 0
+            elif found is not None and found.executing and found.working_id == 0:
+                shared.setdefault(found.id, []).append(need)
+                shared.setdefault(-found.id, []).append(order.reserved)
+            else:
+                assert order.reserved == need
             asset = symbol.quote if order.buy else symbol.base
             held[asset] = held.get(asset, 0) + order.reserved
+        for list_id, needs in shared.items():
+            if list_id > 0:
+                assert len(needs) == 2
+                assert sum(shared[-list_id]) == max(needs)
         for asset, balance in account.balances.items():
             assert balance.free >= 0, asset
             assert balance.locked == held.get(asset, 0), asset

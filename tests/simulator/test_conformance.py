@@ -104,6 +104,36 @@ async def test_it_trades_over_the_websocket_api(client: Any) -> None:
     assert {b["asset"] for b in (await client.ws_get_account())["balances"]} >= {"BTC", "USDT"}
 
 
+async def test_it_places_and_cancels_order_lists(client: Any, server: Server) -> None:
+    async with sockets(client, server).user_socket() as user:
+        last = Decimal((await client.get_symbol_ticker(symbol="BTCUSDT"))["price"])
+        oco = await client.create_oco_order(
+            symbol="BTCUSDT",
+            side="SELL",
+            quantity="0.01",
+            aboveType="LIMIT_MAKER",
+            abovePrice=f"{last * 2:.2f}",
+            belowType="STOP_LOSS_LIMIT",
+            belowStopPrice=f"{last / 2:.2f}",
+            belowPrice=f"{last / 2:.2f}",
+            belowTimeInForce="GTC",
+        )
+        assert [report["status"] for report in oco["orderReports"]] == ["NEW", "NEW"]
+        assert len(await client.get_open_orders(symbol="BTCUSDT")) == 2
+        amended = await client._request_api(
+            "put", "order/amend/keepPriority", True,
+            data={"symbol": "BTCUSDT", "orderId": oco["orders"][0]["orderId"], "newQty": "0.005"},
+        )  # fmt: skip
+        assert amended["amendedOrder"]["qty"] == "0.00500000"
+        await client.cancel_order(symbol="BTCUSDT", orderId=oco["orders"][1]["orderId"])
+        assert await client.get_open_orders(symbol="BTCUSDT") == []
+        while True:
+            event = await asyncio.wait_for(user.recv(), 10)
+            if event["e"] == "listStatus" and event["L"] == "ALL_DONE":
+                break
+        assert event["g"] == oco["orderListId"]
+
+
 async def test_it_understands_refusals(client: Any) -> None:
     with pytest.raises(binance.exceptions.BinanceAPIException) as caught:
         await client.order_limit_buy(symbol="BTCUSDT", quantity="0.01", price="60000.001")

@@ -1,87 +1,10 @@
-"""Orders and money: whatever is placed, every unit of every asset stays accounted for."""
+"""Single orders through the venue: what they do, what they lock, what is told of them."""
 
-import contextlib
 from decimal import Decimal
 
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from spark_tui.simulator.accounts import Account
-from spark_tui.simulator.errors import ApiError
 from spark_tui.simulator.fixed import SCALE
-from spark_tui.simulator.matching import SelfTrade
 from spark_tui.simulator.orders import NewOrder
 from tests.simulator.rig import Rig
-
-ASSETS = ("BTC", "USDT")
-STEP = st.fixed_dictionaries(
-    {
-        "who": st.sampled_from(["operator", "other", "crowd", "cancel"]),
-        "buy": st.booleans(),
-        "kind": st.sampled_from(
-            ["LIMIT", "LIMIT", "IOC", "FOK", "LIMIT_MAKER", "MARKET", "QUOTE", "STOP_LOSS", "STOP_LOSS_LIMIT",
-             "TAKE_PROFIT", "TAKE_PROFIT_LIMIT"]
-        ),
-        "price": st.integers(66_990, 67_010),
-        "quantity": st.integers(1, 400),
-        "mode": st.sampled_from(list(SelfTrade)),
-    }
-)  # fmt: skip
-
-
-def order_of(step: dict[str, object], number: int) -> NewOrder:
-    kind = str(step["kind"])
-    name = "LIMIT" if kind in ("IOC", "FOK") else "MARKET" if kind == "QUOTE" else kind
-    quantity = int(str(step["quantity"])) * SCALE // 1_000
-    price = int(str(step["price"])) * SCALE
-    return NewOrder(
-        symbol="BTCUSDT",
-        buy=bool(step["buy"]),
-        type=name,
-        time_in_force=kind if kind in ("IOC", "FOK") else "GTC",
-        quantity=0 if kind == "QUOTE" else quantity,
-        quote_quantity=quantity * 67_000 if kind == "QUOTE" else 0,
-        price=price if name in ("LIMIT", "LIMIT_MAKER", "STOP_LOSS_LIMIT", "TAKE_PROFIT_LIMIT") else 0,
-        stop_price=price if name.startswith(("STOP", "TAKE")) else 0,
-        client_id=f"c{number}",
-        response="FULL",
-        self_trade=SelfTrade(str(step["mode"])),
-    )
-
-
-@given(st.lists(STEP, max_size=40))
-@settings(max_examples=120, deadline=None, derandomize=True)
-def test_money_is_conserved_and_locks_are_open_orders(steps: list[dict[str, object]]) -> None:
-    rig = Rig()
-    rig.ladder()
-    other = Account(2)
-    rig.exchange.open_account(other)
-    other.balance("BTC").free = other.balance("USDT").free = 5 * SCALE
-    other.balance("USDT").free = 200_000 * SCALE
-    totals = {asset: rig.exchange.clearing.total(asset) for asset in ASSETS}
-    for number, step in enumerate(steps):
-        side = "BUY" if step["buy"] else "SELL"
-        if step["who"] == "crowd":
-            quantity = Decimal(str(step["quantity"])) / 1_000
-            rig.hit(side, str(step["price"]), str(quantity))
-            rig.quote(side, str(67_020 if side == "SELL" else 66_980), str(quantity))
-        elif step["who"] == "cancel":
-            for uid, account in rig.exchange.accounts.items():
-                for order in rig.exchange.stores[uid].open()[:1]:
-                    rig.exchange.cancel(account, order, rig.now_ms, request_id="x")
-        else:
-            account = rig.account if step["who"] == "operator" else other
-            with contextlib.suppress(ApiError):  # refused ones must change nothing either
-                rig.exchange.place(account, order_of(step, number), rig.now_ms)
-        rig.check_books()
-        assert {asset: rig.exchange.clearing.total(asset) for asset in ASSETS} == totals
-    for uid, store in rig.exchange.stores.items():
-        for order in store.all():
-            fills = [fill for fill in store.fills if fill.order_id == order.id]
-            assert sum(fill.quantity for fill in fills) == order.filled, uid
-            assert sum(fill.quote for fill in fills) == order.filled_quote
-            assert order.filled + order.prevented <= order.quantity
-            assert order.status != "FILLED" or order.filled == order.quantity
 
 
 def test_a_limit_order_takes_then_rests_then_is_hit() -> None:
@@ -197,6 +120,20 @@ def test_meeting_oneself_expires_the_maker_and_says_so() -> None:
         ("TRADE_PREVENTION", "EXPIRED_IN_MATCH", own["orderId"]),
     ]
     rig.check_books()
+
+
+def test_prevented_matches_are_listed() -> None:
+    rig = Rig()
+    rig.ladder()
+    own = rig.limit("SELL", "67000.50", "0.05")
+    done = rig.limit("BUY", "67000.50", "0.02")
+    rows = rig.call("GET", "myPreventedMatches", symbol="BTCUSDT", orderId=own["orderId"])[1]
+    assert [(row["takerOrderId"], row["makerPreventedQuantity"]) for row in rows] == [
+        (done["orderId"], "0.05000000")
+    ]
+    match_id = rows[0]["preventedMatchId"]
+    assert rig.call("GET", "myPreventedMatches", symbol="BTCUSDT", preventedMatchId=match_id)[1] == rows
+    assert rig.call("GET", "myPreventedMatches", symbol="BTCUSDT")[1]["code"] == -1128
 
 
 def test_what_prevention_took_never_counts_as_filled() -> None:

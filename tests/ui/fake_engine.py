@@ -9,43 +9,68 @@ import random
 from collections.abc import AsyncIterator
 from decimal import Decimal
 
+from msgspec import structs
+
 from spark_tui.domain.account import Balance, Position
 from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument, LotSize, PriceFilter, SymbolStatus
 from spark_tui.domain.market import Candle
-from spark_tui.domain.order import Fill, Order, OrderRequest, OrderState
+from spark_tui.domain.order import Fill, ListPart, Order, OrderRequest, OrderState
 from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import Environment, OrderType, Side, TimeInForce, TradingState
 from spark_tui.link.messages import (
+    AlgoRow,
+    Algos,
+    AmendOrder,
     AnyRequest,
     Balances,
     BookView,
     CancelAll,
     CancelAllResult,
+    CancelList,
     CancelOrder,
     CandlesView,
     DepthRow,
+    Difference,
+    Differences,
     Done,
+    DrillRow,
+    Drills,
     Event,
     FillRow,
     Fills,
     Focus,
+    GetAlgos,
+    GetDifferences,
+    GetDrills,
     GetHealth,
     GetInstruments,
     Health,
     Instruments,
     Kill,
     Notice,
+    OrderList,
     OrderUpdate,
+    PauseAlgo,
     PositionRow,
     Positions,
     Preview,
     PreviewOrder,
+    Reconcile,
+    ReplaceOrder,
+    ResolveDifference,
     Result,
     Resume,
+    ResumeAlgo,
+    RunDrill,
+    StartAlgo,
     Status,
+    StopAlgo,
     StopEngine,
+    SubmitList,
     SubmitOrder,
+    TestOrder,
+    TestResult,
     TickerRow,
     Tickers,
     TradeRow,
@@ -120,6 +145,19 @@ class FakeEngine:
         self.gate.set()
         self.notes: tuple[str, ...] = ()
         self.book_why = ""
+        self.reconciling = False
+        self.test_answer = ("", "")  # the venue's code and text; empty: it would take the order
+        self.algos: dict[str, AlgoRow] = {}
+        self.drills = {
+            name: DrillRow(name=name, title=title, faults=faults, state="READY")
+            for name, title, faults in (
+                ("lost-reply", "The reply to an order is lost", ("accept-drop-reply",)),
+                ("reordered", "Events overtake the reply", ("reorder-reply", "duplicate-event")),
+                ("blackhole", "The line is silent and does not say so", ("blackhole",)),
+            )
+        }
+        self.replace_fails: LinkError | None = None
+        self.differences = Differences(rows=(), passes=3, last_ms=START_MS - 12_000, running=False)
         self.stale: frozenset[str] = frozenset()
         self._ids = 40
         self._trade_ids = 100
@@ -179,6 +217,34 @@ class FakeEngine:
                 return Done()
             case StopEngine():
                 return Done()
+            case TestOrder(order=order):
+                return self._test(order)
+            case AmendOrder(client_order_id=key, quantity=quantity):
+                return self._update(self.orders[key], amended_quantity=quantity, amendments=(quantity,))
+            case ReplaceOrder():
+                return self._replace(request)
+            case SubmitList():
+                return self._submit_list(request)
+            case CancelList(list_id=list_id):
+                return self._cancel_list(list_id)
+            case GetDrills():
+                return Drills(rows=tuple(self.drills.values()))
+            case RunDrill(name=key, seed=seed):
+                return self.change_drill(key, state="RUNNING", seed=seed)
+            case GetAlgos():
+                return Algos(rows=tuple(self.algos.values()))
+            case StartAlgo():
+                return self._start_algo(request)
+            case PauseAlgo(algo_id=key):
+                return self.change_algo(key, state="PAUSED", text="paused by operator")
+            case ResumeAlgo(algo_id=key):
+                return self.change_algo(key, state="RUNNING", text="")
+            case StopAlgo(algo_id=key):
+                return self.change_algo(key, state="STOPPED", text="stopped by operator")
+            case GetDifferences() | Reconcile():
+                return self.differences
+            case ResolveDifference():
+                return self._resolve(request)
             case GetInstruments():
                 return Instruments(rows=tuple(_instrument(symbol) for symbol in MARKET))
             case GetHealth():
@@ -289,7 +355,7 @@ class FakeEngine:
             data_badge="Mock",
             trading_state=self.state,
             halt_reason=self.halt_reason,
-            reconciling=False,
+            reconciling=self.reconciling,
             venues=(
                 VenueRow(
                     name=VENUE,
@@ -429,6 +495,79 @@ class FakeEngine:
     def _open(self) -> list[Order]:
         return [order for order in self.orders.values() if order.state not in CLOSED]
 
+    def _test(self, order: SubmitOrder) -> TestResult:
+        preview = self._preview(order)
+        if not preview.ok:
+            return TestResult(preview=preview, sent=False, ok=False, code="MAX_NOTIONAL", text=preview.reason)
+        code, text = self.test_answer
+        return TestResult(preview=preview, sent=True, ok=not code, code=code, text=text)
+
+    def _replace(self, request: ReplaceOrder) -> OrderUpdate:
+        if self.replace_fails is not None:
+            raise self.replace_fails
+        old = self.orders[request.client_order_id]
+        fresh = self._put(request.order, OrderState.ACCEPTED)
+        self._update(old, state=OrderState.CANCELED, replaced_by=fresh.order.client_order_id)
+        return self._update(fresh.order, replaces=old.client_order_id)
+
+    def _submit_list(self, request: SubmitList) -> OrderList:
+        self._ids += 1
+        list_id = f"sprun7-{self._ids}"
+        rows = []
+        for leg in request.legs:
+            put = self._put(leg.order, OrderState.ACCEPTED)
+            part = ListPart(list_id=list_id, kind=request.kind, role=leg.role)
+            rows.append(self._update(put.order, part=part))
+        return OrderList(list_id=list_id, kind=request.kind, legs=tuple(rows))
+
+    def _cancel_list(self, list_id: str) -> OrderList:
+        legs = [order for order in self._open() if order.part and order.part.list_id == list_id]
+        part = legs[0].part
+        assert part is not None
+        rows = tuple(self._update(order, state=OrderState.CANCELED) for order in legs)
+        return OrderList(list_id=list_id, kind=part.kind, legs=rows)
+
+    def _start_algo(self, request: StartAlgo) -> AlgoRow:
+        self._ids += 1
+        row = AlgoRow(
+            algo_id=f"algo-sprun7-{self._ids}",
+            start=request,
+            venue=VENUE,
+            state="RUNNING",
+            filled=Decimal(0),
+            average_price=None,
+            children=0,
+            open_child="",
+            next_at_ms=self.clock.now_ms + 24_000,
+            trigger_price=None,
+            text="the next slice",
+            created_ms=self.clock.now_ms,
+        )
+        self.algos[row.algo_id] = row
+        self.push(row)
+        return row
+
+    def change_drill(self, key: str, **changes: object) -> DrillRow:
+        self.drills[key] = structs.replace(self.drills[key], **changes)
+        self.push(self.drills[key])
+        return self.drills[key]
+
+    def change_algo(self, key: str, **changes: object) -> AlgoRow:
+        self.algos[key] = structs.replace(self.algos[key], **changes)
+        self.push(self.algos[key])
+        return self.algos[key]
+
+    def _resolve(self, request: ResolveDifference) -> Differences:
+        rows = tuple(
+            structs.replace(row, choices=(), applied=f"{request.choice} (operator)")
+            if row.difference_id == request.difference_id
+            else row
+            for row in self.differences.rows
+        )
+        self.differences = structs.replace(self.differences, rows=rows)
+        self.push(self.differences)
+        return self.differences
+
     def _preview(self, order: SubmitOrder) -> Preview:
         quantity = order.quantity or Decimal(0)
         step = Decimal(MARKET[order.symbol][2])
@@ -495,6 +634,8 @@ class FakeEngine:
                 quote_quantity=request.quote_quantity,
                 price=request.price,
                 stop_price=request.stop_price,
+                trailing_delta=request.trailing_delta,
+                iceberg_quantity=request.iceberg_quantity,
                 time_in_force=request.time_in_force,
             ),
             state=state,
@@ -662,3 +803,24 @@ def _instrument(symbol: str) -> Instrument:
             LotSize(min_quantity=Decimal(step), max_quantity=Decimal(9_000), step_size=Decimal(step)),
         ),
     )
+
+
+def with_differences(engine: FakeEngine) -> None:
+    """One that was settled, and one that asks."""
+
+    def row(key: str, kind: str, choices: tuple[str, ...], applied: str) -> Difference:
+        return Difference(
+            difference_id=key,
+            kind=kind,
+            venue=VENUE,
+            symbol="USDT",
+            client_order_id="",
+            local="open orders lock 682.4 USDT",
+            remote="702.4 USDT are locked",
+            choices=choices,
+            applied=applied,
+            at_ms=START_MS,
+        )
+
+    rows = (row("a", "EXTERNAL_ORDER", (), "shown and counted"), row("b", "BALANCE", ("accept",), ""))
+    engine.differences = Differences(rows=rows, passes=2, last_ms=START_MS, running=False)

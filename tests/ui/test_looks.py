@@ -1,10 +1,13 @@
 """How the screens look: few pictures with colours, more as plain text."""
 
+from decimal import Decimal
+
 import pytest
 
 from spark_tui.domain.values import Environment
 from spark_tui.ui.widgets.pane import Pane
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
+from tests.ui.fake_engine import with_differences
 from tests.ui.looks import check_picture, check_text
 
 SIZES = pytest.mark.parametrize(
@@ -70,6 +73,63 @@ async def test_tabs(tab: str, request: pytest.FixtureRequest) -> None:
     async with cockpit(WIDE) as face:
         await face.press(tab)
         check_text(face, f"{request.node.callspec.id}-120x36")
+
+
+@SIZES
+async def test_a_list_in_ticket_and_table(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size) as face:
+        await face.press("s", "l", *"0.01", "tab", *"68000", "tab", *"66500", "tab", *"66400")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        await face.press("ctrl+o")
+        await face.until(lambda: "┌" in face.pane("orders"))
+        check_text(face, f"list-{name}")
+        await face.press("escape", "g", "x")
+        check_text(face, f"list-cancel-{name}")
+
+
+@SIZES
+async def test_replacing_and_amending(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size) as face:
+        await face.press("1", "j", "a", *"0.006")
+        check_text(face, f"amend-{name}")
+        await face.press("escape", "e", *"66800")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        await face.press("ctrl+o")
+        await face.until(lambda: "will end" in face.text)
+        check_text(face, f"replace-{name}")
+
+
+@SIZES
+async def test_differences(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size, prepare=with_differences) as face:
+        await face.press("5")
+        check_text(face, f"differences-{name}")
+        await face.press("enter")
+        check_text(face, f"difference-asks-{name}")
+
+
+@SIZES
+async def test_algos(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size) as face:
+        await face.press("b", "w", *"0.01", "tab", *"5", "tab", *"10")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        await face.press("ctrl+o")
+        await face.until(lambda: face.engine.algos)
+        face.engine.change_algo(next(iter(face.engine.algos)), filled=Decimal("0.004"))
+        await face.until(lambda: "40%" in face.pane("algos"))
+        check_text(face, f"algos-{name}")
+
+
+@SIZES
+async def test_drills(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size) as face:
+        await face.press("f3")
+        await face.until(lambda: "lost-reply" in face.text)
+        checks = (("the order becomes FILLED", True), ("venue orders per intent = 1", False))
+        text = "Not so: venue orders per intent = 1."
+        face.engine.change_drill("lost-reply", state="FAILED", checks=checks, text=text, seconds=9.5, seed=1)
+        await face.until(lambda: "failed" in face.pane("verdict") or "Not so" in face.pane("verdict"))
+        check_text(face, f"drills-{name}")
 
 
 async def test_details_of_an_order() -> None:

@@ -3,6 +3,7 @@
 from decimal import Decimal
 
 import pytest
+from msgspec import structs
 
 from spark_tui.domain.order import Fill, Order, OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, Side
@@ -92,3 +93,19 @@ def test_only_the_new_executions_are_told() -> None:
 )
 def test_short_ids(full: str, short: str) -> None:
     assert short_id(full) == short
+
+
+def test_an_amend_is_told_once_and_a_change_that_failed_is_no_new_acceptance() -> None:
+    before = order(OrderState.ACCEPTED)
+    amended = structs.replace(before, amended_quantity=Decimal("0.006"))
+    assert tell(before, amended, 0) == ("info", "44 amended to 0.006, its place in the queue kept")
+    assert tell(amended, structs.replace(amended, state=OrderState.PENDING_REPLACE), 0) is None
+    pending = structs.replace(before, state=OrderState.PENDING_REPLACE)
+    told = tell(pending, before, 0)
+    assert told is not None
+    assert "stays as it was" in told[1]
+
+
+def test_a_replaced_order_names_what_took_its_place() -> None:
+    gone = structs.replace(order(OrderState.CANCELED), replaced_by="sprun7-45")
+    assert tell(order(OrderState.ACCEPTED), gone, 0) == ("info", "44 canceled, replaced by 45")

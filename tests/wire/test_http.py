@@ -226,6 +226,58 @@ async def test_a_call_that_never_got_a_connection_from_the_pool_was_not_sent():
     server.close()
 
 
+async def test_slow_downloads_leave_connections_for_a_cancel():
+    held = []
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            try:
+                head = await reader.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError:
+                return
+            if head.startswith(b"GET"):
+                held.append(writer)
+                all_held.release()
+                continue
+            writer.write(reply())
+
+    all_held = asyncio.Semaphore(0)
+    server = await asyncio.start_server(slow, "127.0.0.1", 0)
+    http = client(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", max_connections=4)
+    downloads = [asyncio.create_task(http.request("GET", "/depth")) for _ in range(9)]
+    await all_held.acquire()
+    await all_held.acquire()
+    for _ in range(3):
+        assert (await http.request("DELETE", "/order", priority=True, timeout_s=5)).status == 200
+    assert len(held) == 2  # the others wait for these
+    while not all(task.done() for task in downloads):
+        for writer in held:
+            writer.write(reply())
+        held.clear()
+        waiting = asyncio.create_task(all_held.acquire())
+        await asyncio.wait([waiting, *(t for t in downloads if not t.done())], return_when="FIRST_COMPLETED")
+        waiting.cancel()
+    assert {(await task).status for task in downloads} == {200}
+    await http.close()
+    server.close()
+
+
+async def test_f34_a_call_that_waited_for_a_connection_is_held_back_by_a_ban_that_came_meanwhile():
+    clock = ManualClock()
+    limiter = WeightLimiter(6000, clock=clock)
+    answers = [reply(418, Retry_After="3"), reply()]
+    async with raw_http(lambda _: answers.pop(0)) as peer:
+        http = client(peer.url, clock, limiter, max_connections=1)
+        first = asyncio.create_task(http.request("GET", "/a"))
+        second = asyncio.create_task(http.request("GET", "/b"))
+        assert (await first).status == 418
+        await clock.asleep(3)
+        assert len(peer.requests) == 1
+        clock.advance(3)
+        assert (await second).status == 200
+        await http.close()
+
+
 async def test_waiting_for_weight_until_the_deadline_is_not_sent():
     clock = ManualClock()
     limiter = WeightLimiter(10, clock=clock, reserve=0)

@@ -1,6 +1,8 @@
 """Dialogs: a framed pane over the faded screen. Esc closes every one of them; Enter confirms in none."""
 
 import asyncio
+import re
+import textwrap
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -14,6 +16,11 @@ from spark_tui.ui.offers import Offer
 from spark_tui.ui.widgets.pane import Pane
 
 GROUND = "ink5"  # the ground of dialogs
+WIDTH = 70  # cells a dialog likes to have, its frame included
+FRAME = 4
+LABEL = 13  # cells of a fact's label
+GROUPED = re.compile(r"(?<=\d) (?=\d{3}\b)")  # the gap between a number's groups
+GLUE = "\x00"  # no white space to the wrapping, one cell wide
 
 
 class FramedPane(Pane):
@@ -37,6 +44,18 @@ class FramedPane(Pane):
         lines += [(("│", tone), (" " * (width - 2), "ink"), ("│", tone))] * (height - 1 - len(lines))
         lines.append((("╰" + "─" * (width - 2) + "╯", tone),))
         return [tuple((text, _grounded(token)) for text, token in line) for line in lines]
+
+
+def fact_lines(facts: Sequence[tuple[str, str, str]], width: int) -> list[Line]:
+    """(label, text, tone) rows; a long text goes on under itself, never over the border, and a number is
+    never broken at its groups."""
+    lines: list[Line] = []
+    for label, text, tone in facts:
+        rows = textwrap.wrap(GROUPED.sub(GLUE, text), max(10, width - LABEL - 1)) or [""]
+        for index, row in enumerate(rows):
+            said = row.replace(GLUE, " ")
+            lines.append(((f" {label if index == 0 else '':<{LABEL}}", "dim"), (said, tone)))
+    return lines
 
 
 def _grounded(token: str) -> str:
@@ -134,14 +153,13 @@ class ConfirmScreen(DialogScreen):
         self.frame.pull()
 
     def wanted_size(self) -> tuple[int, int]:
-        return 70, len(self.offer.facts) + 8 + max(1, len(self.offer.choices))
+        width = min(WIDTH, self.app.size.width - 2)
+        facts = len(fact_lines(self.offer.facts, width - FRAME))
+        return width, facts + 8 + max(1, len(self.offer.choices))
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         now = self.context.clock.mono_s()
-        lines: list[Line] = [()]
-        for label, text, tone in self.offer.facts:
-            lines.append(((f" {label:<11}", "dim"), (text, tone)))
-        lines.append(())
+        lines: list[Line] = [(), *fact_lines(self.offer.facts, width), ()]
         if self.offer.phrase:
             lines.append(
                 (

@@ -4,6 +4,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.widgets.algos import AlgosTable
 from spark_tui.ui.widgets.candles import Candles
 from spark_tui.ui.widgets.desk import (
     TABS,
@@ -14,6 +15,7 @@ from spark_tui.ui.widgets.desk import (
     OrdersTable,
     PositionsTable,
 )
+from spark_tui.ui.widgets.differences import DiffTable
 from spark_tui.ui.widgets.ladder import Ladder
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.ticket import Ticket
@@ -43,6 +45,7 @@ class TradeScreen(CockpitScreen):
         &.narrow #candles, &.narrow #trades, &.narrow #balances { display: none; }
         &.narrow #side { width: 33; }
         &.narrow #ticket { width: 100%; height: 3; margin-right: 0; }
+        &.narrow #ticket.tall { height: 4; }
         &.narrow #desk { height: 1fr; }
         &.narrow #events { height: 2; }
     }
@@ -65,6 +68,8 @@ class TradeScreen(CockpitScreen):
                 yield PositionsTable(context, id="positions")
                 yield FillsTable(context, id="fills")
                 yield LogTable(context, id="log")
+                yield DiffTable(context, id="diff")
+                yield AlgosTable(context, id="algos")
                 yield Events(context, id="events")
 
     def on_mount(self) -> None:
@@ -83,6 +88,10 @@ class TradeScreen(CockpitScreen):
     @property
     def orders(self) -> OrdersTable:
         return self.query_one("#orders", OrdersTable)
+
+    @property
+    def algos(self) -> AlgosTable:
+        return self.query_one("#algos", AlgosTable)
 
     @property
     def desk(self) -> DeskTable:

@@ -152,14 +152,16 @@ class Footer(Pane):
         for action in ACTIONS:
             if not action.footer or not here.intersection(action.screens):
                 continue
-            label, _, short = action.footer.partition("|")
+            label, shorter, short = action.footer.partition("|")
+            if shorter and not short and not roomy:
+                continue
             after = f" {label}   " if roomy else f" {short or label}  "
             more: Line = ((spoken(action.keys[0]), "b accent"), (after, "dim"))
             if width_of(line) + width_of(more) + width_of(kill) >= width:
                 break
             line += more
         if roomy:
-            screens: Line = (("F1 F2", "b accent"), (" Screens", "dim"))
+            screens: Line = (("F1-F3", "b accent"), (" Screens", "dim"))
             if width_of(line) + width_of(screens) + width_of(kill) < width:
                 line += screens
         return [spread(tuple(line), kill, width)]

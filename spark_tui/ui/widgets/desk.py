@@ -1,11 +1,12 @@
 """The tabs under the chart: orders, positions, fills, log. One table each, one shared line of tab titles."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import Side
+from spark_tui.link.messages import OrderUpdate
 from spark_tui.ui import format as fmt
 from spark_tui.ui.lines import Line, Span
 from spark_tui.ui.model import CLOSED, Topic
@@ -13,7 +14,12 @@ from spark_tui.ui.story import TYPE_WORDS, short_id
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
 
-TABS = ("orders", "positions", "fills", "log")
+TABS = ("orders", "positions", "fills", "log", "diff", "algos")
+
+BRACKET = {(False, True): "┌", (True, True): "├", (True, False): "└", (False, False): ""}
+EXTERNAL = "◇"  # placed outside this engine
+
+ALIVE = frozenset({"RUNNING", "PAUSED", "STOPPING"})  # states of an algo that is not over
 
 NARROW = 84  # below this many cells the desk uses its narrow columns
 
@@ -46,7 +52,7 @@ def state_words(order: Order, venue_now_ms: int, *, narrow: bool = False) -> tup
 
 
 def _filled_percent(order: Order) -> str:
-    quantity = order.request.quantity
+    quantity = order.amended_quantity or order.request.quantity
     return f"{int(order.filled / quantity * 100)} %" if quantity else ""
 
 
@@ -74,6 +80,8 @@ class DeskTable(LineTable):
             "positions": len(model.positions),
             "fills": len(model.fills),
             "log": 0,
+            "algos": sum(row.state in ALIVE for row in model.algos.values()),
+            "diff": sum(bool(row.choices) for row in model.differences.rows) if model.differences else 0,
         }
         tone = "accent" if self.has_focus else "faint"
         line: list[Span] = [("─ ", tone)]
@@ -86,13 +94,34 @@ class DeskTable(LineTable):
         return tuple(line)
 
 
+def signs(rows: Sequence[OrderUpdate]) -> dict[RowKey, str]:
+    """What stands before an order: a bracket around a list's legs, a mark if placed elsewhere."""
+    found: dict[RowKey, str] = {}
+    ids = [row.order.part.list_id if row.order.part else "" for row in rows]
+    for index, row in enumerate(rows):
+        before = index > 0 and ids[index - 1] == ids[index] != ""
+        after = index + 1 < len(rows) and ids[index + 1] == ids[index] != ""
+        sign = BRACKET[before, after] or (EXTERNAL if row.external else "")
+        if sign:
+            found[(row.order.client_order_id,)] = sign
+    return found
+
+
+def _price_words(request: OrderRequest, price: Decimal | None, decimals: int) -> str:
+    if price is not None:
+        return fmt.fixed(price, decimals)
+    return f"{request.trailing_delta} bp" if request.trailing_delta is not None else "market"
+
+
 class OrdersTable(DeskTable):
     topics = frozenset({Topic.ORDERS, Topic.POSITIONS, Topic.FILLS, Topic.SECOND})
     tab = "orders"
+    _signs: Mapping[RowKey, str] = {}
 
     def keys(self) -> Sequence[RowKey]:
         rows = self.context.model.orders_newest_first()
         self.restless = any(row.order.state is OrderState.UNKNOWN for row in rows)
+        self._signs = signs(rows)
         return [(row.order.client_order_id,) for row in rows]
 
     def columns(self, width: int) -> tuple[Column, ...]:
@@ -124,20 +153,32 @@ class OrdersTable(DeskTable):
         price = request.price if request.price is not None else request.stop_price
         if price is None and order.filled and order.filled_quote:
             price = order.filled_quote / order.filled
-        quantity = request.quantity if request.quantity is not None else order.filled
+        quantity = order.amended_quantity if order.amended_quantity is not None else request.quantity
+        quantity = order.filled if quantity is None else quantity
         age_s = (model.clock.wall_ms() - order.created_ms) / 1_000
         values = (
             (short_id(order.client_order_id), "dim" if closed or update.external else "accent"),
             (request.symbol, ink),
             (request.side.value, side_tone(request.side)),
             (TYPE_WORDS[request.type].removesuffix("_LIMIT" if width < NARROW else ""), ink),
-            (fmt.fixed(price, steps.price) if price is not None else "market", ink),
+            (_price_words(request, price, steps.price), ink),
             (fmt.fixed(quantity, steps.quantity), ink),
             (fmt.fixed(order.filled, steps.quantity), ink if order.filled else "dim"),
-            state_words(order, model.venue_now_ms(), narrow=width < NARROW),
+            self._state(update, width),
             (fmt.elapsed(age_s), "dim"),
         )
-        return cells(self.columns(width), values)
+        line = cells(self.columns(width), values)
+        sign = self._signs.get(key, " ")
+        first, tone = line[0]
+        return ((sign, "warn" if sign == EXTERNAL else "accent"), (first[1:], tone), *line[1:])
+
+    def _state(self, update: OrderUpdate, width: int) -> tuple[str, str]:
+        """The state, and in what room is left what kind of order it is."""
+        order = update.order
+        text, tone = state_words(order, self.context.model.venue_now_ms(), narrow=width < NARROW)
+        mark = "external" if update.external else order.part.kind.value if order.part is not None else ""
+        room = self.columns(width)[7].width
+        return (f"{text} {mark}", tone) if mark and len(text) + len(mark) < room else (text, tone)
 
     def details(self, key: RowKey) -> Details | None:
         model = self.context.model
@@ -149,6 +190,8 @@ class OrdersTable(DeskTable):
             ("for", request.quote_quantity),
             ("price", request.price),
             ("stop", request.stop_price),
+            ("shown", request.iceberg_quantity),
+            ("amended to", order.amended_quantity),
             ("filled", order.filled),
             ("filled worth", order.filled_quote),
         )
@@ -159,6 +202,7 @@ class OrdersTable(DeskTable):
                 f"{request.side} {request.symbol} {request.type} {request.time_in_force or ''}".rstrip(),
             ),
             *((label, fmt.exact(amount)) for label, amount in amounts if amount is not None),
+            *_terms(order, external=update.external),
             ("our id", order.client_order_id),
             ("venue's id", order.venue_order_id or fmt.ABSENT),
             ("placed", f"{fmt.clock(order.created_ms)}Z by {order.operator or 'someone else'}"),
@@ -166,6 +210,8 @@ class OrdersTable(DeskTable):
         ]
         for fill in order.fills[-6:]:
             fee = f"fee {fmt.exact(fill.commission)} {fill.commission_asset}"
+            if fill.synthetic:
+                fee = "synthetic: from the venue's totals, until the trade is had"
             facts.append(
                 (
                     f"fill {fmt.clock(fill.time_ms)}",
@@ -173,6 +219,22 @@ class OrdersTable(DeskTable):
                 )
             )
         return Details(f"Order {short_id(order.client_order_id)}", tuple(facts))
+
+
+def _terms(order: Order, *, external: bool) -> list[tuple[str, str]]:
+    """What an order is besides its amounts: how it triggers, whose it is, what it belongs to."""
+    request, part = order.request, order.part
+    trail = "" if request.trailing_delta is None else f"{request.trailing_delta} bp"
+    facts = (
+        ("trails by", trail),
+        ("self-trade", request.self_trade_prevention or ""),
+        ("external", "placed outside this engine; counted, and can be canceled" if external else ""),
+        ("list", f"{part.kind} {part.list_id}, leg {part.role.replace('_', ' ').lower()}" if part else ""),
+        ("replaces", order.replaces),
+        ("replaced by", order.replaced_by),
+        ("child of", order.parent),
+    )
+    return [(label, text) for label, text in facts if text]
 
 
 class PositionsTable(DeskTable):
@@ -251,10 +313,11 @@ class FillsTable(DeskTable):
             (short_id(row.client_order_id), "accent"),
             (row.symbol, "ink"),
             (row.side.value, side_tone(row.side)),
-            (fmt.fixed(row.fill.price, steps.price), "ink"),
+            # a synthetic fill is inferred from totals: about this price, until its trade is had
+            (("~" if row.fill.synthetic else "") + fmt.fixed(row.fill.price, steps.price), "ink"),
             (fmt.fixed(row.fill.quantity, steps.quantity), "ink"),
             (f"{fmt.exact(row.fill.commission)} {row.fill.commission_asset}", "dim"),
-            ("maker" if row.fill.maker else "taker", "dim"),
+            ("synth" if row.fill.synthetic else "maker" if row.fill.maker else "taker", "dim"),
         ]
         columns = self.columns(width)
         return cells(columns, values[: len(columns)])

@@ -121,10 +121,10 @@ class Pane(Widget):
         self.pull()
 
     def on_focus(self) -> None:
-        self.pull()
+        self.call_next(self.pull)  # the widget itself takes note of the focus after this handler
 
     def on_blur(self) -> None:
-        self.pull()
+        self.call_next(self.pull)
 
 
 def _changed_width(old: Line, new: Line, width: int) -> int:

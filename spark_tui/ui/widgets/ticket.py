@@ -9,13 +9,25 @@ from decimal import Decimal
 
 from textual.timer import Timer
 
-from spark_tui.domain.values import OrderType, Side, TradingState
-from spark_tui.link.messages import DepthRow, OrderUpdate, Preview, PreviewOrder, SubmitOrder
+from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.order import Order
+from spark_tui.domain.values import Side, TradingState
+from spark_tui.link.messages import (
+    AlgoRow,
+    DepthRow,
+    OrderList,
+    OrderUpdate,
+    SubmitOrder,
+    TestOrder,
+    TestResult,
+)
 from spark_tui.link.service import LinkError
+from spark_tui.ui.ahead import Ahead, look_ahead
 from spark_tui.ui.context import Context
-from spark_tui.ui.draft import PRICE, QUANTITY, Draft
+from spark_tui.ui.draft import Draft
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Key, Topic
+from spark_tui.ui.shapes import ENTRY, FIELDS, LISTS, PRICE, Shape
 from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets import ticket_view
 from spark_tui.ui.widgets.pane import Pane
@@ -26,7 +38,7 @@ RENEW_S = 1.0  # the market moves under an unchanged draft
 
 _CHANGED = "the ticket changed after ctrl+o; look at it, then send again"
 
-Confirm = Callable[[Preview], Awaitable[bool]]
+Confirm = Callable[[Ahead], Awaitable[bool]]
 Said = tuple[int, Key]  # a draft's version and the instrument looked at
 
 
@@ -57,16 +69,28 @@ class Ticket(Pane, can_focus=True):
             self._look = self.context.model.look
             self.draft.clear()
             self.state.forget()
+        instrument = self.context.model.instrument
+        if instrument is not None and self.draft.fit(instrument):
+            self._ask_soon()
+        self._make_room()
         status = self.context.model.status
         if status is not None and status.trading_state is not self._trading:
             self._trading = status.trading_state  # what was said under the other state no longer holds
-            self.state.preview, self.state.preview_of = None, -1
+            self.state.ahead, self.state.ahead_of = None, -1
             if not self.draft.missing():
                 self._ask_soon()
         now = self.context.clock.mono_s()
         if self.state.answered and now - self._asked_s >= RENEW_S and not self.draft.missing():
             self._ask_soon()
         super().pull()
+
+    def _make_room(self) -> None:
+        """In the narrow layout a list takes one line more."""
+        self.set_class(self.draft.shape is not Shape.ORDER, "tall")
+
+    @property
+    def _instrument(self) -> Instrument | None:
+        return self.context.model.instrument
 
     # --- edits ---------------------------------------------------------------------------------------------
 
@@ -88,36 +112,99 @@ class Ticket(Pane, can_focus=True):
         levels: tuple[DepthRow, ...] = ()
         if book is not None and book.usable:
             levels = book.bids if self.draft.side is Side.BUY else book.asks
-        if PRICE in self.draft.fields and levels:
-            self.draft.set(PRICE, Decimal(f"{levels[0].price:.{steps.price}f}"))
+        own = ENTRY if ENTRY in self.draft.fields else PRICE
+        if (
+            own in self.draft.fields
+            and levels
+            and (own == ENTRY or self.draft.shape in (Shape.ORDER, Shape.ICEBERG))
+        ):
+            self.draft.set(own, Decimal(f"{levels[0].price:.{steps.price}f}"))
+        self.edited()
+
+    def replace(self, order: Order) -> None:
+        """The order's own terms, to be changed; sending then puts the new one in its place."""
+        self.draft.load_replacement(order)
+        self.screen.set_focus(self)
         self.edited()
 
     def next_type(self) -> None:
-        instrument = self.context.model.instrument
-        self.draft.next_type(instrument.order_types if instrument else frozenset(OrderType))
+        self.draft.next_type(self._instrument)
         if PRICE in self.draft.fields and not self.draft.texts[PRICE]:
             self.at_touch()
         self.edited()
 
+    def next_shape(self) -> None:
+        before = self.draft.shape
+        self.draft.next_shape(self._instrument)
+        self.edited()
+        if self.draft.shape is before:
+            self._say("this instrument takes no order lists")
+
+    def next_algo(self) -> None:
+        self.draft.next_algo(self._instrument)
+        if self.draft.shape is Shape.ICEBERG and not self.draft.texts[PRICE]:
+            self.at_touch()
+        self.edited()
+
     def next_time_in_force(self) -> None:
-        if self.draft.timed:
+        if self.draft.timed and not self.draft.iceberg:
             self.draft.next_time_in_force()
+            self.edited()
+        elif self.draft.iceberg:
+            self._say("an iceberg is always GTC; v takes it away")
+        else:
+            self._say(f"{self._what()} takes no time in force")
+
+    def next_prevention(self) -> None:
+        if self._instrument is None or not self._instrument.allowed_stp_modes:
+            self._say("the venue does not say which self-trade preventions it has here")
+            return
+        self.draft.next_prevention(self._instrument)
         self.edited()
 
     def toggle_unit(self) -> None:
         if not self.draft.quote_allowed:
-            self.state.message = (
-                "only MARKET takes an amount in the quote asset; t changes the type",
-                "warn",
-            )
-            self.pull()
-            return
-        self.draft.toggle_unit()
-        self.edited()
+            self._say("only MARKET takes an amount in the quote asset; t changes the type")
+        elif self._instrument is not None and not self._instrument.quote_quantity_market_allowed:
+            self._say("this instrument takes no amount in the quote asset")
+        else:
+            self.draft.toggle_unit()
+            self.edited()
+
+    def toggle_trailing(self) -> None:
+        if not self.draft.takes("trailing_delta"):
+            self._say(f"{self._what()} has no stop to trail; t changes the type")
+        elif self._instrument is not None and not self._instrument.trailing_stop_allowed:
+            self._say("this instrument takes no trailing stops")
+        else:
+            self.draft.toggle_trailing()
+            self.edited()
+
+    def toggle_iceberg(self) -> None:
+        if not self.draft.takes("iceberg_quantity"):
+            self._say(f"{self._what()} cannot be an iceberg; t changes the type")
+        elif self._instrument is not None and not self._instrument.iceberg_allowed:
+            self._say("this instrument takes no icebergs")
+        else:
+            self.draft.toggle_iceberg()
+            self.edited()
+
+    def _what(self) -> str:
+        draft = self.draft
+        if draft.shape is Shape.ORDER:
+            return draft.type.replace("_", " ")
+        return f"an {draft.shape} list" if draft.shape in LISTS else f"a {draft.shape} algo"
+
+    def _say(self, text: str) -> None:
+        """An answer to a key that changed nothing."""
+        self.state.message = (text, "warn")
+        self.pull()
 
     def nudge(self, by: int) -> None:
         steps = self.context.model.steps(self.context.model.look)
-        self.draft.nudge(by, steps.step if self.draft.field == QUANTITY else steps.tick)
+        unit = FIELDS[self.draft.field].unit
+        step = {"quantity": steps.step, "price": steps.tick}.get(unit, Decimal(1))
+        self.draft.nudge(by, step)
         self.edited()
 
     def clear(self) -> None:
@@ -163,17 +250,40 @@ class Ticket(Pane, can_focus=True):
             self.run_worker(self.ask(), group="preview", exclusive=True)
 
     async def ask(self) -> None:
-        """One preview of the draft as it is now; an answer about an older draft is dropped."""
-        version, (venue, symbol) = self.draft.version, self.context.model.look
+        """One answer about the draft as it is now; one about an older draft is dropped."""
+        version, model = self.draft.version, self.context.model
         try:
-            answer = await self.context.call(PreviewOrder(order=self.draft.order(venue, symbol)))
+            ahead = await look_ahead(
+                self.context.call, self.draft, model.look, self._instrument, model.last_price()
+            )
         except LinkError as error:
             if version == self.draft.version:
-                self.state.preview, self.state.preview_of = None, -1
+                self.state.ahead, self.state.ahead_of = None, -1
                 self.state.message = (error.text, "down")
         else:
-            if version == self.draft.version and isinstance(answer, Preview):
-                self.state.preview, self.state.preview_of = answer, version
+            if version == self.draft.version:
+                self.state.ahead, self.state.ahead_of = ahead, version
+        self.pull()
+
+    async def test(self) -> None:
+        """Ask the venue whether it would take the order; nothing is placed."""
+        if self.draft.shape is not Shape.ORDER:
+            self._say("the venue tests single orders only; the rules are checked above")
+            return
+        if missing := self.draft.missing():
+            self._say(missing)
+            return
+        version, (venue, symbol) = self.draft.version, self.context.model.look
+        self._answer("testing", "warn")
+        try:
+            result = await self.context.call(TestOrder(order=self.draft.order(venue, symbol)))
+        except LinkError as error:
+            answer = (f"not tested: {error.text}", "warn")
+        else:
+            answer = _test_words(result) if isinstance(result, TestResult) else ("not tested", "warn")
+        self.context.say("good" if answer[1] == "up" else "warn", f"Dry run: {answer[0]}")
+        if version == self.draft.version:
+            self.state.message = answer
         self.pull()
 
     # --- sending -------------------------------------------------------------------------------------------
@@ -187,26 +297,33 @@ class Ticket(Pane, can_focus=True):
         """Send what the ticket `said`, once, and nothing it says since: keys typed after the sending key come
         in the same breath over a slow line. `confirm` may put a dialog between; every refusal says why."""
         refusal = self._since(said) or await self._refusal() or self._since(said)
-        preview = self.state.preview
-        if refusal or preview is None:
+        ahead = self.state.ahead
+        if refusal or ahead is None:
             self._answer(refusal or "no preview yet; try again", "down")
             return
-        if not await confirm(preview) or said != self.said:
+        if not await confirm(ahead) or said != self.said:
             self._answer("not sent", "dim")
             return
-        version, (venue, symbol) = said
+        version, _ = said
         self.state.sending = True
         self._answer("sending", "warn")
         try:
-            result = await self.context.call(self.draft.order(venue, symbol))
+            result = await self.context.call(ahead.request)
         except LinkError as error:
             self._failed(error)
             return
         finally:
             self.state.sending = False
-        if isinstance(result, OrderUpdate):
+        rows = result.legs if isinstance(result, OrderList) else (result,)
+        updates = [row for row in rows if isinstance(row, OrderUpdate)]
+        for update in updates:
+            self.context.model.apply(update)
+        if isinstance(result, AlgoRow):
             self.context.model.apply(result)
-            self.state.sent_id, self.state.sent_version = result.order.client_order_id, version
+            self.state.sent_id, self.state.sent_version = result.algo_id, version
+            self.state.message = ("", "dim")
+        if updates:
+            self.state.sent_id, self.state.sent_version = updates[0].order.client_order_id, version
             self.state.message = ("", "dim")
         self.pull()
 
@@ -227,11 +344,10 @@ class Ticket(Pane, can_focus=True):
         if self.state.sent_version == self.draft.version:
             return f"already sent as {short_id(self.state.sent_id)}; b or s begins another"
         await self.ask()
-        preview = self.state.preview
-        if preview is not None and self.state.preview_of == self.draft.version and not preview.ok:
-            return f"refused: {preview.reason}"
-        if preview is None or self.state.preview_of != self.draft.version:
+        if not self.state.answered or self.state.ahead is None:
             return self.state.message[0] or "the draft changed; try again"
+        if not self.state.ahead.preview.ok:
+            return f"refused: {self.state.ahead.preview.reason}"
         return ""
 
     def _failed(self, error: LinkError) -> None:
@@ -249,3 +365,12 @@ class Ticket(Pane, can_focus=True):
         if tone == "down":
             self.context.say("bad", f"not sent: {text}")
         self.pull()
+
+
+def _test_words(result: TestResult) -> tuple[str, str]:
+    """(text, tone) of a dry run's answer."""
+    if not result.sent:
+        return f"the gate refuses it: {result.preview.reason}", "down"
+    if result.ok:
+        return "the venue would take it; nothing was placed", "up"
+    return f"the venue would refuse it: {result.code} {result.text}", "down"

@@ -9,9 +9,11 @@ from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import Side
 from spark_tui.link.messages import Preview
 from spark_tui.ui import format as fmt
-from spark_tui.ui.draft import PRICE, QUANTITY, STOP, Draft
-from spark_tui.ui.lines import Line, Span, clip
+from spark_tui.ui.ahead import Ahead
+from spark_tui.ui.draft import Draft
+from spark_tui.ui.lines import Line, Span, clip, width_of
 from spark_tui.ui.model import Model
+from spark_tui.ui.shapes import FIELDS, LISTS, QUANTITY, Shape, label, short_label
 from spark_tui.ui.story import TYPE_WORDS, short_id
 from spark_tui.ui.widgets.desk import state_words
 
@@ -25,8 +27,8 @@ class TicketState:
     """What the ticket shows beside the draft itself."""
 
     draft: Draft
-    preview: Preview | None = None
-    preview_of: int = -1  # the draft's version the preview is about
+    ahead: Ahead | None = None
+    ahead_of: int = -1  # the draft's version it is about
     message: tuple[str, str] = ("", "dim")  # answer to the last key, until the draft changes
     sent_id: str = ""
     sent_version: int = -1
@@ -34,10 +36,15 @@ class TicketState:
 
     @property
     def answered(self) -> bool:
-        return self.preview is not None and self.preview_of == self.draft.version
+        return self.ahead is not None and self.ahead_of == self.draft.version
+
+    @property
+    def preview(self) -> Preview | None:
+        """The last answer, also while a changed draft waits for its own."""
+        return self.ahead.preview if self.ahead is not None else None
 
     def forget(self) -> None:
-        self.preview, self.preview_of = None, -1
+        self.ahead, self.ahead_of = None, -1
         self.message, self.sent_id = ("", "dim"), ""
 
 
@@ -45,14 +52,21 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
     """The ticket at the left of the 120-column layout."""
     draft = state.draft
     instrument = model.instrument
-    lines = [_sentence(draft, model)]
+    lines = [_sentence(draft, model, width)]
+    if draft.replaces:
+        lines.append(((f" in place of {short_id(draft.replaces)}", "b warn"), (", after y", "dim")))
     for field in draft.fields:
         lines.append((*_field(draft, field, focused), *_beside(draft, field, model, instrument)))
     lines.append(_notional(state, model))
     verdict = _verdict(state, model, width)
     changes = _changes(state, width)
+    hints = _hints(draft, instrument)
     fee: list[Line] = [_costs(state)] if height >= len(lines) + len(verdict) + len(changes) + 4 else []
     room = height - len(lines) - len(verdict) - len(changes) - len(fee)
+    if focused and room > 7:
+        rows = _rows(hints, width)
+        fee = [*rows, *fee]
+        room -= len(rows)
     bars = [*(_bar(rule, width) for rule in _with_bars(state.preview)), *_ticks(state.preview, width)]
     gaps = room - len(bars)
     lines += changes
@@ -65,23 +79,30 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
 
 
 def narrow(state: TicketState, model: Model, width: int, height: int, *, focused: bool) -> list[Line]:
-    """Two lines across the 80-column layout: the sentence, and the rules with the verdict."""
+    """Across the 80-column layout: the sentence, for a list on two lines, and the rules with the verdict."""
     draft = state.draft
-    instrument = model.instrument
-    line: list[Span] = [*_side_chip(draft), (f" {TYPE_WORDS[draft.type]} ", "b ink")]
+    words = _list_words(draft) if draft.shape is not Shape.ORDER else TYPE_WORDS[draft.type]
+    entry = 10 if len(draft.fields) < 4 else 8
+    line: list[Span] = [*_side_chip(draft), (f" {words} ", "b ink")]
+    if draft.replaces:
+        line.append((f"for {short_id(draft.replaces)} ", "b warn"))
+    lines: list[Line] = []
     for field in draft.fields:
-        if field != QUANTITY:
-            line.append((" @ " if field == PRICE else " stop ", "dim"))
-        line.append(_entry(draft, field, focused, 10))
-        if field == QUANTITY and instrument is not None:
-            line.append((f" {instrument.quote if draft.in_quote else instrument.base}", "dim"))
+        spans = _across(draft, field, focused, entry, model.instrument)
+        if width_of(line) + width_of(spans) > width and len(lines) < height - 2:
+            lines.append(tuple(line))
+            line = [("  ", "ink")]
+        line += spans
     preview = state.preview if state.answered else None
-    if preview is not None and preview.notional is not None and instrument is not None:
-        line.append((f"  = {fmt.fixed(preview.notional, 2)} {instrument.quote}", "ink"))
-        if preview.fee is not None:
-            line.append((f"  fee {fee_words(preview)}", "dim"))
+    for span in _worth(preview, model.instrument):
+        if width_of(line) + len(span[0]) <= width:
+            line.append(span)
     if preview is not None and preview.changes:
         line.append((f"  {preview.changes[0]}", "warn"))
+    elif preview is None and focused:
+        hints = _hints(draft, model.instrument)
+        if width_of(line) + width_of(hints) + 1 < width:
+            line += [(" ", "dim"), *hints]
     verdict = _verdict(state, model, width)[0]
     bars: list[Span] = []
     if preview is not None and preview.ok:
@@ -91,7 +112,25 @@ def narrow(state: TicketState, model: Model, width: int, height: int, *, focused
             if room < 0:
                 break
             bars += [(f" {rule.label} ", "dim"), *_meter(rule, 7), (" ", "dim")]
-    return [clip(tuple(line), width), clip((*bars, *verdict), width)][:height]
+    return [*lines, clip(tuple(line), width), clip((*bars, *verdict), width)][:height]
+
+
+def _across(
+    draft: Draft, field: str, focused: bool, entry: int, instrument: Instrument | None
+) -> tuple[Span, ...]:
+    before = short_label(draft.shape, field)
+    spans: list[Span] = [(f" {before} ", "dim")] if before else []
+    spans.append(_entry(draft, field, focused, entry))
+    if field == QUANTITY and instrument is not None:
+        spans.append((f" {instrument.quote if draft.in_quote else instrument.base}", "dim"))
+    return tuple(spans)
+
+
+def _worth(preview: Preview | None, instrument: Instrument | None) -> Line:
+    if preview is None or preview.notional is None or instrument is None:
+        return ()
+    worth: Line = ((f"  = {fmt.fixed(preview.notional, 2)} {instrument.quote}", "ink"),)
+    return (*worth, (f"  fee {fee_words(preview)}", "dim")) if preview.fee is not None else worth
 
 
 def _side_chip(draft: Draft) -> Line:
@@ -99,14 +138,58 @@ def _side_chip(draft: Draft) -> Line:
     return ((" ", "ink"), (f" {draft.side} ", f"b background on {tone}"))
 
 
-def _sentence(draft: Draft, model: Model) -> Line:
-    force = f" {draft.time_in_force}" if draft.timed else ""
-    return (
-        *_side_chip(draft),
-        (f" {draft.type.replace('_', ' ')}", "b ink"),
-        (f"{force}  ", "ink"),
-        (model.look[1], "dim"),
-    )
+def _list_words(draft: Draft) -> str:
+    """OCO STOP_LIMIT: the list, and the type of the leg that may vary."""
+    if draft.shape not in LISTS:
+        return f"{draft.shape} algo"
+    return f"{draft.shape} {TYPE_WORDS[draft.leg_type]}"
+
+
+def _sentence(draft: Draft, model: Model, width: int) -> Line:
+    """Side, type and terms; the symbol where there is room for it."""
+    if draft.shape is Shape.ORDER:
+        words, terms = draft.type.replace("_", " "), [draft.time_in_force.value] if draft.timed else []
+    elif draft.shape in LISTS:
+        words, terms = draft.shape.value, [draft.leg_type.replace("_", " ").lower()]
+    else:
+        words, terms = draft.shape.value, ["algo"]
+    line: list[Span] = [*_side_chip(draft), (f" {words}", "b ink")]
+    for term in terms:
+        line.append((f" {term}", "ink"))
+    for more in (draft.prevention or "", model.look[1]):
+        if more and width_of(line) + len(more) + 2 <= width:
+            line.append((f"  {more}", "dim"))
+    return tuple(line)
+
+
+def _rows(hints: Line, width: int) -> list[Line]:
+    """Pairs of key and word, on as many lines as they need."""
+    rows: list[list[Span]] = [[]]
+    for key, word in zip(hints[::2], hints[1::2], strict=True):
+        if rows[-1] and width_of(rows[-1]) + width_of((key, word)) > width:
+            rows.append([])
+        rows[-1] += (key, word)
+    return [tuple(row) for row in rows]
+
+
+def _hints(draft: Draft, instrument: Instrument | None) -> Line:
+    """The keys that change what this draft is, as far as they do something here."""
+    keys = [("t", "type")]
+    if draft.shape in LISTS:
+        keys = [("t", "leg")]
+    elif draft.shape is not Shape.ORDER:
+        return ((" w", "b accent"), (" next algo, or an order", "dim"))
+    elif instrument is not None:
+        offered = (
+            ("f", "time", draft.timed and not draft.iceberg),
+            ("u", "unit", draft.quote_allowed and instrument.quote_quantity_market_allowed),
+            ("d", "trail", draft.takes("trailing_delta") and instrument.trailing_stop_allowed),
+            ("v", "ice", draft.takes("iceberg_quantity") and instrument.iceberg_allowed),
+            ("p", "stp", bool(instrument.allowed_stp_modes)),
+        )
+        keys += [(key, word) for key, word, there in offered if there]
+    keys += [("l", "list")] if draft.shape in LISTS else [("l", "list"), ("w", "algo")]
+    return tuple(span for key, word in keys for span in ((f" {key}", "b accent"), (f" {word}", "dim")))
 
 
 def _entry(draft: Draft, field: str, focused: bool, width: int) -> Span:
@@ -119,8 +202,7 @@ def _entry(draft: Draft, field: str, focused: bool, width: int) -> Span:
 
 
 def _field(draft: Draft, field: str, focused: bool) -> Line:
-    label = {QUANTITY: "quantity", STOP: "stop", PRICE: "price"}[field]
-    return ((f" {label:<{LABEL}}", "dim"), _entry(draft, field, focused, FIELD - 1))
+    return ((f" {label(draft.shape, field):<{LABEL}}", "dim"), _entry(draft, field, focused, FIELD - 1))
 
 
 def _beside(draft: Draft, field: str, model: Model, instrument: Instrument | None) -> Line:
@@ -128,6 +210,9 @@ def _beside(draft: Draft, field: str, model: Model, instrument: Instrument | Non
     if field == QUANTITY:
         unit = "" if instrument is None else instrument.quote if draft.in_quote else instrument.base
         return ((f" {unit}", "ink"),)
+    if FIELDS[field].unit != "price":
+        base = instrument.base if instrument else ""
+        return ((f" {({'bp': 'bp', 'quantity': base}).get(FIELDS[field].unit, '')}", "ink"),)
     price = draft.number(field)
     book = model.book
     if price is None or book is None or not (book.usable and book.bids and book.asks):
@@ -235,6 +320,9 @@ def _verdict(state: TicketState, model: Model, width: int) -> list[Line]:
     """One line that says whether it would pass and which key sends it; a refusal may take three."""
     text, tone = _verdict_words(state, model)
     if tone == "sent":
+        algo = model.algos.get(state.sent_id)
+        if algo is not None:
+            return [((f" algo {short_id(algo.algo_id)} ", "accent"), (algo.state, "b up"))]
         update = model.orders[state.sent_id]
         words, token = state_words(update.order, model.venue_now_ms())
         return [((f" {short_id(state.sent_id)} ", "accent"), (words, token))]
@@ -251,7 +339,11 @@ def _verdict_words(state: TicketState, model: Model) -> tuple[str, str]:
         return "engine lost: nothing can be sent", "down"
     if state.message[0]:
         return state.message
-    if state.sent_id and state.sent_version == state.draft.version and state.sent_id in model.orders:
+    if (
+        state.sent_id
+        and state.sent_version == state.draft.version
+        and (state.sent_id in model.orders or state.sent_id in model.algos)
+    ):
         return "", "sent"
     if missing := state.draft.missing():
         return missing, "dim"

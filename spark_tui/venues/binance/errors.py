@@ -146,7 +146,29 @@ RULES: tuple[Rule, ...] = (
         cure="the order ended unfilled more than 90 days ago and was archived",
     ),
     Rule(
-        codes=_set(-1014, -1020, -1112, -1220, -2016, -2022, -2035, -2036, -2038, -2039, -2042, -2043),
+        codes=_set(-2038),
+        reaction=Reaction.DEFINITE_REJECT,
+        cure="the amend was refused and the order is unchanged; the new quantity must be smaller than the "
+        "present one and above what is filled, and an order can be amended only so often",
+    ),
+    Rule(
+        codes=_set(-2022),
+        reaction=Reaction.DEFINITE_REJECT,
+        cure="the old order was not cancelled and the new one was not placed; the old one is being queried",
+    ),
+    Rule(
+        codes=_set(-1158, -1160, -1165, -1166, -1168, range(-1199, -1195)),
+        reaction=Reaction.DEFINITE_REJECT,
+        cure="the legs of the list do not fit together, so none was placed; one takes the profit and one "
+        "stops the loss, on either side of the market",
+    ),
+    Rule(
+        codes=_set(range(-1225, -1221)),
+        reaction=Reaction.DEFINITE_REJECT,
+        cure="the working leg must buy and the pending ones sell what it bought; none was placed",
+    ),
+    Rule(
+        codes=_set(-1014, -1020, -1112, -1220, -2016, -2035, -2036, -2039, -2042, -2043),
         reaction=Reaction.DEFINITE_REJECT,
         cure="Binance refused it; nothing was placed",
     ),
@@ -193,6 +215,7 @@ RULES: tuple[Rule, ...] = (
 class _Body(msgspec.Struct):
     code: int
     msg: str = ""
+    data: msgspec.Raw = msgspec.Raw()
 
 
 _body: msgspec.json.Decoder[_Body] = msgspec.json.Decoder(_Body)
@@ -246,6 +269,14 @@ def parse_body(body: bytes) -> tuple[int | None, str]:
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None, ""
     return error.code, error.msg
+
+
+def data_of(body: bytes) -> bytes:
+    """The JSON that an error body carries beside code and text; empty when there is none. Never raises."""
+    try:
+        return bytes(_body.decode(body).data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return b""
 
 
 def _clean(text: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_tui.venues.binance.errors import Phase, classify, from_body, parse_body
+from spark_tui.venues.binance.errors import Phase, classify, data_of, from_body, parse_body
 from spark_tui.venues.port import Reaction as R
 from tests.shared_data import shared
 
@@ -41,6 +41,11 @@ VENUE = "binance-spot"
         ("error-2015", 401, Phase.TRADE, R.AUTH),
         ("error-2026", 400, Phase.READ, R.DEFINITE_REJECT),
         ("error-451-restricted-location", 451, Phase.TRADE, R.DEFINITE_REJECT),
+        ("error-2038-amend", 400, Phase.TRADE, R.DEFINITE_REJECT),
+        ("error-2011-cancel-restrictions", 400, Phase.TRADE, R.DEFINITE_REJECT),
+        ("rest-cancelReplace-order-limit-429", 429, Phase.TRADE, R.THROTTLED),
+        ("rest-cancelReplace-both-failed-400", 400, Phase.TRADE, R.DEFINITE_REJECT),
+        ("rest-cancelReplace-order-limit-cancel-only", 429, Phase.TRADE, R.UNKNOWN),
         ("rest-cancelReplace-new-failed-409", 409, Phase.TRADE, R.UNKNOWN),
     ],
 )
@@ -76,6 +81,19 @@ def test_an_unknown_code_is_a_reject_only_under_4xx() -> None:
     assert classify(VENUE, 400, -7777, Phase.TRADE).reaction is R.DEFINITE_REJECT
     for http in (200, 302, 500, 408, 409, None):
         assert classify(VENUE, http, -7777, Phase.TRADE).reaction is R.UNKNOWN
+
+
+@pytest.mark.parametrize("code", [-1158, -1160, -1165, -1166, -1168, -1196, -1197, -1198, -1199])
+def test_legs_that_do_not_fit_are_refused_whole(code: int) -> None:
+    rule = classify(VENUE, 400, code, Phase.TRADE)
+    assert rule.reaction is R.DEFINITE_REJECT
+    assert "legs of the list" in rule.cure
+
+
+def test_an_errors_data_is_found_wherever_there_is_any() -> None:
+    assert data_of(b'{"code":-2021,"msg":"","data":{"a":1}}') == b'{"a":1}'
+    for body in (b'{"code":-2021}', b"", b"<html>", b"[1]", b'{"data":{}}'):
+        assert data_of(body) == b""
 
 
 def test_what_did_not_leave_is_safe_whatever_the_rest_says() -> None:

@@ -9,12 +9,15 @@ from spark_tui.venues.binance import errors
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.signing import Signer
 from spark_tui.venues.binance.spot.numbers import VENUE
+from spark_tui.venues.binance.spot.order_budget import OrderBudget
 from spark_tui.venues.port import Reaction, VenueError
 from spark_tui.wire.clock import Clock, ServerClock
 from spark_tui.wire.limiter import BudgetError, WeightLimiter
 
 NEVER_LEFT = frozenset({"NO_KEY", "PARAMETERS", "BUDGET", "NOT_SENT"})
 """Codes of our own errors that prove that nothing was sent."""
+ORDER_LIMIT = -1015  # too many unfilled orders
+REPLACED_IN_PART = -2021  # with 429: of a cancel-replace only the cancel passed that limit
 DEFAULT_WEIGHT_LIMIT = 6000  # a minute, until exchangeInfo says it
 
 
@@ -33,6 +36,14 @@ class SpotSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.recv_window_ms + self.engine_timeout_ms + self.margin_ms
 
 
+class AnsweredError(VenueError):
+    """An error with more to it than code and text: `data` is JSON, the halves of a cancel-replace."""
+
+    def __init__(self, error: VenueError, data: bytes) -> None:
+        super().__init__(error.reaction, error.code, error.text, retry_after_s=error.retry_after_s)
+        self.data = data
+
+
 class Account:
     """Key, server clock and budget of one account. `signer` None: public data only."""
 
@@ -42,8 +53,10 @@ class Account:
         self.settings = settings
         self.server_clock = ServerClock(clock)
         self.limiter = WeightLimiter(DEFAULT_WEIGHT_LIMIT, clock=clock, now_ms=self.server_clock.now_ms)
+        self.orders = OrderBudget(clock, self.server_clock.now_ms)
         self._fetch_time: Callable[[], Awaitable[int]] | None = None
         self._syncing: asyncio.Task[None] | None = None
+        self.keep_home: Callable[[], str] = lambda: ""  # see venues.port.Venue
 
     @property
     def has_key(self) -> bool:
@@ -109,6 +122,16 @@ class Account:
             used_up = f"{self.limiter.used} of {self.limiter.limit} request weight is used"
             raise over_budget(f"{used_up}; wait for the next minute.", self.limiter.window_left_s) from None
 
+    def may_place(self) -> None:
+        """Raises VenueError while the venue takes no new orders (THROTTLED) or the engine lets none leave:
+        nothing was sent."""
+        if why := self.keep_home():
+            raise not_sent(why)
+        try:
+            self.orders.check()
+        except BudgetError as refused:
+            raise over_budget(refused.text, refused.retry_after_s) from None
+
     # --- failures ------------------------------------------------------------------------------------
 
     def error(
@@ -118,8 +141,11 @@ class Account:
         text: str,
         phase: Phase,
         retry_after_s: float | None = None,
+        data: bytes = b"",
     ) -> VenueError:
-        return errors.venue_error(VENUE, http, code, self._redact(text), phase, retry_after_s=retry_after_s)
+        error = errors.venue_error(VENUE, http, code, self._redact(text), phase, retry_after_s=retry_after_s)
+        # only under 4xx is what the answer says about the order to be believed
+        return AnsweredError(error, data) if data and http and 400 <= http < 500 else error
 
     def error_of_body(
         self, http: int, body: bytes, phase: Phase, retry_after_s: float | None = None
@@ -128,7 +154,7 @@ class Account:
         code, text = errors.parse_body(body)
         if code is None:
             text = f"The venue answered HTTP {http} without an explanation"
-        return self.error(http, code, text, phase, retry_after_s)
+        return self.error(http, code, text, phase, retry_after_s, errors.data_of(body))
 
     def _redact(self, text: str) -> str:
         """A venue's words may echo the request."""

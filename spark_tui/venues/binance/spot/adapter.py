@@ -2,17 +2,21 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
 
 from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import ListKind
 from spark_tui.venues.binance.credentials import Credentials
 from spark_tui.venues.binance.errors import parse_body
-from spark_tui.venues.binance.spot.account import Account, SpotSettings
+from spark_tui.venues.binance.spot.account import ORDER_LIMIT, REPLACED_IN_PART, Account, SpotSettings
 from spark_tui.venues.binance.spot.endpoints import Endpoints
 from spark_tui.venues.binance.spot.instruments import ExchangeInfo, InstrumentCache
+from spark_tui.venues.binance.spot.list_ids import ListIds
 from spark_tui.venues.binance.spot.numbers import VENUE
 from spark_tui.venues.binance.spot.orders import order_params
 from spark_tui.venues.binance.spot.rest import SpotRest
@@ -23,9 +27,12 @@ from spark_tui.venues.binance.spot.ws_api import WsApi
 from spark_tui.venues.port import (
     BalancesReport,
     FrameSink,
+    ListLeg,
     MarketSink,
     OrderReport,
     Reaction,
+    ReplaceMode,
+    ReplaceOutcome,
     TradeReport,
     UserSink,
     VenueError,
@@ -69,14 +76,23 @@ class BinanceSpot:
             observe=_used_weight,
             stops_all=_stops_all,
         )
-        self._rest = SpotRest(self._http, self._account)
+        self._lists = ListIds()
+        self._rest = SpotRest(self._http, self._account, self._lists)
         self._cache = InstrumentCache(self._fetch_info, lambda: clock.mono_ns() / NS_PER_S)
         self._budget = ConnectionBudget(clock=clock)
         self._api: WsApi | None = None
         self._streams: MarketStreams | None = None
         self._focuses = Focuses()
         self._on_frame: FrameSink | None = None
-        self._trading = Trading(self._account, self._rest, lambda: self._api)
+        self._trading = Trading(self._account, self._rest, lambda: self._api, self._lists)
+
+    @property
+    def keep_home(self) -> Callable[[], str]:
+        return self._account.keep_home
+
+    @keep_home.setter
+    def keep_home(self, why: Callable[[], str]) -> None:
+        self._account.keep_home = why
 
     # --- life ----------------------------------------------------------------------------------------
 
@@ -129,6 +145,7 @@ class BinanceSpot:
                         budget=self._budget,
                         on_user=on_user,
                         on_balances_stale=stale.set,
+                        lists=self._lists,
                     )
                     group.create_task(self._api.run(), name="user stream")
                     group.create_task(self._refresh_balances(stale, on_user), name="balances")
@@ -174,15 +191,42 @@ class BinanceSpot:
     async def place(
         self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
     ) -> OrderReport:
-        try:
+        with self._minding_rules():
             return await self._trading.place(client_order_id, request, on_sent)
-        except VenueError as error:
-            if error.code in _RULES_CHANGED:
-                self._cache.expire()
-            raise
 
     async def test_order(self, client_order_id: str, request: OrderRequest) -> None:
-        await self._rest.test_order(order_params(client_order_id, request))
+        with self._minding_rules():
+            await self._rest.test_order(order_params(client_order_id, request))
+
+    async def replace(
+        self,
+        symbol: str,
+        client_order_id: str,
+        new_client_order_id: str,
+        request: OrderRequest,
+        mode: ReplaceMode,
+        on_sent: Callable[[], None],
+    ) -> ReplaceOutcome:
+        with self._minding_rules():
+            outcome = await self._trading.replace(
+                symbol, client_order_id, new_client_order_id, request, mode, on_sent
+            )
+        if outcome.new.code in _RULES_CHANGED:
+            self._cache.expire()
+        return outcome
+
+    async def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> OrderReport:
+        with self._minding_rules():
+            return await self._trading.amend(symbol, client_order_id, quantity)
+
+    async def place_list(
+        self, list_id: str, kind: ListKind, legs: tuple[ListLeg, ...], on_sent: Callable[[], None]
+    ) -> tuple[OrderReport, ...]:
+        with self._minding_rules():
+            return await self._trading.place_list(list_id, kind, legs, on_sent)
+
+    async def cancel_list(self, symbol: str, list_id: str) -> tuple[OrderReport, ...]:
+        return await self._trading.cancel_list(symbol, list_id)
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         return await self._trading.cancel(symbol, client_order_id)
@@ -192,6 +236,9 @@ class BinanceSpot:
 
     async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
         return await self._trading.query(symbol, client_order_id)
+
+    async def query_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport | None:
+        return await self._trading.query_by_venue_id(symbol, venue_order_id)
 
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
         return await self._rest.open_orders(symbol)
@@ -224,6 +271,16 @@ class BinanceSpot:
         return WeightGauge(used=self._account.limiter.used, limit=self._account.limiter.limit)
 
     # --- inside --------------------------------------------------------------------------------------
+
+    @contextmanager
+    def _minding_rules(self) -> Iterator[None]:
+        """A refusal by a rule our gate let pass means that our copy of the rules is old."""
+        try:
+            yield
+        except VenueError as error:
+            if error.code in _RULES_CHANGED:
+                self._cache.expire()
+            raise
 
     async def _fetch_info(self) -> ExchangeInfo:
         info, body = await self._rest.exchange_info()
@@ -268,8 +325,9 @@ def _used_weight(headers: Mapping[str, str], status: int) -> int | None:
 
 
 def _stops_all(reply: HttpReply) -> bool:
-    """-1015 limits new orders only; cancels must still pass."""
-    return parse_body(reply.body)[0] != -1015
+    """A full window of unfilled orders holds back placements only; every other 429 or 418, everything."""
+    code, _ = parse_body(reply.body)
+    return reply.status != 429 or code not in (ORDER_LIMIT, REPLACED_IN_PART)
 
 
 def _bad_request(code: str, text: str) -> VenueError:

@@ -1,16 +1,20 @@
 """Frames of a WebSocket API connection: replies and user data events (protocol section 11). No I/O."""
 
-from typing import Any
-
 import msgspec
 
 from spark_tui.domain.account import Balance
 from spark_tui.domain.order import Fill
-from spark_tui.venues.binance.spot.codec_rest import order_request, status_of
-from spark_tui.venues.binance.spot.numbers import VENUE, CodecError, Id, amount
+from spark_tui.venues.binance.spot.codec_orders import (
+    NameOfList,
+    list_name,
+    order_request,
+    status_of,
+    unnamed,
+)
+from spark_tui.venues.binance.spot.numbers import VENUE, CodecError, Id, amount, read
 from spark_tui.venues.port import BalancesReport, OrderReport
 
-_BAD_BYTES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+_FRAME = "A WebSocket API frame"
 
 
 class RateLimit(msgspec.Struct, frozen=True):
@@ -31,13 +35,15 @@ class Retry(msgspec.Struct, frozen=True):
 
 
 class ApiReply(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer to one request. `result` is JSON yet to be decoded; `code` and `text` are set on errors."""
+    """The answer to one request. `result` is JSON yet to be decoded; `code`, `text` and `data` (JSON too) are
+    set on errors."""
 
     id: int | str | None
     status: int
     result: bytes = b""
     code: int | None = None
     text: str = ""
+    data: bytes = b""
     retry_after_s: float | None = None
     limits: tuple[RateLimit, ...] = ()
 
@@ -54,7 +60,24 @@ class ServerShutdown(msgspec.Struct, frozen=True):
     """The server is going away: open a replacement connection at once."""
 
 
-ApiFrame = ApiReply | OrderReport | BalancesReport | SubscriptionEnded | BalancesStale | ServerShutdown | None
+class ListStatus(msgspec.Struct, frozen=True):
+    """An order list lives under this number and client id. What became of its legs, the execution reports
+    beside this event say."""
+
+    number: int
+    client_id: str
+
+
+ApiFrame = (
+    ApiReply
+    | OrderReport
+    | BalancesReport
+    | SubscriptionEnded
+    | BalancesStale
+    | ServerShutdown
+    | ListStatus
+    | None
+)
 
 
 # --- wire shapes ---------------------------------------------------------------------
@@ -101,11 +124,18 @@ class _Execution(msgspec.Struct):
     m: bool
     Z: str
     C: str = ""
+    g: int = -1
+    V: str = ""
     n: str | None = None
     N: str | None = None
     Q: str | None = None
     d: int | None = None
     eR: str = ""
+
+
+class _ListStatus(msgspec.Struct):
+    g: int
+    C: str
 
 
 class _Asset(msgspec.Struct):
@@ -122,6 +152,7 @@ class _Position(msgspec.Struct):
 _frame: msgspec.json.Decoder[_Frame] = msgspec.json.Decoder(_Frame)
 _head: msgspec.json.Decoder[_Head] = msgspec.json.Decoder(_Head)
 _execution: msgspec.json.Decoder[_Execution] = msgspec.json.Decoder(_Execution)
+_list_status: msgspec.json.Decoder[_ListStatus] = msgspec.json.Decoder(_ListStatus)
 _position: msgspec.json.Decoder[_Position] = msgspec.json.Decoder(_Position)
 _retry: msgspec.json.Decoder[Retry] = msgspec.json.Decoder(Retry)
 
@@ -129,31 +160,34 @@ _retry: msgspec.json.Decoder[Retry] = msgspec.json.Decoder(Retry)
 # --- public ---------------------------------------------------------------------
 
 
-def decode_api_frame(raw: bytes) -> ApiFrame:
+def decode_api_frame(raw: bytes, name_of: NameOfList = unnamed) -> ApiFrame:
     """Any frame of a WebSocket API connection; None for an event of no use to us. Raises CodecError."""
-    frame = _read(_frame, raw)
+    frame = read(_frame, raw, _FRAME)
     if frame.status is not None:
         return _reply(frame)
     event = bytes(frame.event)
     if not event:
         raise CodecError("A WebSocket API frame is neither a reply nor an event.")
-    return decode_user_event(event)
+    return decode_user_event(event, name_of)
 
 
-def decode_user_event(event: bytes) -> ApiFrame:
+def decode_user_event(event: bytes, name_of: NameOfList = unnamed) -> ApiFrame:
     """The `event` object of a user data frame. Raises CodecError."""
-    kind = _read(_head, event).e
+    kind = read(_head, event, _FRAME).e
     if kind == "executionReport":
-        return _execution_report(_read(_execution, event))
+        return _execution_report(read(_execution, event, _FRAME), name_of)
     if kind == "outboundAccountPosition":
-        return _balances(_read(_position, event))
+        return _balances(read(_position, event, _FRAME))
     if kind in ("balanceUpdate", "externalLockUpdate"):
         return BalancesStale()
     if kind == "eventStreamTerminated":
         return SubscriptionEnded()
     if kind == "serverShutdown":
         return ServerShutdown()
-    return None  # listStatus repeats what the execution reports say; new kinds are not ours yet
+    if kind == "listStatus":
+        status: _ListStatus = read(_list_status, event, _FRAME)
+        return ListStatus(status.g, status.C)
+    return None  # new kinds are not ours yet
 
 
 # --- inside ---------------------------------------------------------------------
@@ -167,6 +201,7 @@ def _reply(frame: _Frame) -> ApiReply:
         result=bytes(frame.result),
         code=error.code if error else None,
         text=error.msg if error else "",
+        data=bytes(error.data) if error else b"",
         retry_after_s=_retry_after_s(error) if error else None,
         limits=frame.rateLimits,
     )
@@ -175,16 +210,29 @@ def _reply(frame: _Frame) -> ApiReply:
 def _retry_after_s(error: _Error) -> float | None:
     """Seconds from the server's now to its `retryAfter`; None where the error names neither."""
     try:
-        data = _retry.decode(error.data)
-    except _BAD_BYTES:
+        data: Retry = read(_retry, error.data, _FRAME)
+    except CodecError:
         return None  # other errors carry other data; only the limits' one is ours here
     if not data.retryAfter or not data.serverTime:
         return None
     return max(0.0, (data.retryAfter - data.serverTime) / 1000)
 
 
-def _execution_report(e: _Execution) -> OrderReport:
+def _execution_report(e: _Execution, name_of: NameOfList) -> OrderReport:
     """On cancel and replace events `C` is the order's id and `c` the request's (section 11.3)."""
+    request = order_request(
+        symbol=e.s,
+        side=e.S,
+        type_=e.o,
+        quantity=e.q,
+        quote_quantity=e.Q,
+        price=e.p,
+        stop_price=e.P,
+        iceberg_quantity=e.F,
+        trailing_delta=e.d,
+        time_in_force=e.f,
+        self_trade_prevention=e.V,
+    )
     reason = e.r if e.r != "NONE" else ""
     if not reason and e.eR not in ("", "NONE"):
         reason = e.eR
@@ -201,18 +249,9 @@ def _execution_report(e: _Execution) -> OrderReport:
         time_ms=e.T,
         fills=_fills(e),
         reason=reason,
-        request=order_request(
-            symbol=e.s,
-            side=e.S,
-            type_=e.o,
-            quantity=e.q,
-            quote_quantity=e.Q,
-            price=e.p,
-            stop_price=e.P,
-            iceberg_quantity=e.F,
-            trailing_delta=e.d,
-            time_in_force=e.f,
-        ),
+        request=request,
+        list_id=list_name(e.g, name_of),
+        quantity=request.quantity if request else None,
     )
 
 
@@ -241,10 +280,3 @@ def _balances(position: _Position) -> BalancesReport:
         time_ms=position.u,
         complete=False,
     )
-
-
-def _read(decoder: msgspec.json.Decoder[Any], raw: bytes) -> Any:
-    try:
-        return decoder.decode(raw)
-    except _BAD_BYTES as error:
-        raise CodecError(f"A WebSocket API frame cannot be read: {str(error)[:120]}") from None

@@ -22,7 +22,7 @@ from spark_tui.domain.instrument import (
     SymbolStatus,
     TrailingDelta,
 )
-from spark_tui.domain.values import OrderType
+from spark_tui.domain.values import OrderType, SelfTradePrevention
 from spark_tui.venues.binance.spot.codec_user import RateLimit
 from spark_tui.venues.binance.spot.numbers import VENUE, CodecError, amount
 from spark_tui.venues.port import VenueError
@@ -76,6 +76,11 @@ class _Symbol(msgspec.Struct):
     icebergAllowed: bool = True
     quoteOrderQtyMarketAllowed: bool = True
     allowTrailingStop: bool = True
+    ocoAllowed: bool = True
+    otoAllowed: bool = True
+    amendAllowed: bool = True
+    cancelReplaceAllowed: bool = True
+    allowedSelfTradePreventionModes: list[str] = []
     isSpotTradingAllowed: bool = True
 
 
@@ -172,6 +177,15 @@ def _instrument(s: _Symbol, everywhere: tuple[Filter, ...]) -> Instrument:
         quote_quantity_market_allowed=s.quoteOrderQtyMarketAllowed,
         iceberg_allowed=s.icebergAllowed,
         trailing_stop_allowed=s.allowTrailingStop,
+        oco_allowed=s.ocoAllowed,
+        oto_allowed=s.otoAllowed,
+        amend_allowed=s.amendAllowed,
+        cancel_replace_allowed=s.cancelReplaceAllowed,
+        allowed_stp_modes=frozenset(
+            SelfTradePrevention(mode)
+            for mode in s.allowedSelfTradePreventionModes
+            if mode in SelfTradePrevention.__members__
+        ),
     )
 
 

@@ -2,12 +2,14 @@
 
 import re
 from decimal import Decimal
-from typing import Annotated
+from typing import Annotated, Any
 
+import msgspec
 from msgspec import Meta
 
 VENUE = "binance-spot"
 
+_BAD_BYTES = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 _AMOUNT = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 # Market data in float (DESIGN 3.5). The decoder checks the bounds; NaN and infinity fail them too.
@@ -34,3 +36,11 @@ def positive(text: str | None, field: str) -> Decimal | None:
         return None
     value = amount(text, field)
     return value if value else None
+
+
+def read(decoder: msgspec.json.Decoder[Any], raw: bytes | msgspec.Raw, what: str) -> Any:
+    """`raw` decoded; `what` begins the sentence of the CodecError it raises."""
+    try:
+        return decoder.decode(raw)
+    except _BAD_BYTES as error:
+        raise CodecError(f"{what} cannot be read: {str(error)[:120]}") from None

@@ -10,8 +10,9 @@ from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.signing import Value, rest_payload, signed_query
 from spark_tui.venues.binance.spot import codec
-from spark_tui.venues.binance.spot.account import Account, not_sent, over_budget, unreadable
+from spark_tui.venues.binance.spot.account import ORDER_LIMIT, Account, not_sent, over_budget, unreadable
 from spark_tui.venues.binance.spot.instruments import ExchangeInfo
+from spark_tui.venues.binance.spot.list_ids import ListIds
 from spark_tui.venues.binance.spot.numbers import CodecError
 from spark_tui.venues.port import BalancesReport, OrderReport, Reaction, TradeReport, VenueError
 from spark_tui.wire.http import HttpClient, HttpFailure, HttpReply
@@ -38,6 +39,13 @@ PLACE = Route("POST", "/api/v3/order", 1)
 TEST = Route("POST", "/api/v3/order/test", 1)
 CANCEL = Route("DELETE", "/api/v3/order", 1)
 CANCEL_ALL = Route("DELETE", "/api/v3/openOrders", 1)
+REPLACE = Route("POST", "/api/v3/order/cancelReplace", 1)
+AMEND = Route("PUT", "/api/v3/order/amend/keepPriority", 4)
+PLACE_OCO = Route("POST", "/api/v3/orderList/oco", 1)
+PLACE_OTO = Route("POST", "/api/v3/orderList/oto", 1)
+PLACE_OTOCO = Route("POST", "/api/v3/orderList/otoco", 1)
+CANCEL_LIST = Route("DELETE", "/api/v3/orderList", 1)
+OPEN_LISTS = Route("GET", "/api/v3/openOrderList", 6)
 QUERY = Route("GET", "/api/v3/order", 4)
 OPEN_ORDERS = Route("GET", "/api/v3/openOrders", 6)
 OPEN_ORDERS_EVERYWHERE = Route("GET", "/api/v3/openOrders", 80)
@@ -58,15 +66,16 @@ def depth_route(limit: int) -> Route:
 class SpotRest:
     """Every method raises VenueError. Reads are retried by the HTTP client; trading calls never are."""
 
-    def __init__(self, http: HttpClient, account: Account) -> None:
+    def __init__(self, http: HttpClient, account: Account, lists: ListIds) -> None:
         self._http = http
         self._account = account
+        self._lists = lists
         account.ask_time_with(self.server_time_ms)
 
     # --- public --------------------------------------------------------------------------------------
 
     async def server_time_ms(self) -> int:
-        body = await self._public(TIME, {})
+        body = await self._public(TIME, {}, priority=True)  # a cancel may wait for it
         return _decoded(codec.decode_time, body)
 
     async def exchange_info(self) -> tuple[ExchangeInfo, bytes]:
@@ -92,28 +101,30 @@ class SpotRest:
         """Balances, and whether this key may trade."""
         return _decoded(codec.decode_account, await self._signed(ACCOUNT, {}))
 
-    async def order(self, symbol: str, client_order_id: str) -> OrderReport | None:
-        """None: Binance says it does not exist (-2013)."""
+    async def order(self, params: Params) -> OrderReport | None:
+        """`params`: the symbol and one id. None: Binance says it does not exist (-2013)."""
         try:
-            params = {"symbol": symbol, "origClientOrderId": client_order_id}
             body = await self._signed(QUERY, params, priority=True)
         except VenueError as error:
             if error.code == "-2013":
                 return None
             raise
-        return _decoded(codec.decode_order, body)
+        return _decoded(lambda raw: codec.decode_order(raw, self._lists.name), body)
 
     async def open_orders(self, symbol: str | None) -> tuple[OrderReport, ...]:
+        """Orders name their list by its number: after a restart the open lists are asked for as well."""
         route = OPEN_ORDERS if symbol else OPEN_ORDERS_EVERYWHERE
         body = await self._signed(route, {"symbol": symbol} if symbol else {}, priority=True)
-        return _decoded(codec.decode_orders, body)
+        if not all(self._lists.name(number) for number in _decoded(codec.decode_list_numbers, body)):
+            await self._learn_lists()
+        return self._orders(body)
 
     async def all_orders(self, symbol: str, *, from_order_id: int | None = None) -> tuple[OrderReport, ...]:
         """The newest 500 orders of any state, or 500 from `from_order_id` on."""
         params = {"symbol": symbol}
         if from_order_id is not None:
             params["orderId"] = str(from_order_id)
-        return _decoded(codec.decode_orders, await self._signed(ALL_ORDERS, params))
+        return self._orders(await self._signed(ALL_ORDERS, params))
 
     async def trades(
         self, symbol: str, venue_order_id: str | None, from_id: int | None, limit: int
@@ -130,18 +141,43 @@ class SpotRest:
         """Validates only. Never reaches the matching engine, so it counts as a read."""
         await self._signed(TEST, params, idempotent=False)
 
-    async def trade(self, route: Route, params: Params, *, priority: bool, timeout_s: float) -> bytes:
-        """Place or cancel: one attempt, no retry. VenueError(UNKNOWN) unless it is certain what happened."""
+    async def trade(
+        self,
+        route: Route,
+        params: Params,
+        *,
+        priority: bool,
+        timeout_s: float,
+        permit: Callable[[], None] | None = None,
+    ) -> bytes:
+        """Place, change or cancel: one attempt, no retry. VenueError(UNKNOWN) unless it is certain what
+        happened. `permit` may raise at the last moment before it leaves."""
         # spent before signing, so that a wait for the budget does not age the signature
         await self._account.spend(route.weight, priority=priority)
+        await self._account.trust_clock()
+        if permit is not None:
+            permit()
         paid = Route(route.method, route.path, 0)
         return await self._once(paid, params, Phase.TRADE, priority, idempotent=False, timeout_s=timeout_s)
 
     # --- inside --------------------------------------------------------------------------------------
 
-    async def _public(self, route: Route, params: Params, *, timeout_s: float = _READ_TIMEOUT_S) -> bytes:
+    async def _learn_lists(self) -> None:
+        try:
+            found = _decoded(codec.decode_lists, await self._signed(OPEN_LISTS, {}, priority=True))
+        except VenueError:
+            return  # the orders are the answer; a list without a name costs them nothing
+        for order_list in found:
+            self._lists.learn(order_list.number, order_list.client_id)
+
+    def _orders(self, body: bytes) -> tuple[OrderReport, ...]:
+        return _decoded(lambda raw: codec.decode_orders(raw, self._lists.name), body)
+
+    async def _public(
+        self, route: Route, params: Params, *, priority: bool = False, timeout_s: float = _READ_TIMEOUT_S
+    ) -> bytes:
         query = rest_payload(params.items())
-        return await self._send(route, query, {}, Phase.READ, False, True, timeout_s)
+        return await self._send(route, query, {}, Phase.READ, priority, True, timeout_s)
 
     async def _signed(
         self, route: Route, params: Params, *, priority: bool = False, idempotent: bool = True
@@ -199,7 +235,10 @@ class SpotRest:
     def _body(self, reply: HttpReply, phase: Phase) -> bytes:
         if reply.status == 200:
             return reply.body
-        raise self._account.error_of_body(reply.status, reply.body, phase, reply.retry_after_s)
+        error = self._account.error_of_body(reply.status, reply.body, phase, reply.retry_after_s)
+        if reply.status == 429 and error.code == str(ORDER_LIMIT):
+            self._account.orders.exhausted(reply.retry_after_s)
+        raise error
 
 
 def _decoded(decode: Callable[[bytes], T], body: bytes) -> T:

@@ -15,14 +15,16 @@ import msgspec
 from spark_tui.domain.health import StreamHealth
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.signing import Value, signed_params
-from spark_tui.venues.binance.spot.account import Account, lost, not_sent
+from spark_tui.venues.binance.spot.account import ORDER_LIMIT, REPLACED_IN_PART, Account, lost, not_sent
 from spark_tui.venues.binance.spot.codec_user import (
     ApiReply,
     BalancesStale,
+    ListStatus,
     ServerShutdown,
     SubscriptionEnded,
     decode_api_frame,
 )
+from spark_tui.venues.binance.spot.list_ids import ListIds
 from spark_tui.venues.binance.spot.numbers import VENUE, CodecError
 from spark_tui.venues.port import (
     BalancesReport,
@@ -69,8 +71,10 @@ class WsApi:
         budget: ConnectionBudget,
         on_user: UserSink,
         on_balances_stale: Callable[[], None],
+        lists: ListIds,
     ) -> None:
         self._account = account
+        self._lists = lists
         self._clock = account.clock
         self._on_user = on_user
         self._on_balances_stale = on_balances_stale
@@ -144,8 +148,9 @@ class WsApi:
         priority: bool = False,
         timeout_s: float,
         on_sent: Callable[[], None] | None = None,
+        permit: Callable[[], None] | None = None,
     ) -> bytes:
-        """The JSON result of one signed request.
+        """The JSON result of one signed request. `permit` may raise at the last moment before it leaves.
 
         Raises NotSentError when there is no connection to send on, VenueError otherwise: UNKNOWN for a
         trading call that left and whose answer is missing or doubtful, also when the caller is cancelled.
@@ -154,10 +159,14 @@ class WsApi:
         if session is None:
             why = self._socket.health().detail or "connecting"
             raise NotSentError(f"There is no WebSocket API connection ({why}).")
-        reply = await self._request(session, method, params, weight, phase, priority, timeout_s, on_sent)
+        reply = await self._request(
+            session, method, params, weight, phase, priority, timeout_s, on_sent, permit
+        )
         if reply.status == 200:
             return reply.result
-        raise self._account.error(reply.status, reply.code, reply.text, phase, reply.retry_after_s)
+        raise self._account.error(
+            reply.status, reply.code, reply.text, phase, reply.retry_after_s, reply.data
+        )
 
     # --- one request ---------------------------------------------------------------------------------
 
@@ -171,6 +180,7 @@ class WsApi:
         priority: bool,
         timeout_s: float,
         on_sent: Callable[[], None] | None,
+        permit: Callable[[], None] | None = None,
     ) -> ApiReply:
         signer = self._account.signer
         await self._account.trust_clock()
@@ -183,6 +193,8 @@ class WsApi:
         reply: asyncio.Future[ApiReply] = asyncio.get_running_loop().create_future()
         self._pending[request_id] = _Pending(session, reply, window)
         try:
+            if permit is not None:
+                permit()
             await session.send(frame)
             if on_sent is not None:
                 on_sent()
@@ -245,7 +257,7 @@ class WsApi:
     def _received(self, session: Session, raw: bytes, receipt_ns: int) -> None:
         """A frame that cannot be read ends the connection: it may have been a fill, and only a new
         subscription with its reconciliation brings it back."""
-        frame = decode_api_frame(raw)
+        frame = decode_api_frame(raw, self._lists.name)
         if isinstance(frame, ApiReply):
             self._answered(frame)
         elif isinstance(frame, (OrderReport, BalancesReport)):
@@ -254,6 +266,9 @@ class WsApi:
         elif isinstance(frame, BalancesStale):
             self._events.tick(self._clock.mono_ns())
             self._on_balances_stale()
+        elif isinstance(frame, ListStatus):
+            self._events.tick(self._clock.mono_ns())
+            self._lists.learn(frame.number, frame.client_id)
         elif isinstance(frame, SubscriptionEnded) and session is self._session:
             self._say_down("Binance ended the user data subscription")
             self._spawn(self._resubscribe(session))
@@ -279,8 +294,9 @@ class WsApi:
         for limit in reply.limits:
             if limit.rateLimitType == "REQUEST_WEIGHT" and limit.interval == "MINUTE":
                 limiter.observe(limit.count, window)
-        # -1015 limits new orders only; cancels must still pass
-        if reply.status == 418 or (reply.status == 429 and reply.code != -1015):
+        if reply.status == 429 and reply.code == ORDER_LIMIT:
+            self._account.orders.exhausted(reply.retry_after_s, reply.limits)
+        elif reply.status == 418 or (reply.status == 429 and reply.code != REPLACED_IN_PART):
             what = "banned, status 418" if reply.status == 418 else "too many requests, status 429"
             limiter.pause(reply.retry_after_s or limiter.window_left_s, what)
 

@@ -1,8 +1,8 @@
-"""A scripted exchange, and an adapter whose streams run against it."""
+"""A scripted exchange, the simulator, and adapters whose streams run against them."""
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,9 +12,11 @@ from spark_tui.domain.market import MarketEvent
 from spark_tui.venues.binance.credentials import HmacKey
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
+from spark_tui.venues.binance.spot.endpoints import Discovery, discover
 from spark_tui.venues.port import UserEvent, UserStreamUp
 from spark_tui.wire.clock import SystemClock
 from tests.venues.binance.spot.peer import Peer, serving
+from tests.venues.binance.spot.simulated import Simulator, connect, key_pair
 
 SYMBOLS = ("BTCUSDT", "ETHUSDT")
 
@@ -93,3 +95,26 @@ async def running(venue: BinanceSpot, seen: Seen, *, user: bool = True) -> Async
         streams.cancel()
         await asyncio.gather(streams, return_exceptions=True)
         await venue.close()
+
+
+@pytest.fixture(scope="module")
+def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
+    directory = tmp_path_factory.mktemp("simulator")
+    public = directory / "ed25519.pem"
+    process = Simulator(directory, "--ed25519-public-key", str(public))
+    process.ed25519_pem = key_pair(public)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+async def found(simulator: Simulator) -> Discovery:
+    return await discover(simulator.info["base_url"])
+
+
+@pytest.fixture
+async def venue(found: Discovery) -> AsyncIterator[BinanceSpot]:
+    venue = connect(found.endpoints, found.credentials)
+    yield venue
+    await venue.close()

@@ -159,6 +159,13 @@ def refused(code: int, text: str, status: int = 400, **data: Any) -> Json:
     return {"status": status, "error": error | ({"data": data} if data else {})}
 
 
+def body_of(reply: Json) -> tuple[int, bytes]:
+    """A WebSocket API reply as the HTTP answer of the same meaning."""
+    if "result" in reply:
+        return ok(reply["result"])
+    return reply["status"], msgspec.json.encode(reply["error"]) if "error" in reply else b""
+
+
 def rest_refused(code: int, text: str, status: int = 400) -> tuple[int, bytes]:
     return status, msgspec.json.encode({"code": code, "msg": text})
 

@@ -14,6 +14,7 @@ from spark_tui.venues.binance.spot import codec
 from spark_tui.venues.binance.spot.codec_user import (
     ApiReply,
     BalancesStale,
+    ListStatus,
     ServerShutdown,
     SubscriptionEnded,
     decode_api_frame,
@@ -62,7 +63,7 @@ def test_ack_and_result_answers() -> None:
 
 
 def test_cancel_answers_name_the_order_not_the_request() -> None:
-    report = codec.decode_cancel(sample("rest-order-delete"))
+    (report,) = codec.decode_cancel(sample("rest-order-delete"))
     assert (report.client_order_id, report.status) == ("myOrder1", OrderStatus.CANCELED)
     reports = codec.decode_cancel_all(sample("rest-openOrders-delete"))
     assert [r.venue_order_id for r in reports] == ["11", "13", "20", "21"]
@@ -247,7 +248,7 @@ def test_balances() -> None:
         ("ws-externalLockUpdate", BalancesStale()),
         ("ws-eventStreamTerminated", SubscriptionEnded()),
         ("wsapi-serverShutdown", ServerShutdown()),
-        ("ws-listStatus", None),
+        ("ws-listStatus", ListStatus(2, "F4QN4G8DlFATFlIUQ0cjdD")),
     ],
 )
 def test_other_events(name: str, expected: object) -> None:

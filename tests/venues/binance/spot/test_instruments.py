@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from spark_tui.domain import instrument as i
-from spark_tui.domain.values import OrderType
+from spark_tui.domain.values import OrderType, SelfTradePrevention
 from spark_tui.venues.binance.spot.instruments import (
     CACHE_S,
     RETRY_S,
@@ -36,6 +36,25 @@ def test_the_documented_exchange_info() -> None:
     assert market.step_size == 0
     assert info.weight_limit(1) == 6000
     assert len(info.limits) == 4
+
+
+def test_what_a_symbol_allows() -> None:
+    info = msgspec.json.decode(sample("rest-exchangeInfo"))
+    words = {
+        "ocoAllowed": "oco_allowed",
+        "otoAllowed": "oto_allowed",
+        "amendAllowed": "amend_allowed",
+        "cancelReplaceAllowed": "cancel_replace_allowed",
+        "allowTrailingStop": "trailing_stop_allowed",
+    }
+    for wire, field in words.items():
+        for allowed in (True, False):
+            info["symbols"][0][wire] = allowed
+            (btc,) = decode_exchange_info(msgspec.json.encode(info)).instruments
+            assert getattr(btc, field) is allowed
+    info["symbols"][0]["allowedSelfTradePreventionModes"] = ["NONE", "EXPIRE_MAKER", "BRAND_NEW"]
+    (btc,) = decode_exchange_info(msgspec.json.encode(info)).instruments
+    assert btc.allowed_stp_modes == {SelfTradePrevention.NONE, SelfTradePrevention.EXPIRE_MAKER}
 
 
 def test_every_filter_shape_is_known() -> None:

@@ -1,22 +1,17 @@
 """The adapter against the bundled simulator, a real process on loopback."""
 
 import asyncio
-import itertools
-import random
-import subprocess
-import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from decimal import Decimal as D
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from spark_tui.domain.decimals import floor_to, from_float
 from spark_tui.domain.market import BookTicker, Candle, DepthDiff, PartialDepth, Ticker, Trade
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.values import Environment, OrderType, Side
-from spark_tui.venues.binance.credentials import Credentials, Ed25519Key, HmacKey
+from spark_tui.domain.values import Environment
+from spark_tui.venues.binance.credentials import Ed25519Key, HmacKey
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Discovery, Endpoints, discover, get
 from spark_tui.venues.port import (
@@ -29,87 +24,7 @@ from spark_tui.venues.port import (
 )
 from spark_tui.wire.clock import SystemClock
 from tests.venues.binance.spot.conftest import Seen, live, running
-
-_ids = itertools.count(1)
-
-
-class Simulator:
-    """One simulator process; `start` it again and it serves at the same address with the same account."""
-
-    def __init__(self, directory: Path, *flags: str) -> None:
-        self._directory = directory
-        self._flags = flags
-        self._port = "0"
-        self._process: subprocess.Popen[str] | None = None
-        self.info: dict[str, str] = {}
-        self.ed25519_pem = ""
-
-    def start(self) -> None:
-        ready = self._directory / "ready.json"
-        command = [sys.executable, "-m", "spark_tui.simulator", "--port", self._port, "--seed", "1"]
-        command += ["--ready-file", str(ready), "--data-dir", str(self._directory / "data"), *self._flags]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
-        assert "serving" in self._process.stdout.readline()
-        self.info = msgspec.json.decode(ready.read_bytes())
-        self._port = self.info["base_url"].rpartition(":")[2]
-
-    def stop(self) -> None:
-        assert self._process is not None
-        self._process.terminate()
-        self._process.communicate(timeout=10)
-
-
-@pytest.fixture(scope="module")
-def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    directory = tmp_path_factory.mktemp("simulator")
-    public = directory / "ed25519.pem"
-    process = Simulator(directory, "--ed25519-public-key", str(public))
-    process.ed25519_pem = _key_pair(public)
-    process.start()
-    yield process
-    process.stop()
-
-
-@pytest.fixture
-async def found(simulator: Simulator) -> Discovery:
-    return await discover(simulator.info["base_url"])
-
-
-@pytest.fixture
-async def venue(found: Discovery) -> AsyncIterator[BinanceSpot]:
-    venue = connect(found.endpoints, found.credentials)
-    yield venue
-    await venue.close()
-
-
-def connect(endpoints: Endpoints, key: Credentials | None) -> BinanceSpot:
-    return BinanceSpot(endpoints, key, clock=SystemClock(), rng=random.Random(1))
-
-
-def new_id() -> str:
-    return f"it-{next(_ids)}"
-
-
-def buy(quantity: str, price: D | None = None, symbol: str = "BTCUSDT") -> OrderRequest:
-    return OrderRequest(
-        venue="binance-spot",
-        symbol=symbol,
-        side=Side.BUY,
-        type=OrderType.MARKET if price is None else OrderType.LIMIT,
-        quantity=D(quantity),
-        price=price,
-    )
-
-
-async def far_below(venue: BinanceSpot) -> D:
-    """A price that rests."""
-    best = (await venue.depth_snapshot("BTCUSDT", 5)).bids[0][0]
-    return floor_to(from_float(best) * D("0.9"), D("0.01"))
-
-
-def nothing() -> None:
-    """Nobody to tell."""
+from tests.venues.binance.spot.simulated import Simulator, buy, connect, far_below, new_id, nothing
 
 
 def reports(seen: Seen, client_order_id: str) -> list[OrderReport]:
@@ -293,24 +208,6 @@ async def test_a_server_that_goes_away_and_comes_back(mortal: Simulator) -> None
         assert [o.client_order_id for o in await venue.open_orders()] == [client_order_id]
         count = len(seen.market)
         await seen.until(lambda: len(seen.market) > count)
-
-
-# --- helpers ---------------------------------------------------------------------------------------------
-
-
-def _key_pair(public: Path) -> str:
-    """Write the public half as PEM; the private half."""
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.serialization import (
-        Encoding,
-        NoEncryption,
-        PrivateFormat,
-        PublicFormat,
-    )
-
-    key = Ed25519PrivateKey.generate()
-    public.write_bytes(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()
 
 
 async def _set_clock(found: Discovery, offset_ms: int) -> None:

@@ -356,3 +356,45 @@ async def test_a_query_takes_whichever_way_answers(peer: Peer) -> None:
         peer.api["order.status"] = lambda r: {"result": {"garbage": 1}}
         peer.rest[query] = lambda q: rest_refused(-2013, "Order does not exist.")
         assert await venue.query("BTCUSDT", "id-1") is None
+
+
+async def test_an_order_is_found_by_the_venues_id(peer: Peer) -> None:
+    peer.api["order.status"] = lambda r: {"result": order("id-1", orderId=int(r["params"]["orderId"]))}
+    venue = adapter(peer)
+    async with running(venue, Seen()):
+        found = await venue.query_by_venue_id("BTCUSDT", "77")
+        peer.api["order.status"] = lambda r: refused(-2013, "Order does not exist.")
+        assert await venue.query_by_venue_id("BTCUSDT", "78") is None
+    assert found is not None
+    assert (found.client_order_id, found.venue_order_id) == ("id-1", "77")
+    assert "origClientOrderId" not in peer.calls("order.status")[0]["params"]
+
+
+def _stays_home(failed: VenueError, sent: Sent, peer: Peer) -> None:
+    assert (failed.code, sent.times) == ("NOT_SENT", 0)
+    assert "Trading was halted" in failed.text
+    assert peer.calls("order.place") == []
+    assert peer.rest_calls(*PLACE) == []
+
+
+async def test_what_must_stay_home_does_not_leave_and_cancels_still_do(peer: Peer) -> None:
+    peer.api["order.cancel"] = lambda r: {
+        "result": order(r["params"]["origClientOrderId"], status="CANCELED")
+    }
+    seen, sent, venue = Seen(), Sent(), adapter(peer)
+    venue.keep_home = lambda: "Trading was halted."
+    async with running(venue, seen):
+        with pytest.raises(VenueError) as failed:
+            await venue.place("id-1", REQUEST, sent)
+        await venue.cancel("BTCUSDT", "id-1")
+    _stays_home(failed.value, sent, peer)
+    assert len(peer.calls("order.cancel")) == 1
+
+
+async def test_what_must_stay_home_does_not_leave_over_rest_either(peer: Peer) -> None:
+    sent, venue = Sent(), adapter(peer)
+    venue.keep_home = lambda: "Trading was halted."
+    with pytest.raises(VenueError) as failed:
+        await venue.place("id-1", REQUEST, sent)
+    await venue.close()
+    _stays_home(failed.value, sent, peer)

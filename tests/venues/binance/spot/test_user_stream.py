@@ -37,7 +37,7 @@ async def test_events_reach_the_sink_in_order(peer: Peer) -> None:
         assert (new.fills, trade.fills[0].quantity) == ((), D(2))
         assert isinstance(balances, BalancesReport)
         user = next(h for h in venue.health() if h.name == "user")
-        assert (user.state, user.messages) == ("live", 3)
+        assert (user.state, user.messages) == ("live", 4)
     (subscribe,) = peer.calls(SUBSCRIBE)
     assert set(subscribe["params"]) == {"apiKey", "timestamp", "recvWindow", "signature"}
 

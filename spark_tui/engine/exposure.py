@@ -1,0 +1,82 @@
+"""What open orders may still do at the worst: what of an order list can execute together counts together, and
+of two legs that cancel each other only the larger one counts."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from spark_tui.domain import lifecycle
+from spark_tui.domain.decimals import divide_down
+from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.values import LegRole, Side
+from spark_tui.engine.state import State
+
+ZERO = Decimal(0)
+_EITHER = frozenset({LegRole.ABOVE, LegRole.BELOW, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
+WAITING = frozenset({LegRole.PENDING, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
+
+
+def open_exposure(orders: Iterable[Order], side: Side, price: Decimal | None) -> Decimal:
+    """Base quantity that may still trade on `side`. `price` turns what is sized in quote money into base."""
+    return worst(orders, lambda order: _exposure(order, price) if order.request.side is side else ZERO)
+
+
+def worst(orders: Iterable[Order], measure: Callable[[Order], Decimal]) -> Decimal:
+    """The sum of `measure`, with the larger of two legs that exclude each other."""
+    total = ZERO
+    either: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for order in orders:
+        amount = measure(order)
+        if order.part is not None and order.part.role in _EITHER:
+            either[order.part.list_id] = max(either[order.part.list_id], amount)
+        else:
+            total += amount
+    return total + sum(either.values(), ZERO)
+
+
+def waits(order: Order, legs: Iterable[Order]) -> bool:
+    """Whether it is a pending leg whose working order is not done: nothing is in the book nor locked."""
+    if order.part is None or order.part.role not in WAITING:
+        return False
+    return not any(
+        leg.part is not None and leg.part.role is LegRole.WORKING and leg.state is OrderState.FILLED
+        for leg in legs
+    )
+
+
+def locks(
+    orders: Iterable[Order], state: State, assets: Callable[[str, str], tuple[str, str] | None]
+) -> tuple[dict[str, Decimal], set[str]]:
+    """What open orders hold locked at the venue, by asset; and the assets of which that cannot be told: an
+    order is unconfirmed, has no price to tell it by, or the venue's rule for two legs is not known."""
+    by_asset: dict[str, list[Order]] = {}
+    unclear: set[str] = set()
+    for order in orders:
+        request = order.request
+        names = state.assets.get((request.venue, request.symbol)) or assets(request.venue, request.symbol)
+        if names is None or waits(order, state.legs(order.part.list_id) if order.part else ()):
+            continue
+        asset = names[0] if request.side is Side.SELL else names[1]
+        by_asset.setdefault(asset, []).append(order)
+        if order.state in _UNCONFIRMED or _lock(order) is None:
+            unclear.add(asset)
+    amounts = {asset: worst(some, lambda order: _lock(order) or ZERO) for asset, some in by_asset.items()}
+    return amounts, unclear
+
+
+_UNCONFIRMED = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
+
+
+def _lock(order: Order) -> Decimal | None:
+    request = order.request
+    if request.side is Side.SELL:
+        return lifecycle.leaves(order)
+    if request.price is None or (order.part is not None and order.part.role in _EITHER):
+        return None
+    return lifecycle.leaves(order) * request.price
+
+
+def _exposure(order: Order, price: Decimal | None) -> Decimal:
+    quote = lifecycle.leaves_quote(order) if lifecycle.is_open(order.state) else ZERO
+    in_base = divide_down(quote, price) if quote > 0 and price else ZERO
+    return lifecycle.exposure(order) + in_base

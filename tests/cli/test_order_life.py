@@ -1,0 +1,92 @@
+"""The full order life in words: `do` and `show` against a real engine on the bundled simulator."""
+
+import json
+
+import pytest
+
+from tests.cli.support import Engine, Home
+
+
+@pytest.fixture(scope="module")
+def engine(shared_home: Home) -> Engine:
+    return shared_home.engine(EXECUTOR_PORT="0")
+
+
+BUY = ("symbol=BTCUSDT", "side=BUY", "quantity=0.01")
+
+
+def test_a_dry_run_places_nothing(shared_home: Home, engine: Engine) -> None:
+    before = shared_home.json("show", "orders", "--json")
+    tested = shared_home.json("do", "order.test", *BUY, "type=LIMIT", "price=50000")
+    assert (tested["sent"], tested["ok"]) == (True, True)
+    assert shared_home.json("show", "orders", "--json") == before
+    words = ("do", "order.test", *BUY, "type=LIMIT_MAKER", "price=1", "--data-dir", str(shared_home.data))
+    refused = shared_home.run(*words)
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["sent"] is False
+
+
+def test_amend_and_replace(shared_home: Home, engine: Engine) -> None:
+    home = shared_home
+    order = home.json("do", "order.submit", *BUY, "type=LIMIT", "price=50000")
+    name = f"client_order_id={order['client_order_id']}"
+    amended = home.json("do", "order.amend", name, "quantity=0.008")
+    assert float(amended["amended"]) == 0.008
+    assert amended["state"] == "ACCEPTED"
+    new = home.json("do", "order.replace", name, *BUY, "type=LIMIT", "price=51000", "key=k1")
+    assert (new["state"], new["replaces"]) == ("ACCEPTED", order["client_order_id"])
+    again = home.json("do", "order.replace", name, *BUY, "type=LIMIT", "price=51000", "key=k1")
+    assert again == {**new, "replayed": True}
+    by_id = {row["client_order_id"]: row for row in home.json("show", "orders", "--json")}
+    assert by_id[order["client_order_id"]]["state"] == "CANCELED"
+    assert by_id[order["client_order_id"]]["replaced_by"] == new["client_order_id"]
+    home.json("do", "order.cancel", f"client_order_id={new['client_order_id']}")
+
+
+def test_a_list_is_one_thing(shared_home: Home, engine: Engine) -> None:
+    home = shared_home
+    home.json("do", "order.submit", *BUY, "type=MARKET")
+    placed = home.json(
+        *("do", "list.submit", "kind=OTOCO", "symbol=BTCUSDT", "side=SELL", "quantity=0.01"),
+        *("working.side=BUY", "working.type=LIMIT", "working.price=50000"),
+        *("pending_above.type=LIMIT_MAKER", "pending_above.price=90000"),
+        *("pending_below.type=STOP_LOSS", "pending_below.stop_price=40000"),
+    )
+    assert placed["states"] == ["WORKING ACCEPTED", "PENDING_ABOVE ACCEPTED", "PENDING_BELOW ACCEPTED"]
+    assert home.json("show", "lists", "--json") == [placed]
+    assert placed["list_id"] in home.run("show", "lists", "--data-dir", str(home.data)).stdout
+    leg = placed["legs"][2]["client_order_id"]
+    assert home.json("do", "order.cancel", f"client_order_id={leg}")["state"] == "CANCELED"
+    (ended,) = home.json("show", "lists", "--json")
+    assert {row["state"] for row in ended["legs"]} <= {"CANCELED", "EXPIRED"}
+
+
+def test_comparing_finds_an_account_in_step(shared_home: Home, engine: Engine) -> None:
+    assert shared_home.json("do", "reconcile") == []
+    assert shared_home.json("show", "differences", "--json") == []
+    words = ("do", "difference.resolve", "difference_id=none", "choice=accept")
+    refused = shared_home.run(*words, "--data-dir", str(shared_home.data))
+    assert refused.returncode == 1
+    assert json.loads(refused.stdout)["error"] == "NO_SUCH_DIFFERENCE"
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (("do", "list.submit", "kind=OCO", "symbol=BTCUSDT"), "above.type="),
+        (("do", "list.submit", "kind=OCO", "symbol=BTCUSDT", "above.price=1"), "ABOVE leg needs side, type"),
+        (("do", "order.amend", "client_order_id=x"), "needs quantity"),
+        (
+            ("do", "order.replace", "client_order_id=x", *BUY, "type=LIMIT", "allow_failure=maybe"),
+            "yes nor no",
+        ),
+        (("do", "order.submit", *BUY, "type=STOP_LOSS", "trailing_delta=1.5"), "whole number"),
+    ],
+)
+def test_mistakes_get_a_sentence(
+    shared_home: Home, engine: Engine, words: tuple[str, ...], part: str
+) -> None:
+    done = shared_home.run(*words, "--data-dir", str(shared_home.data))
+    assert done.returncode == 2
+    assert part in done.stderr
+    assert done.stderr.count("\n") == 1
