@@ -1,6 +1,6 @@
 """An order, from `handle(SubmitOrder)` to the socket and to its answer, against the simulator's process.
 
-Run: python -m benchmarks.order_bench [--orders 500] [--load 5000] [--only "engine under load"]
+Run: python -m benchmarks.order_bench [--orders 150] [--load 5000] [--only "engine under load"]
 
 The engine is the shipped one with ledger, tape and metrics, in a process of its own; market data comes from
 the sender, orders go to the simulator. Each order is a resting LIMIT far below the market and is cancelled
@@ -211,7 +211,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--orders", type=int, default=500, help="of each run (default 500)")
+    parser.add_argument("--orders", type=int, default=150, help="of each run (default 150)")
     parser.add_argument("--load", type=float, default=5_000, help="market frames a second under load")
     parser.add_argument("--only", choices=RUNS, action="append", help="one run; may be repeated")
     parser.add_argument(
