@@ -156,7 +156,9 @@ class Engine:
                 request, operator, key, parent=parent
             ),
             cancel=self.cancels.cancel,
+            assess=self.gate.assess,
             next_id=self.outbox.next_id,
+            peek_id=self.identities.peek,
             publish=self.hub.publish,
             notify=self.notices,
             floor_notional=settings.limits.min_notional,

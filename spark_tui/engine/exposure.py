@@ -12,7 +12,7 @@ from spark_tui.domain.values import LegRole, Side
 from spark_tui.engine.state import State
 
 ZERO = Decimal(0)
-_EITHER = frozenset({LegRole.ABOVE, LegRole.BELOW, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
+EITHER = frozenset({LegRole.ABOVE, LegRole.BELOW, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
 WAITING = frozenset({LegRole.PENDING, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
 
 
@@ -27,7 +27,7 @@ def worst(orders: Iterable[Order], measure: Callable[[Order], Decimal]) -> Decim
     either: defaultdict[str, Decimal] = defaultdict(Decimal)
     for order in orders:
         amount = measure(order)
-        if order.part is not None and order.part.role in _EITHER:
+        if order.part is not None and order.part.role in EITHER:
             either[order.part.list_id] = max(either[order.part.list_id], amount)
         else:
             total += amount
@@ -71,7 +71,7 @@ def _lock(order: Order) -> Decimal | None:
     request = order.request
     if request.side is Side.SELL:
         return lifecycle.leaves(order)
-    if request.price is None or (order.part is not None and order.part.role in _EITHER):
+    if request.price is None or (order.part is not None and order.part.role in EITHER):
         return None
     return lifecycle.leaves(order) * request.price
 

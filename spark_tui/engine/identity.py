@@ -39,6 +39,10 @@ class Identities:
         """Before the first id: the run that this engine start is."""
         self.run = run
 
+    def peek(self) -> str:
+        """What `next` will give."""
+        return client_order_id(self.run, self._last + 1)
+
     def next(self) -> str:
         self._last += 1
         return client_order_id(self.run, self._last)

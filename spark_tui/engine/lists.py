@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
+import msgspec
+
 from spark_tui.domain.lists import ROLES
 from spark_tui.domain.order import ListPart, OrderRequest
 from spark_tui.domain.values import LegRole, ListKind
@@ -16,6 +18,21 @@ from spark_tui.link.service import LinkError
 from spark_tui.venues.port import ListLeg, Venue
 
 Leg = tuple[LegRole, OrderRequest]
+
+
+class ListJudgement(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gate says to each leg, in role order, and to the list; `denial`: what refuses all of it."""
+
+    assessments: tuple[Assessment, ...]
+    whole: tuple[str, str] | None  # code and text of what the venue would refuse about the list itself
+    denial: tuple[str, str] | None
+
+
+def judge_list(gate: Gate, kind: ListKind, ordered: Sequence[Leg]) -> ListJudgement:
+    """One judgement, for what is sent and for its preview."""
+    assessments = gate.assess_list(kind, ordered)
+    whole = gate.refuse_list(kind, ordered)
+    return ListJudgement(assessments=assessments, whole=whole, denial=_denial(ordered, assessments) or whole)
 
 
 class ListDesk:
@@ -48,11 +65,10 @@ class ListDesk:
             return list_view(self._books.state, list_id, replayed=True)
         list_id = self._outbox.next_id()
         ids = tuple(self._outbox.next_id() for _ in ordered)
-        assessments = self._gate.assess_list(kind, ordered)
-        denial = _denial(ordered, assessments) or self._gate.refuse_list(kind, ordered)
-        for client_id, (role, request), assessment in zip(ids, ordered, assessments, strict=True):
+        found = judge_list(self._gate, kind, ordered)
+        for client_id, (role, request), assessment in zip(ids, ordered, found.assessments, strict=True):
             part = ListPart(list_id=list_id, kind=kind, role=role)
-            self._outbox.intend(client_id, request, assessment, operator, key, part=part, denial=denial)
+            self._outbox.intend(client_id, request, assessment, operator, key, part=part, denial=found.denial)
         work = self._carry_out(list_id, kind, ids, ordered)
         await self._outbox.run(ids, f"list {list_id}", work)
         return list_view(self._books.state, list_id)

@@ -13,7 +13,7 @@ from spark_tui.domain.order import (
     ReplaceRequested,
 )
 from spark_tui.engine.bookkeeper import Bookkeeper
-from spark_tui.engine.gate import Gate, Scenario
+from spark_tui.engine.gate import Assessment, Gate, Scenario
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.orders import denial_of, key_owner, key_reused
 from spark_tui.engine.outbox import LEDGER_UNAVAILABLE, Answered, Lost, Outbox
@@ -111,12 +111,8 @@ class ReplaceDesk:
                 raise key_reused(key, known.client_order_id)
             await self._outbox.landing(known.client_order_id)
             return OrderUpdate(order=self._books.state.orders[known.client_order_id], replayed=True)
-        old = self._working(old_id)
-        _fit_for_replace(old, request)
+        old, assessment = self.judge(old_id, request, allow_failure=allow_failure)
         new_id = self._outbox.next_id()
-        # what may stay counts: with `allow_failure` both may be live
-        scenario = Scenario() if allow_failure else Scenario(gone=old)
-        assessment = self._gate.assess(request, scenario)
         denial = denial_of(assessment)
         self._outbox.intend(
             new_id, request, assessment, operator, key, replaces=old_id, parent=old.parent, denial=denial
@@ -127,6 +123,16 @@ class ReplaceDesk:
         work = self._replace(old_id, new_id, request, mode)
         await self._outbox.run((new_id,), f"replace {old_id}", work)
         return OrderUpdate(order=self._books.state.orders[new_id])
+
+    def judge(
+        self, old_id: str, request: OrderRequest, *, allow_failure: bool = False
+    ) -> tuple[Order, Assessment]:
+        """The order to be replaced, and what the gate says to the one in its place. Raises LinkError for an
+        order that cannot be replaced by this one."""
+        old = self._working(old_id)
+        _fit_for_replace(old, request)
+        # what may stay counts: with `allow_failure` both may be live
+        return old, self._gate.assess(request, Scenario() if allow_failure else Scenario(gone=old))
 
     async def _replace(self, old_id: str, new_id: str, request: OrderRequest, mode: ReplaceMode) -> None:
         if not await self._outbox.recorded("replace", (new_id,)):

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.hub import Face
-from spark_tui.engine.lists import list_view
+from spark_tui.engine.lists import Leg, list_view
 from spark_tui.engine.market import SymbolMarket
 from spark_tui.engine.options import EngineSettings
-from spark_tui.engine.preview import preview
-from spark_tui.engine.submission import find_venue, to_request
+from spark_tui.engine.preview import Previews
+from spark_tui.engine.submission import find_venue, refuse_long, to_request
 from spark_tui.engine.supervise import describe
 from spark_tui.engine.views import rules_view
 from spark_tui.link.messages import (
+    AlgoPreview,
     AmendOrder,
     AnyRequest,
     CancelAll,
@@ -38,9 +39,13 @@ from spark_tui.link.messages import (
     GetVenues,
     Instruments,
     Kill,
+    ListPreview,
     PauseAlgo,
     Preview,
+    PreviewAlgo,
+    PreviewList,
     PreviewOrder,
+    PreviewReplace,
     Reconcile,
     ReplaceOrder,
     ResolveDifference,
@@ -75,9 +80,9 @@ class Requests:
     def __init__(self, engine: "Engine", settings: EngineSettings) -> None:
         self._engine = engine
         self._settings = settings
+        self._previews = Previews(engine.gate, engine.markets, engine.replaces, engine.algos)
         self._handlers: dict[type, Handler] = {
             SubmitOrder: self._submit,
-            PreviewOrder: self._preview,
             TestOrder: self._test,
             AmendOrder: self._amend,
             ReplaceOrder: self._replace,
@@ -98,6 +103,10 @@ class Requests:
             StopEngine: self._stop,
         }
         self._queries: dict[type, Callable[[Any], Result]] = {
+            PreviewOrder: lambda q: self._look_ahead(q.order, as_asked=q.as_asked),
+            PreviewReplace: self._preview_replace,
+            PreviewList: self._preview_list,
+            PreviewAlgo: self._preview_algo,
             GetOrders: lambda q: engine.views.orders(q.symbol, open_only=q.open_only, limit=q.limit),
             GetOrder: self._order,
             GetFills: lambda q: engine.views.fills(q.symbol, q.limit),
@@ -142,9 +151,6 @@ class Requests:
         request = to_request(submit, self._venue(submit.venue, submit.symbol))
         return await self._engine.desk.submit(request, operator, submit.key)
 
-    async def _preview(self, ask: PreviewOrder, operator: str, attachment: Attachment | None) -> Result:
-        return self._look_ahead(ask.order)
-
     async def _test(self, test: TestOrder, operator: str, attachment: Attachment | None) -> Result:
         """What would be sent is tested: the order on the instrument's grid."""
         ahead = self._look_ahead(test.order)
@@ -162,17 +168,14 @@ class Requests:
         )
 
     async def _submit_list(self, submit: SubmitList, operator: str, attachment: Attachment | None) -> Result:
-        legs = [
-            (leg.role, to_request(leg.order, self._venue(leg.order.venue, leg.order.symbol)))
-            for leg in submit.legs
-        ]
-        return await self._engine.lists.submit(submit.kind, legs, operator, submit.key)
+        return await self._engine.lists.submit(submit.kind, self._legs(submit), operator, submit.key)
 
     async def _cancel_list(self, cancel: CancelList, operator: str, attachment: Attachment | None) -> Result:
         await self._engine.cancels.cancel_list(cancel.list_id)
         return list_view(self._engine.journal.state, cancel.list_id)
 
     async def _start_algo(self, start: StartAlgo, operator: str, attachment: Attachment | None) -> Result:
+        refuse_long(start.quantity, start.limit_price, start.display)
         return await self._engine.algos.start(start, self._venue(start.venue, start.symbol), operator)
 
     async def _cancel(self, cancel: CancelOrder, operator: str, attachment: Attachment | None) -> Result:
@@ -229,9 +232,37 @@ class Requests:
         self._engine.stop_soon(_STOP_DELAY_S)
         return Done()
 
-    def _look_ahead(self, order: SubmitOrder) -> Preview:
+    def _legs(self, submit: SubmitList) -> list[Leg]:
+        return [
+            (leg.role, to_request(leg.order, self._venue(leg.order.venue, leg.order.symbol)))
+            for leg in submit.legs
+        ]
+
+    # --- previews ------------------------------------------------------------------------------------------
+
+    def _look_ahead(self, order: SubmitOrder, *, as_asked: bool = False) -> Preview:
         request = to_request(order, self._venue(order.venue, order.symbol))
-        return preview(request, order.key, self._engine.gate, self._engine.markets[request.venue])
+        return self._previews.order(request, order.key, as_asked=as_asked)
+
+    def _preview_replace(self, ask: PreviewReplace) -> Preview:
+        replace, order = ask.replace, ask.replace.order
+        return self._previews.replacement(
+            replace.client_order_id,
+            to_request(order, self._venue(order.venue, order.symbol)),
+            order.key,
+            allow_failure=replace.allow_failure,
+            as_asked=ask.as_asked,
+        )
+
+    def _preview_list(self, ask: PreviewList) -> ListPreview:
+        submit = ask.submit
+        return self._previews.order_list(submit.kind, self._legs(submit), submit.key, as_asked=ask.as_asked)
+
+    def _preview_algo(self, ask: PreviewAlgo) -> AlgoPreview:
+        start = ask.start
+        refuse_long(start.quantity, start.limit_price, start.display)
+        venue = self._venue(start.venue, start.symbol)
+        return self._previews.algo(start, venue, as_asked=ask.as_asked)
 
     # --- queries -------------------------------------------------------------------------------------------
 

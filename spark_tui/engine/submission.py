@@ -1,6 +1,7 @@
 """What a face asks -> what the engine does: the venue found, the documented defaults filled in."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 
 from spark_tui.domain.decimals import writable
 from spark_tui.domain.instrument import Instrument
@@ -27,19 +28,23 @@ def find_venue(wanted: str, symbol: str, instruments: Mapping[str, Mapping[str, 
     raise LinkError("VENUE_UNCLEAR", f"{symbol} {where}; name the venue with venue=.")
 
 
+def refuse_long(*amounts: Decimal | None) -> None:
+    """Raises LinkError for a number that is too long to write out: it would stay in the ledger, and
+    1e99999999 fills the memory of every face that ever shows it."""
+    if any(amount is not None and not writable(amount) for amount in amounts):
+        raise LinkError("BAD_NUMBER", "A number of this order is longer than any price; write it like 0.01.")
+
+
 def to_request(submit: SubmitOrder, venue: str) -> OrderRequest:
     """The order as asked. A time in force left empty is GTC where the type needs one; nothing else is
-    changed. Raises LinkError for a number that is too long to write out: it would stay in the ledger, and
-    1e99999999 fills the memory of every face that ever shows it."""
-    amounts = (
+    changed. Raises LinkError BAD_NUMBER."""
+    refuse_long(
         submit.quantity,
         submit.quote_quantity,
         submit.price,
         submit.stop_price,
         submit.iceberg_quantity,
     )
-    if any(amount is not None and not writable(amount) for amount in amounts):
-        raise LinkError("BAD_NUMBER", "A number of this order is longer than any price; write it like 0.01.")
     time_in_force = submit.time_in_force
     if time_in_force is None and needs_time_in_force(submit.type):
         time_in_force = TimeInForce.GTC

@@ -6,13 +6,22 @@ from decimal import Decimal
 from typing import Final
 
 from spark_tui.domain import filters
-from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, is_multiple, multiply, plain
+from spark_tui.domain.decimals import (
+    EXACT,
+    ZERO,
+    ceil_to,
+    divide_down,
+    floor_to,
+    is_multiple,
+    multiply,
+    plain,
+)
 from spark_tui.domain.filter_rules import FilterContext, unit
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinNotional, Notional
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, TimeInForce
 from spark_tui.engine.algos.state import AlgoState, Plan
-from spark_tui.engine.algos.words import least
+from spark_tui.engine.algos.words import drawn_from, least
 from spark_tui.link.messages import AlgoKind, StartAlgo
 from spark_tui.link.service import LinkError
 
@@ -34,9 +43,13 @@ def make_plan(
 ) -> Plan:
     """The whole course of an algo. `price`: what an order would meet now, None while the book is unusable;
     `floor_notional`: the guard's own least order. Raises LinkError ALGO with a sentence."""
-    step = _step(instrument, start)
+    step = quantity_step(instrument, start)
     if not (start.quantity.is_finite() and start.quantity > 0 and is_multiple(start.quantity, step)):
-        raise _refused(f"quantity {start.quantity} is not a positive multiple of the step {plain(step)}")
+        valid = max(floor_to(start.quantity, step), step) if start.quantity.is_finite() else step
+        raise _refused(
+            f"LOT_SIZE: quantity {start.quantity} is not a positive multiple of the step {plain(step)};"
+            f" nearest valid quantity {plain(valid)}"
+        )
     if not (math.isfinite(start.jitter) and 0 <= start.jitter < 1):
         raise _refused("the jitter is a share from 0 to below 1, such as 0.2")
     reference = start.limit_price or price
@@ -48,9 +61,13 @@ def make_plan(
         least_quantity=_least_quantity(instrument),
         least_notional=_least_notional(instrument, floor_notional),
     )
-    smallest = least(_sketch(algo_id, start, venue, plan), reference)
+    smallest = least(sketch(algo_id, start, venue, plan), reference)
     if start.quantity < smallest:
-        raise _refused(f"the least order of {start.symbol} is {plain(smallest)}; order more")
+        name = "LOT_SIZE" if smallest <= max(plan.least_quantity, step) else "NOTIONAL"
+        raise _refused(
+            f"{name}: quantity {plain(start.quantity)} is below the least order of {start.symbol};"
+            f" nearest valid quantity {plain(smallest)}"
+        )
     if start.kind is AlgoKind.TWAP:
         plan = _schedule(algo_id, start, plan, smallest)
     elif start.kind is AlgoKind.ICEBERG:
@@ -69,7 +86,7 @@ def _schedule(algo_id: str, start: StartAlgo, plan: Plan, smallest: Decimal) -> 
         raise _refused(f"a TWAP needs a duration of up to {MAX_DURATION_S // 86_400} days: duration_s=600")
     if slices is None or not 0 < slices <= MAX_SLICES:
         raise _refused(f"a TWAP needs 1 to {MAX_SLICES} slices: slices=10")
-    rng = random.Random(algo_id)
+    rng = random.Random(drawn_from(algo_id, start.key))
     end_ms = max(round(duration * 1000), slices)
     fitting = int(divide_down(start.quantity, smallest))
     sizes = split(start.quantity, plan.step, min(slices, fitting), smallest, start.jitter, rng)
@@ -132,64 +149,72 @@ def _check_iceberg(start: StartAlgo, plan: Plan, smallest: Decimal) -> None:
 
 def _native(start: StartAlgo, venue: str, instrument: Instrument, reference: Decimal) -> bool:
     """Whether the venue itself can work it: its own filters decide, at the price of now."""
-    if start.kind is AlgoKind.TRAILING:
-        if start.trail_bp is None or not 0 < start.trail_bp <= MAX_TRAIL_BP:
-            raise _refused(
-                f"a trailing stop needs a distance of 1 to {MAX_TRAIL_BP} basis points: trail_bp=100"
-            )
-        request = OrderRequest(
-            venue=venue,
-            symbol=start.symbol,
-            side=start.side,
-            type=OrderType.STOP_LOSS,
-            quantity=start.quantity,
-            trailing_delta=start.trail_bp,
-        )
-    elif start.kind is AlgoKind.ICEBERG and start.limit_price is not None:
-        request = OrderRequest(
-            venue=venue,
-            symbol=start.symbol,
-            side=start.side,
-            type=OrderType.LIMIT,
-            quantity=start.quantity,
-            price=start.limit_price,
-            iceberg_quantity=start.display,
-            time_in_force=TimeInForce.GTC,
-        )
-    else:
+    trail = start.trail_bp
+    if start.kind is AlgoKind.TRAILING and (trail is None or not 0 < trail <= MAX_TRAIL_BP):
+        raise _refused(f"a trailing stop needs a distance of 1 to {MAX_TRAIL_BP} basis points: trail_bp=100")
+    if start.kind is AlgoKind.TWAP or (start.kind is AlgoKind.ICEBERG and start.limit_price is None):
         return False
     context = FilterContext(average_price=reference, last_price=reference)
-    return filters.check(instrument, request, context) == ()
+    return filters.check(instrument, _native_order(start, venue), context) == ()
 
 
-def _check_child(
-    start: StartAlgo, venue: str, instrument: Instrument, plan: Plan, reference: Decimal
-) -> None:
-    """The largest child there will be, by the venue's own filters, so that an algo does not start to fail."""
+def largest_child(start: StartAlgo, venue: str, plan: Plan) -> OrderRequest:
+    """The order of its that filters and rules are hardest on."""
     if plan.native:
-        return  # its filters were asked
+        return _native_order(start, venue)
     largest = max(plan.slices, default=start.quantity)
     if start.kind is AlgoKind.ICEBERG:
         largest = start.display or start.quantity
     priced = start.limit_price is not None and start.kind is not AlgoKind.TRAILING
-    request = OrderRequest(
+    patience = TimeInForce.GTC if start.kind is AlgoKind.ICEBERG else TimeInForce.IOC
+    return OrderRequest(
         venue=venue,
         symbol=start.symbol,
         side=start.side,
         type=OrderType.LIMIT if priced else OrderType.MARKET,
         quantity=largest,
         price=start.limit_price if priced else None,
-        time_in_force=TimeInForce.GTC if priced else None,
+        time_in_force=patience if priced else None,
     )
+
+
+def parts_shown(start: StartAlgo, plan: Plan) -> int:
+    """How many orders it takes to show the whole; 1 where it is one order."""
+    display = start.display
+    if plan.native or start.kind is not AlgoKind.ICEBERG or display is None:
+        return 1
+    return math.ceil(divide_down(start.quantity, display))
+
+
+def _native_order(start: StartAlgo, venue: str) -> OrderRequest:
+    trails = start.kind is AlgoKind.TRAILING
+    return OrderRequest(
+        venue=venue,
+        symbol=start.symbol,
+        side=start.side,
+        type=OrderType.STOP_LOSS if trails else OrderType.LIMIT,
+        quantity=start.quantity,
+        price=None if trails else start.limit_price,
+        trailing_delta=start.trail_bp if trails else None,
+        iceberg_quantity=None if trails else start.display,
+        time_in_force=None if trails else TimeInForce.GTC,
+    )
+
+
+def _check_child(
+    start: StartAlgo, venue: str, instrument: Instrument, plan: Plan, reference: Decimal
+) -> None:
+    """The largest child there will be, by the venue's own filters, so that an algo does not start to fail."""
+    request = largest_child(start, venue, plan)
     context = FilterContext(average_price=reference, last_price=reference)
     for failure in filters.check(instrument, request, context):
-        raise _refused(f"an order of {plain(largest)} would be refused: {failure.text}")
+        raise _refused(f"an order of {plain(request.quantity or ZERO)} would be refused: {failure.text}")
 
 
 # --- the instrument's bounds ------------------------------------------------------------------------------
 
 
-def _step(instrument: Instrument, start: StartAlgo) -> Decimal:
+def quantity_step(instrument: Instrument, start: StartAlgo) -> Decimal:
     """The quantity step of every child; at market both steps hold: the coarser, which contains the other."""
     steps = [filters.quantity_step(instrument) or unit(instrument.base_precision)]
     if start.limit_price is None or start.kind is AlgoKind.TRAILING:
@@ -207,8 +232,9 @@ def _least_notional(instrument: Instrument, floor: Decimal | None) -> Decimal:
     return multiply(max([*found, floor or ZERO], default=ZERO), _MARGIN)
 
 
-def _sketch(algo_id: str, start: StartAlgo, venue: str, plan: Plan) -> AlgoState:
-    return AlgoState(algo_id=algo_id, start=start, venue=venue, operator="", plan=plan, created_ms=0)
+def sketch(algo_id: str, start: StartAlgo, venue: str, plan: Plan, created_ms: int = 0) -> AlgoState:
+    """The algo as it would begin."""
+    return AlgoState(algo_id=algo_id, start=start, venue=venue, operator="", plan=plan, created_ms=created_ms)
 
 
 def _refused(text: str) -> LinkError:

@@ -8,9 +8,8 @@ from spark_tui.domain.book import Quote, Unusable
 from spark_tui.domain.decimals import from_float
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.values import Side
+from spark_tui.engine.algos.admission import Admission, Assess, admit
 from spark_tui.engine.algos.core import step
-from spark_tui.engine.algos.plan import make_plan
 from spark_tui.engine.algos.state import ENDED, AlgoState, Phase
 from spark_tui.engine.algos.view import algo_row
 from spark_tui.engine.algos.words import (
@@ -59,9 +58,9 @@ CancelChild = Callable[[str], Awaitable[OrderUpdate]]
 
 
 class Algos:
-    """`submit` (request, operator, key, parent) is the one gate's; `cancel` takes a child's client order id.
-    `next_id` gives a new id, or raises LinkError while nothing can be recorded. `floor_notional`: the guard's
-    own least order."""
+    """`submit` (request, operator, key, parent) is the one gate's, and so is `assess`; `cancel` takes a
+    child's client order id. `next_id` gives a new id, or raises LinkError while nothing can be recorded;
+    `peek_id` tells it without taking it. `floor_notional`: the guard's own least order."""
 
     def __init__(
         self,
@@ -72,7 +71,9 @@ class Algos:
         *,
         submit: SubmitChild,
         cancel: CancelChild,
+        assess: Assess,
         next_id: Callable[[], str],
+        peek_id: Callable[[], str],
         publish: Callable[[AlgoRow], None],
         notify: Notify,
         floor_notional: Decimal | None = None,
@@ -83,7 +84,9 @@ class Algos:
         self._around = around
         self._submit = submit
         self._cancel = cancel
+        self._assess = assess
         self._next_id = next_id
+        self._peek_id = peek_id
         self._publish = publish
         self._notify = notify
         self._floor_notional = floor_notional
@@ -96,7 +99,8 @@ class Algos:
 
     async def start(self, start: StartAlgo, venue: str, operator: str) -> AlgoRow:
         """A running algo, durable; the same key with the same body is the same algo again. Raises LinkError:
-        ALGO (with what is wrong), KEY_REUSED, HALTED, LEDGER_UNAVAILABLE, STOPPING."""
+        ALGO (with what is wrong), KEY_REUSED, HALTED, LEDGER_UNAVAILABLE, STOPPING, or the code of the rule
+        that refuses its orders."""
         known = self._by_key(start.key)
         if known is not None:
             if (known.start, known.venue) != (start, venue):
@@ -105,22 +109,22 @@ class Algos:
                     f"Key {start.key!r} belongs to another algo ({known.algo_id}); use a new key.",
                 )
             return self._row(known)
-        if halted := self._around.halted():
-            raise LinkError("HALTED", f"Trading is halted: {halted}; resume before starting an algo.")
-        if sum(algo.phase not in ENDED for algo in self._algos()) >= MAX_LIVE:
-            raise LinkError("ALGO", f"{MAX_LIVE} algos are at work already; stop one first.")
-        instrument = self._around.instrument(venue, start.symbol)
-        if instrument is None:
-            raise LinkError("ALGO", f"{venue} lists no {start.symbol}, or is not up yet.")
+        if denial := self._barred(start, venue):
+            raise LinkError(*denial)
         algo_id = f"algo-{self._next_id()}"
-        price = self._price(venue, start)
-        plan = make_plan(algo_id, start, venue, instrument, price, self._floor_notional)
+        plan = self._admit(algo_id, start, venue).granted()
         record = AlgoStarted(
             algo_id=algo_id, start=start, venue=venue, operator=operator, plan=plan, at_ms=self._now_ms()
         )
         self._journal.note(record, awaited=True)
         await self._journal.durable()
         return self._show(algo_id)
+
+    def preview(self, start: StartAlgo, venue: str) -> Admission:
+        """What `start` would say to the same request now."""
+        if denial := self._barred(start, venue):
+            return Admission(denial=denial)
+        return self._admit(f"algo-{self._peek_id()}", start, venue)
 
     async def pause(self, algo_id: str, operator: str) -> AlgoRow:
         """Raises LinkError NO_SUCH_ALGO, ALGO."""
@@ -149,7 +153,7 @@ class Algos:
                 if algo.phase in ENDED:
                     self._forget(algo)
                 elif algo.algo_id not in self._busy:
-                    self._do(algo.algo_id, self._look(algo))
+                    self._do(algo.algo_id, self._look(algo.venue, algo.start.symbol))
 
     def _do(self, algo_id: str, event: Event) -> None:
         before = self._journal.state.algos[algo_id]
@@ -211,20 +215,40 @@ class Algos:
         await self._journal.durable()
         return self._row(self._journal.state.algos[algo_id])
 
+    # --- whether one may begin -----------------------------------------------------------------------------
+
+    def _barred(self, start: StartAlgo, venue: str) -> tuple[str, str] | None:
+        """Code and text of why none may begin now, whatever it is."""
+        if halted := self._around.halted():
+            return "HALTED", f"Trading is halted: {halted}; resume before starting an algo."
+        if sum(algo.phase not in ENDED for algo in self._algos()) >= MAX_LIVE:
+            return "ALGO", f"{MAX_LIVE} algos are at work already; stop one first."
+        if self._around.instrument(venue, start.symbol) is None:
+            return "ALGO", f"{venue} lists no {start.symbol}, or is not up yet."
+        return None
+
+    def _admit(self, algo_id: str, start: StartAlgo, venue: str) -> Admission:
+        instrument = self._around.instrument(venue, start.symbol)
+        assert instrument is not None  # else it is barred
+        return admit(
+            algo_id,
+            start,
+            venue,
+            instrument,
+            self._look(venue, start.symbol),
+            self._assess,
+            floor_notional=self._floor_notional,
+            now_ms=self._now_ms(),
+        )
+
     # --- what it sees --------------------------------------------------------------------------------------
 
-    def _look(self, algo: AlgoState) -> Look:
-        quote = self._around.quote(algo.venue, algo.start.symbol)
-        halted, hold = self._around.halted(), self._around.hold(algo.venue)
+    def _look(self, venue: str, symbol: str) -> Look:
+        quote = self._around.quote(venue, symbol)
+        halted, hold = self._around.halted(), self._around.hold(venue)
         if isinstance(quote, Unusable):
             return Look(why=quote.why, halted=halted, hold=hold)
         return Look(bid=from_float(quote.bid), ask=from_float(quote.ask), halted=halted, hold=hold)
-
-    def _price(self, venue: str, start: StartAlgo) -> Decimal | None:
-        quote = self._around.quote(venue, start.symbol)
-        if isinstance(quote, Unusable):
-            return None
-        return from_float(quote.ask if start.side is Side.BUY else quote.bid)
 
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // NS_PER_MS

@@ -18,7 +18,7 @@ from spark_tui.link.messages import StartAlgo
 
 EQUAL_FAILURES: Final = 3  # refusals with one code in a row that make an algo fail
 _BACKOFF_MS: Final = (2_000, 5_000, 10_000)
-_PASSING: Final = frozenset(
+PASSING: Final = frozenset(
     {"RECONCILING", "BOOK_UNUSABLE", "ORDER_RATE", "VENUE_ORDER_LIMIT", "HALTED", "WITHDRAWN", "STOPPING"}
 )  # our own refusals that time lifts: waited for, not counted
 _PASSING_MS: Final = 5_000
@@ -211,7 +211,7 @@ def _closed(state: AlgoState, child: Child, order: Order) -> AlgoState:
     if child.pulled or not (refused or (empty and not patient)):
         return state
     code = order.code or order.state
-    if order.state is OrderState.DENIED and code in _PASSING:
+    if order.state is OrderState.DENIED and code in PASSING:
         return msgspec.structs.replace(state, retry_at_ms=order.updated_ms + _PASSING_MS)
     failures = state.failures + 1 if code == state.failure_code else 1
     wait_ms = _BACKOFF_MS[min(failures, len(_BACKOFF_MS)) - 1]

@@ -84,5 +84,11 @@ def take_price(state: AlgoState, look: Look) -> Decimal | None:
     return look.ask if state.start.side is Side.BUY else look.bid
 
 
+def drawn_from(algo_id: str, key: str) -> str:
+    """What an algo's jitter is drawn from: its key where it has one, so that a preview of the same request
+    shows the very sizes it will send."""
+    return key or algo_id
+
+
 def progress(state: AlgoState) -> str:
     return f"{plain(state.filled)} of {plain(state.start.quantity)} filled"

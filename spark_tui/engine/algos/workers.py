@@ -10,7 +10,7 @@ from spark_tui.domain.decimals import EXACT, ZERO, add, divide_down, floor_to, m
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.engine.algos.state import AlgoState, BestSeen, Ended, Phase, Plan, Triggered
-from spark_tui.engine.algos.words import Decision, Look, Wait, least, progress, take_price
+from spark_tui.engine.algos.words import Decision, Look, Wait, drawn_from, least, progress, take_price
 from spark_tui.link.messages import AlgoKind
 
 _BP: Final = Decimal(10_000)
@@ -146,7 +146,8 @@ def _part(state: AlgoState, wanted: Decimal, floor: Decimal) -> Decimal:
 def _jittered(state: AlgoState, display: Decimal) -> Decimal:
     """The visible part, a little more or less; the same child number always draws the same."""
     spread = int(state.start.jitter * _SHARES)
-    drawn = random.Random(f"{state.algo_id}/{state.children}").randint(-spread, spread)
+    seed = f"{drawn_from(state.algo_id, state.start.key)}/{state.children}"
+    drawn = random.Random(seed).randint(-spread, spread)
     return floor_to(multiply(display, Decimal(_SHARES + drawn) / _SHARES), state.plan.step)
 
 

@@ -43,6 +43,7 @@ from spark_tui.link.messages.orders import (
     Rules,
     TestResult,
 )
+from spark_tui.link.messages.previews import AlgoPreview, LegPreview, ListPreview
 from spark_tui.link.messages.requests import (
     AlgoKind,
     AmendOrder,
@@ -68,7 +69,10 @@ from spark_tui.link.messages.requests import (
     GetVenues,
     Kill,
     PauseAlgo,
+    PreviewAlgo,
+    PreviewList,
     PreviewOrder,
+    PreviewReplace,
     Reconcile,
     ReplaceOrder,
     Request,
@@ -88,6 +92,7 @@ from spark_tui.link.messages.requests import (
 __all__ = [
     "PROTOCOL",
     "AlgoKind",
+    "AlgoPreview",
     "AlgoRow",
     "Algos",
     "AmendOrder",
@@ -131,6 +136,8 @@ __all__ = [
     "Hello",
     "Instruments",
     "Kill",
+    "LegPreview",
+    "ListPreview",
     "Notice",
     "OrderList",
     "OrderUpdate",
@@ -139,7 +146,10 @@ __all__ = [
     "PositionRow",
     "Positions",
     "Preview",
+    "PreviewAlgo",
+    "PreviewList",
     "PreviewOrder",
+    "PreviewReplace",
     "Push",
     "Reconcile",
     "ReplaceOrder",

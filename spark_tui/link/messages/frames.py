@@ -19,9 +19,10 @@ from spark_tui.link.messages.orders import (
     Rules,
     TestResult,
 )
+from spark_tui.link.messages.previews import AlgoPreview, ListPreview
 from spark_tui.link.messages.requests import AnyRequest
 
-PROTOCOL = 2  # raised whenever a frame changes shape; a face of another number is refused with a sentence
+PROTOCOL = 3  # raised whenever a frame changes shape; a face of another number is refused with a sentence
 
 
 Result = (
@@ -36,6 +37,8 @@ Result = (
     | Status
     | Health
     | Preview
+    | ListPreview
+    | AlgoPreview
     | CancelAllResult
     | Rules
     | Instruments

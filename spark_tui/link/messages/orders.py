@@ -66,7 +66,8 @@ class Balances(msgspec.Struct, frozen=True, kw_only=True, tag="balances"):
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):
-    """The ticket's answer. `order` is what would be sent after quantising, `changes` what that changed."""
+    """What the gate says to an order. `order` is what would be sent after quantising, `changes` what that
+    changed. `fee`: at most, in what the order receives."""
 
     ok: bool
     verdicts: tuple[Verdict, ...]
@@ -77,6 +78,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):
     fee_asset: str
     slippage_bp: float | None
     reason: str  # first failing verdict's text, empty when ok
+    code: str = ""  # and its code: what a denial would carry
 
 
 class CancelAllResult(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-all"):

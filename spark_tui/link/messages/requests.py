@@ -29,9 +29,11 @@ class SubmitOrder(Request, frozen=True, tag="order.submit"):
 
 
 class PreviewOrder(Request, frozen=True, tag="order.preview"):
-    """What the gate would say, without an intent; same fields as SubmitOrder."""
+    """What the gate would say to it, without an intent. `as_asked`: judged as it stands; otherwise put on the
+    instrument's grid first, as the ticket does. So it is with every preview."""
 
     order: SubmitOrder
+    as_asked: bool = False
 
 
 class CancelOrder(Request, frozen=True, tag="order.cancel"):
@@ -60,6 +62,11 @@ class ReplaceOrder(Request, frozen=True, tag="order.replace"):
     allow_failure: bool = False
 
 
+class PreviewReplace(Request, frozen=True, tag="order.replace.preview"):
+    replace: ReplaceOrder
+    as_asked: bool = False
+
+
 class SubmitLeg(msgspec.Struct, frozen=True, kw_only=True):
     role: LegRole
     order: SubmitOrder
@@ -71,6 +78,11 @@ class SubmitList(Request, frozen=True, tag="list.submit"):
     kind: ListKind
     legs: tuple[SubmitLeg, ...]
     key: str = ""
+
+
+class PreviewList(Request, frozen=True, tag="list.preview"):
+    submit: SubmitList
+    as_asked: bool = False
 
 
 class CancelList(Request, frozen=True, tag="list.cancel"):
@@ -103,6 +115,11 @@ class StartAlgo(Request, frozen=True, tag="algo.start"):
     display: Decimal | None = None
     trail_bp: int | None = None
     key: str = ""
+
+
+class PreviewAlgo(Request, frozen=True, tag="algo.preview"):
+    start: StartAlgo
+    as_asked: bool = False
 
 
 class PauseAlgo(Request, frozen=True, tag="algo.pause"):
@@ -249,6 +266,9 @@ AnyRequest = (
     | GetDifferences
     | GetDrills
     | PreviewOrder
+    | PreviewReplace
+    | PreviewList
+    | PreviewAlgo
     | CancelOrder
     | CancelAll
     | Kill

@@ -1,0 +1,120 @@
+"""What an order would cost: its worth, the fee at most, and how much worse than the middle it would trade."""
+
+from decimal import Decimal
+
+import msgspec
+
+from spark_tui.domain.book import Unusable
+from spark_tui.domain.decimals import divide_down, from_float, multiply, nearest
+from spark_tui.domain.market import Level
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import OrderType, Side
+from spark_tui.engine.gate import Assessment
+from spark_tui.engine.market import Market
+
+FEE_RATE = Decimal("0.001")  # Spot's standard taker and maker rate; discounts only make it less
+WALK_LEVELS = 500
+FEE_STEP = Decimal("1e-8")
+
+
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """`notional` in quote money, `fee` in what the order receives. None where it cannot be told."""
+
+    notional: Decimal | None
+    fee: Decimal | None
+    fee_asset: str
+    slippage_bp: float | None = None
+
+
+def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, later: bool = False) -> Cost:
+    """`later`: it leaves at another time, so the book of now says nothing about it."""
+    walk = None if later else _walk(request, market)
+    price = _price(request, walk, assessment)
+    notional = _notional(request, price)
+    fee, fee_asset = _fee(request, price, notional, assessment)
+    return Cost(
+        notional=notional, fee=fee, fee_asset=fee_asset, slippage_bp=_slippage_bp(request, walk, assessment)
+    )
+
+
+def _takes(request: OrderRequest) -> bool:
+    return request.type in (OrderType.MARKET, OrderType.LIMIT)
+
+
+def _walk(request: OrderRequest, market: Market) -> Decimal | None:
+    """Average price of what the order would take from the book at once; None when it would take nothing, or
+    more than the known book holds."""
+    depth = market.depth(request.symbol, WALK_LEVELS)
+    if isinstance(depth, Unusable) or not _takes(request):
+        return None
+    levels = depth.asks if request.side is Side.BUY else depth.bids
+    if request.price is not None and request.type is OrderType.LIMIT:
+        limit, buys = float(request.price), request.side is Side.BUY
+        levels = [level for level in levels if (level[0] <= limit if buys else level[0] >= limit)]
+        if not levels:
+            return None
+    quantity, money = _taken(request, levels)
+    short = request.type is OrderType.MARKET and not _covers(request, quantity, money)
+    return None if short or quantity <= 0 else divide_down(from_float(money), from_float(quantity))
+
+
+def _taken(request: OrderRequest, levels: list[Level]) -> tuple[float, float]:
+    """Base quantity and quote money that `levels` give the order."""
+    quantity = money = 0.0
+    want = float(request.quantity) if request.quantity is not None else float("inf")
+    purse = float(request.quote_quantity) if request.quote_quantity is not None else float("inf")
+    for price, available in levels:
+        part = min(available, want - quantity, (purse - money) / price)
+        quantity += part
+        money += part * price
+        if part < available:
+            break
+    return quantity, money
+
+
+def _covers(request: OrderRequest, quantity: float, money: float) -> bool:
+    if request.quantity is not None:
+        return quantity >= float(request.quantity) * (1 - 1e-9)
+    return money >= float(request.quote_quantity or 0) * (1 - 1e-9)
+
+
+def _price(request: OrderRequest, walk: Decimal | None, assessment: Assessment) -> Decimal | None:
+    """The price the order is worth at: its own, else what the book gives."""
+    for price in (request.price, request.stop_price, walk, assessment.mid):
+        if price is not None and price.is_finite() and price > 0:
+            return price
+    return None
+
+
+def _notional(request: OrderRequest, price: Decimal | None) -> Decimal | None:
+    if request.quote_quantity is not None:
+        return request.quote_quantity if request.quote_quantity.is_finite() else None
+    if price is None or request.quantity is None or not request.quantity.is_finite():
+        return None
+    return multiply(price, request.quantity)
+
+
+def _fee(
+    request: OrderRequest, price: Decimal | None, notional: Decimal | None, assessment: Assessment
+) -> tuple[Decimal | None, str]:
+    """Charged in what the order receives: base for a BUY, quote for a SELL."""
+    base, quote = assessment.assets
+    if request.side is Side.SELL:
+        return (None if notional is None else _cut(multiply(notional, FEE_RATE))), quote
+    quantity = request.quantity
+    if quantity is None and notional is not None and price is not None:
+        quantity = divide_down(notional, price)
+    known = quantity is not None and quantity.is_finite()
+    return (_cut(multiply(quantity, FEE_RATE)) if known and quantity is not None else None), base
+
+
+def _cut(amount: Decimal) -> Decimal:
+    return nearest(amount, FEE_STEP)
+
+
+def _slippage_bp(request: OrderRequest, walk: Decimal | None, assessment: Assessment) -> float | None:
+    """How much worse than the middle the immediate part would trade, in basis points."""
+    if walk is None or not assessment.mid:
+        return None
+    distance = (walk - assessment.mid) if request.side is Side.BUY else (assessment.mid - walk)
+    return float(distance / assessment.mid * 10_000)
