@@ -9,17 +9,15 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
-import msgspec
-
 from spark_tui.domain.values import TradingState
 from spark_tui.engine.records import TradingStateChanged
 from spark_tui.engine.supervise import describe
 from spark_tui.link.messages import CancelAllResult
-from spark_tui.venues.port import OrderReport, Venue, VenueError
+from spark_tui.venues.port import OrderReport, Venue
+from spark_tui.venues.sweep import Sweep, merged, sweep
 from spark_tui.wire.clock import NS_PER_S, Clock
 
 RATE_WINDOW_NS = 10 * NS_PER_S
-SWEEP_ROUNDS = 3
 
 
 class Guard:
@@ -125,17 +123,6 @@ class Guard:
         )
 
 
-class Sweep(msgspec.Struct, frozen=True):
-    """What one pass over the venues cancelled, what is still open there, and what went wrong."""
-
-    canceled: tuple[str, ...]
-    left: tuple[str, ...]
-    errors: tuple[str, ...]
-
-    def result(self) -> CancelAllResult:
-        return CancelAllResult(canceled=self.canceled, left=self.left, errors=self.errors)
-
-
 class KillSwitch:
     """Halt, cancel everything at every venue, and record that while the venues answer."""
 
@@ -178,54 +165,15 @@ class KillSwitch:
 
     async def sweep(self) -> Sweep:
         """One pass over all venues at once."""
-        parts = await asyncio.gather(*(self._sweep_venue(venue) for venue in self._venues.values()))
-        return Sweep(
-            canceled=tuple(dict.fromkeys(client_id for part in parts for client_id in part.canceled)),
-            left=tuple(client_id for part in parts for client_id in part.left),
-            errors=tuple(text for part in parts for text in part.errors),
+        venues = self._venues.values()
+        return merged(
+            await asyncio.gather(
+                *(sweep(venue, self._known_symbols(venue.name), self._on_report) for venue in venues)
+            )
         )
-
-    async def _sweep_venue(self, venue: Venue) -> Sweep:
-        """Cancel by symbol what we know of at once, then ask the venue what is left and cancel that too."""
-        canceled: dict[str, None] = {}
-        errors: list[str] = []
-        left: tuple[str, ...] = ()
-        symbols = self._known_symbols(venue.name)
-        for round_number in range(SWEEP_ROUNDS):
-            errors.clear()
-            await asyncio.gather(*(self._cancel(venue, symbol, canceled, errors) for symbol in symbols))
-            try:
-                reports = await venue.open_orders()
-            except Exception as error:  # whatever the adapter raises: cancelling what we knew was done before
-                errors.append(f"{venue.name} did not say what is still open: {_text(error)}")
-                break
-            left = tuple(report.client_order_id for report in reports)
-            symbols = sorted({report.symbol for report in reports})
-            if not left:
-                break
-            if round_number == SWEEP_ROUNDS - 1:
-                errors.append(f"{len(left)} orders are still open at {venue.name}.")
-        return Sweep(canceled=tuple(canceled), left=left, errors=tuple(errors))
-
-    async def _cancel(self, venue: Venue, symbol: str, canceled: dict[str, None], errors: list[str]) -> None:
-        try:
-            reports = await venue.cancel_all(symbol)
-        except Exception as error:  # one symbol's failure must not keep the others from being cancelled
-            errors.append(f"{symbol} at {venue.name}: {_text(error)}")
-            return
-        for report in reports:
-            canceled.setdefault(report.client_order_id)
-            try:
-                self._on_report(report)
-            except Exception as error:  # bookkeeping, screen or log in trouble: the cancel itself is done
-                errors.append(f"{report.client_order_id} is cancelled but not booked: {describe(error)}.")
 
     def _known_symbols(self, venue: str) -> list[str]:
         try:
             return sorted(set(self._open_symbols(venue)))
         except Exception:  # our own books may be the broken part; the venue is asked next anyway
             return []
-
-
-def _text(error: Exception) -> str:
-    return f"{error.code}: {error.text}" if isinstance(error, VenueError) else describe(error)
