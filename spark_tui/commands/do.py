@@ -1,4 +1,7 @@
-"""`spark-tui do ACTION key=value ...`: any action of the table, answered in JSON. `kill` is a shortcut."""
+"""`spark-tui do ACTION key=value ...`: any action of the table, answered in JSON. `kill` is a shortcut.
+
+With `--dry` the action's preview instead, in lines, or with `--json` as JSON.
+"""
 
 import argparse
 import asyncio
@@ -6,16 +9,19 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spark_tui.commands import rows
+from spark_tui.commands import dry, rows
 from spark_tui.commands.errors import REFUSED, USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of, line_to, require_engine
 from spark_tui.domain.order import OrderState
 from spark_tui.link.messages import (
+    AlgoPreview,
     AnyRequest,
     CancelAllResult,
     DrillRow,
+    ListPreview,
     OrderList,
     OrderUpdate,
+    Preview,
     Result,
     TestResult,
 )
@@ -31,12 +37,15 @@ def run(arguments: argparse.Namespace) -> int:
         request = build_request(arguments.action, _params(arguments.params))
     except ActionError as error:
         raise CommandError(str(error).rstrip("."), USAGE) from None
+    if arguments.dry:
+        request = dry.preview_of(request)
     try:
         result = asyncio.run(_ask(data_dir_of(arguments), request))
     except LinkError as error:
         print(rows.to_json({"error": error.code, "text": error.text}))
         raise CommandError(error.text, REFUSED) from None
-    print(rows.to_json(rows.listed(result)))
+    looked = result if isinstance(result, dry.AnyPreview) else None
+    print(dry.text(looked) if looked and not arguments.json else rows.to_json(rows.listed(result)))
     refusal = _refusal(result)
     if refusal:
         print(f"spark-tui: {refusal}", file=sys.stderr)
@@ -68,6 +77,8 @@ def _refusal(result: Result) -> str:
         case OrderList(legs=legs) if legs and all(leg.order.state in _REFUSED for leg in legs):
             first = legs[0].order
             return f"{first.state} {first.code}: {first.text}"
+        case Preview() | ListPreview() | AlgoPreview():
+            return dry.refusal(result)
         case TestResult(ok=False, code=code, text=text):
             return f"{code}: {text}"
         case DrillRow(state="FAILED", text=text):

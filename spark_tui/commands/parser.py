@@ -147,12 +147,15 @@ def _do_flags(parser: argparse.ArgumentParser) -> None:
         "action", metavar="ACTION", help="e.g. order.submit; an unknown one lists what there is"
     )
     parser.add_argument("params", nargs="*", metavar="key=value")
+    flag = parser.add_argument
+    flag("--dry", action="store_true", help="what the gate would say and what would come of it; do nothing")
+    flag("--json", action="store_true", help="JSON, which only --dry does not print by itself")
 
 
 def _kill_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
     parser.add_argument("params", nargs="*", metavar="reason=TEXT")
-    parser.set_defaults(action="kill")
+    parser.set_defaults(action="kill", dry=False, json=True)
 
 
 def _show_flags(parser: argparse.ArgumentParser) -> None:

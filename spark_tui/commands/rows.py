@@ -10,6 +10,7 @@ import msgspec
 from spark_tui.domain.decimals import plain
 from spark_tui.domain.values import LegRole
 from spark_tui.link.messages import (
+    AlgoPreview,
     AlgoRow,
     Algos,
     Balances,
@@ -21,14 +22,18 @@ from spark_tui.link.messages import (
     Fills,
     Health,
     Instruments,
+    ListPreview,
     OrderList,
     Orders,
     OrderUpdate,
     PositionRow,
     Positions,
+    Preview,
     Result,
     Rules,
+    StartAlgo,
     Status,
+    SubmitOrder,
     Tickers,
     VenueRow,
     Venues,
@@ -126,6 +131,35 @@ def drill(row: DrillRow) -> Row:
     return {**simple(row), "checks": [{"check": text, "ok": ok} for text, ok in row.checks]}
 
 
+def terms(request: SubmitOrder | StartAlgo) -> Row:
+    """What was asked, without what was left out; the key is nobody else's business."""
+    row = simple(request)
+    row.pop("key", None)
+    return {name: value for name, value in row.items() if value not in (None, "")}
+
+
+def preview(found: Preview) -> Row:
+    """The object that `do order.submit --dry --json` prints."""
+    return {**simple(found), "order": terms(found.order)}
+
+
+def list_preview(found: ListPreview) -> Row:
+    """The object that `do list.submit --dry --json` prints."""
+    row = simple(found)
+    row.pop("submit")
+    legs = [{"role": leg.role, **preview(leg.preview)} for leg in found.legs]
+    return {"kind": found.submit.kind, **row, "legs": legs}
+
+
+def algo_preview(found: AlgoPreview) -> Row:
+    """The object that `do algo.start --dry --json` prints."""
+    return {
+        **simple(found),
+        "start": terms(found.start),
+        "first": terms(found.first) if found.first else None,
+    }
+
+
 def fill(row: FillRow) -> Row:
     return {
         "client_order_id": row.client_order_id,
@@ -168,6 +202,12 @@ def listed(result: Result) -> list[Row] | Row:
             return drill(result)
         case Drills():
             return [drill(row) for row in result.rows]
+        case Preview():
+            return preview(result)
+        case ListPreview():
+            return list_preview(result)
+        case AlgoPreview():
+            return algo_preview(result)
         case Fills():
             return [fill(row) for row in result.rows]
         case Positions():

@@ -62,7 +62,7 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "order.cancel-all", "Cancel all orders", "Cancel every open order, after the code shown is typed.",
-        keys=("X",), screens=(TRADE,), group="Trading", footer="All", trades=True,
+        keys=("X",), screens=(TRADE,), group="Trading", footer="All|", trades=True,
         request=_cancel_all,
         params=(Param("symbol", "only this instrument"), VENUE),
     ),
@@ -188,7 +188,7 @@ ACTIONS: tuple[Action, ...] = (
     Action("redraw", "Redraw", "Paint the whole screen again.", keys=("ctrl+l",)),
     Action(
         "detach", "Detach or quit", "Leave the cockpit; asks whether the engine goes on.",
-        keys=("q", "ctrl+c"), footer="Detach",
+        keys=("q", "ctrl+c"), footer="Detach|Quit",
     ),
     Action(
         "engine.stop", "Stop the engine",

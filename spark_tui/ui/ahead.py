@@ -1,205 +1,112 @@
 """What the engine would say to a draft, and what would be asked of it: one answer for orders, lists,
-algos and replacements alike. No Textual."""
+algos and replacements alike. The engine judges; nothing is judged here. No Textual."""
 
 from dataclasses import dataclass
 from decimal import Decimal
 
-from msgspec import structs
-
-from spark_tui.domain.decimals import floor_to
-from spark_tui.domain.filter_rules import FilterContext
-from spark_tui.domain.filters import quantise, quantity_step
-from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.lists import check_list
-from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.risk import Verdict, passes
-from spark_tui.domain.values import LegRole, OrderType, TimeInForce
+from spark_tui.domain.risk import Verdict
+from spark_tui.domain.values import LegRole
 from spark_tui.link.messages import (
-    AlgoKind,
+    AlgoPreview,
     AnyRequest,
+    ListPreview,
     Preview,
+    PreviewAlgo,
+    PreviewList,
     PreviewOrder,
+    PreviewReplace,
     ReplaceOrder,
-    StartAlgo,
-    SubmitLeg,
     SubmitList,
-    SubmitOrder,
 )
 from spark_tui.link.service import LinkError
 from spark_tui.ui.context import Call
 from spark_tui.ui.draft import Draft
 from spark_tui.ui.shapes import ALGOS, Shape, list_kind
 
-# A leg that waits is paid with what its working order brings, and a replacement with what the old order
-# holds; only the engine, which sees both at once, can judge those.
-_LATER = frozenset({LegRole.PENDING, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
-_FUNDS = "INSUFFICIENT_BALANCE"
-_FEE_STEP = Decimal("1e-8")
-
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """`preview` judges the whole; `request` is what sending asks, on the instrument's grid."""
+    """`request` is what sending asks, on the instrument's grid; `verdicts` has one a rule, the one that
+    refuses where there is one; `fees` are (amount, asset), at most. `answer`: the engine's own words."""
 
-    preview: Preview
     request: AnyRequest
+    answer: Preview | ListPreview | AlgoPreview
+    verdicts: tuple[Verdict, ...]
+    fees: tuple[tuple[Decimal, str], ...]
+    slippage_bp: float | None
+
+    @property
+    def ok(self) -> bool:
+        return self.answer.ok
+
+    @property
+    def reason(self) -> str:
+        return self.answer.reason
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        return self.answer.changes
+
+    @property
+    def notional(self) -> Decimal | None:
+        return self.answer.notional
 
 
-async def look_ahead(
-    call: Call, draft: Draft, key: tuple[str, str], instrument: Instrument | None, last: Decimal | None
-) -> Ahead:
-    """`key`: venue and symbol; `last`: the last price, where known. Raises LinkError."""
+async def look_ahead(call: Call, draft: Draft, key: tuple[str, str]) -> Ahead:
+    """`key`: venue and symbol. Raises LinkError."""
     venue, symbol = key
+    ask: AnyRequest
     if draft.shape in ALGOS:
-        return await _algo_ahead(call, draft.algo(venue, symbol), instrument)
-    if draft.shape is not Shape.ORDER:
-        return await _list_ahead(call, draft, draft.legs(venue, symbol), instrument, last)
-    preview = await _preview(call, draft.order(venue, symbol))
-    if not draft.replaces:
-        return Ahead(preview, preview.order)
-    judged = _without_funds(preview)
-    return Ahead(judged, ReplaceOrder(client_order_id=draft.replaces, order=judged.order))
+        ask = PreviewAlgo(start=draft.algo(venue, symbol))
+    elif draft.shape is not Shape.ORDER:
+        legs = draft.legs(venue, symbol)
+        ask = PreviewList(submit=SubmitList(kind=list_kind(draft.shape), legs=legs, key=draft.key))
+    elif draft.replaces:
+        replace = ReplaceOrder(client_order_id=draft.replaces, order=draft.order(venue, symbol))
+        ask = PreviewReplace(replace=replace)
+    else:
+        ask = PreviewOrder(order=draft.order(venue, symbol))
+    match await call(ask):
+        case Preview() as preview:
+            return of_order(preview, draft.replaces)
+        case ListPreview() as preview:
+            return of_list(preview)
+        case AlgoPreview() as preview:
+            return of_algo(preview)
+    raise LinkError("PROTOCOL", "The engine answered something else than a preview.")
 
 
-async def _preview(call: Call, order: SubmitOrder) -> Preview:
-    answer = await call(PreviewOrder(order=order))
-    if not isinstance(answer, Preview):
-        raise LinkError("PROTOCOL", "The engine answered something else than a preview.")
-    return answer
+def of_order(preview: Preview, replaces: str = "") -> Ahead:
+    request: AnyRequest = preview.order
+    if replaces:
+        request = ReplaceOrder(client_order_id=replaces, order=preview.order)
+    return Ahead(request, preview, preview.verdicts, _fee(preview), preview.slippage_bp)
 
 
-async def _list_ahead(
-    call: Call, draft: Draft, legs: tuple[SubmitLeg, ...], instrument: Instrument | None, last: Decimal | None
-) -> Ahead:
-    judged = []
-    for leg in legs:
-        preview = await _preview(call, leg.order)
-        judged.append((leg.role, _without_funds(preview) if leg.role in _LATER else preview))
-    fitted = tuple(SubmitLeg(role=role, order=preview.order) for role, preview in judged)
-    kind = list_kind(draft.shape)
-    verdicts = [*_worst(judged)]
-    if instrument is not None:
-        requests = [(leg.role, _request(leg.order)) for leg in fitted]
-        failures = check_list(instrument, kind, requests, FilterContext(last_price=last))
-        text = failures[0].text if failures else ""
-        code = f"FILTER_{failures[0].filter}" if failures else ""
-        verdicts.append(Verdict(rule="list", label="list", ok=not failures, code=code, text=text))
-    failed = [verdict for verdict in verdicts if not verdict.ok]
-    dearest = max((preview for _, preview in judged), key=lambda preview: preview.notional or Decimal(0))
-    whole = Preview(
-        ok=not failed,
-        verdicts=tuple(verdicts),
-        order=judged[0][1].order,
-        changes=tuple(dict.fromkeys(change for _, preview in judged for change in preview.changes)),
-        notional=dearest.notional,
-        fee=dearest.fee,
-        fee_asset=dearest.fee_asset,
-        slippage_bp=None,
-        reason=failed[0].text if failed else "",
-    )
-    return Ahead(whole, SubmitList(kind=kind, legs=fitted, key=draft.key))
+def of_list(preview: ListPreview) -> Ahead:
+    fees = tuple((amount, asset) for asset, amount in preview.fees.items())
+    slippage = preview.legs[0].preview.slippage_bp if preview.legs else None
+    return Ahead(preview.submit, preview, (*_worst(preview), *preview.whole), fees, slippage)
 
 
-async def _algo_ahead(call: Call, start: StartAlgo, instrument: Instrument | None) -> Ahead:
-    """Judged is what will leave: one slice, one shown part, or the whole at the end of a trail. The engine
-    plans the course and has the last word."""
-    changes: tuple[str, ...] = ()
-    if instrument is not None:
-        start, changes = _on_grid(start, instrument)
-    child = start.quantity
-    if start.kind is AlgoKind.ICEBERG and start.display is not None:
-        child = min(start.display, start.quantity)
-    elif start.slices:
-        step = (quantity_step(instrument) if instrument else None) or Decimal(0)
-        child = max(floor_to(start.quantity / start.slices, step), step)
-    limit = start.limit_price
-    force = TimeInForce.GTC if start.kind is AlgoKind.ICEBERG else TimeInForce.IOC
-    order = SubmitOrder(
-        venue=start.venue,
-        symbol=start.symbol,
-        side=start.side,
-        type=OrderType.MARKET if limit is None else OrderType.LIMIT,
-        quantity=child,
-        price=limit,
-        time_in_force=None if limit is None else force,
-    )
-    one = await _preview(call, order)
-    times = start.quantity / child if child else Decimal(1)
-    whole = Preview(
-        ok=one.ok,
-        verdicts=one.verdicts,
-        order=one.order,
-        changes=changes,
-        notional=None if one.notional is None else one.notional * times,
-        fee=None if one.fee is None else (one.fee * times).quantize(_FEE_STEP),
-        fee_asset=one.fee_asset,
-        slippage_bp=one.slippage_bp,
-        reason=one.reason,
-    )
-    return Ahead(whole, start)
+def of_algo(preview: AlgoPreview) -> Ahead:
+    return Ahead(preview.start, preview, preview.verdicts, _fee(preview), preview.slippage_bp)
 
 
-def _on_grid(start: StartAlgo, instrument: Instrument) -> tuple[StartAlgo, tuple[str, ...]]:
-    request = OrderRequest(
-        venue=start.venue,
-        symbol=start.symbol,
-        side=start.side,
-        type=OrderType.LIMIT,
-        quantity=start.quantity,
-        price=start.limit_price,
-        iceberg_quantity=start.display,
-    )
-    fitted, changes = quantise(instrument, request)
-    return (
-        structs.replace(
-            start,
-            quantity=fitted.quantity or start.quantity,
-            limit_price=fitted.price,
-            display=fitted.iceberg_quantity,
-        ),
-        changes,
-    )
+def role_words(role: LegRole) -> str:
+    return role.replace("_", " ").lower()
 
 
-def _worst(judged: list[tuple[LegRole, Preview]]) -> list[Verdict]:
-    """One verdict a rule: of the leg that fails it, named, else of the first that has it."""
+def _fee(preview: Preview | AlgoPreview) -> tuple[tuple[Decimal, str], ...]:
+    return () if preview.fee is None else ((preview.fee, preview.fee_asset),)
+
+
+def _worst(preview: ListPreview) -> list[Verdict]:
+    """One verdict a rule: of the leg that fails it, else of the first that has it."""
     worst: dict[str, Verdict] = {}
-    for role, preview in judged:
-        for verdict in preview.verdicts:
+    for leg in preview.legs:
+        for verdict in leg.preview.verdicts:
             known = worst.get(verdict.rule)
             if known is None or (known.ok and not verdict.ok):
-                worst[verdict.rule] = verdict if verdict.ok else _named(role, verdict)
+                worst[verdict.rule] = verdict
     return list(worst.values())
-
-
-def _named(role: LegRole, verdict: Verdict) -> Verdict:
-    return Verdict(
-        rule=verdict.rule,
-        label=verdict.label,
-        ok=False,
-        code=verdict.code,
-        text=f"{role.replace('_', ' ').lower()}: {verdict.text}",
-        used=verdict.used,
-        allowed=verdict.allowed,
-        unit=verdict.unit,
-    )
-
-
-def _without_funds(preview: Preview) -> Preview:
-    verdicts = tuple(verdict for verdict in preview.verdicts if verdict.code != _FUNDS)
-    failed = [verdict for verdict in verdicts if not verdict.ok]
-    return Preview(
-        ok=passes(verdicts),
-        verdicts=verdicts,
-        order=preview.order,
-        changes=preview.changes,
-        notional=preview.notional,
-        fee=preview.fee,
-        fee_asset=preview.fee_asset,
-        slippage_bp=preview.slippage_bp,
-        reason=failed[0].text if failed else "",
-    )
-
-
-def _request(order: SubmitOrder) -> OrderRequest:
-    return OrderRequest(**{name: getattr(order, name) for name in OrderRequest.__struct_fields__})

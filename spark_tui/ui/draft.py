@@ -26,6 +26,7 @@ from spark_tui.ui.shapes import (
     TRAIL,
     WHOLE,
     Shape,
+    Trigger,
     leg_choices,
     list_fields,
     order_fields,
@@ -53,7 +54,7 @@ class Draft:
         self.time_in_force = TimeInForce.GTC
         self.prevention: SelfTradePrevention | None = None  # None: the symbol's default
         self.in_quote = False
-        self.trailing = False
+        self.trigger = Trigger.STOP
         self.iceberg = False
         self.replaces = ""
         self.texts = dict.fromkeys(FIELDS, "")
@@ -65,7 +66,7 @@ class Draft:
     @property
     def fields(self) -> tuple[str, ...]:
         if self.shape is Shape.ORDER:
-            return order_fields(self.type, trailing=self.trailing, iceberg=self.iceberg)
+            return order_fields(self.type, trigger=self.trigger, iceberg=self.iceberg)
         if self.shape in ALGO_FIELDS:
             return ALGO_FIELDS[self.shape]
         return list_fields(self.shape, self.leg_type)
@@ -88,7 +89,7 @@ class Draft:
         if not self.quote_allowed:
             self.in_quote = False
         if not self.takes("trailing_delta"):
-            self.trailing = False
+            self.trigger = Trigger.STOP
         if not self.takes("iceberg_quantity"):
             self.iceberg = False
         if self.iceberg:
@@ -141,7 +142,7 @@ class Draft:
 
     def fit(self, instrument: Instrument) -> bool:
         """Another instrument may lack what was chosen: fall back to what it has. True when it had to."""
-        before = (self.shape, self.type, self.trailing, self.iceberg, self.prevention)
+        before = (self.shape, self.type, self.trigger, self.iceberg, self.prevention)
         if self.shape in LISTS and self.shape not in shapes_of(instrument):
             self.shape = Shape.ORDER
         choices = leg_choices(self.shape, instrument)
@@ -150,11 +151,12 @@ class Draft:
         offered = _offered(instrument)
         if self.type not in offered:
             self.type = offered[0]
-        self.trailing = self.trailing and instrument.trailing_stop_allowed
+        if not instrument.trailing_stop_allowed:
+            self.trigger = Trigger.STOP
         self.iceberg = self.iceberg and instrument.iceberg_allowed
         if self.prevention not in preventions(instrument):
             self.prevention = None
-        changed = before != (self.shape, self.type, self.trailing, self.iceberg, self.prevention)
+        changed = before != (self.shape, self.type, self.trigger, self.iceberg, self.prevention)
         if changed:
             self._changed()
         return changed
@@ -166,7 +168,7 @@ class Draft:
         self.time_in_force = order.time_in_force or TimeInForce.GTC
         self.prevention = order.self_trade_prevention
         self.in_quote = order.quote_quantity is not None and self.quote_allowed
-        self.trailing = order.trailing_delta is not None
+        self.trigger = _trigger_of(order)
         self.iceberg = order.iceberg_quantity is not None
         amounts = {
             QUANTITY: order.quote_quantity if self.in_quote else order.quantity,
@@ -216,10 +218,11 @@ class Draft:
             self.texts[QUANTITY] = ""
             self._changed()
 
-    def toggle_trailing(self) -> None:
-        self.trailing = not self.trailing
+    def next_trigger(self) -> None:
+        """A stop price, a distance that trails, or both: it trails once the price was reached."""
+        self.trigger = _after(tuple(Trigger), self.trigger)
         self._changed()
-        self._enter(TRAIL if self.trailing else STOP)
+        self._enter(TRAIL if self.trigger is Trigger.TRAIL else STOP)
 
     def toggle_iceberg(self) -> None:
         self.iceberg = not self.iceberg
@@ -372,6 +375,12 @@ class Draft:
         stop = leg(stop_role, exits, self.leg_type, PRICE)
         pair = (take, stop) if take_role is above else (stop, take)
         return pair if self.shape is Shape.OCO else (working, *pair)
+
+
+def _trigger_of(order: SubmitOrder) -> Trigger:
+    if order.trailing_delta is None:
+        return Trigger.STOP
+    return Trigger.TRAIL if order.stop_price is None else Trigger.BOTH
 
 
 def preventions(instrument: Instrument | None) -> tuple[SelfTradePrevention | None, ...]:

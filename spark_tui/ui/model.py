@@ -277,13 +277,6 @@ class Model:
         """The instrument looked at."""
         return self.instruments.get(self.look)
 
-    def last_price(self) -> Decimal | None:
-        """Of the instrument looked at, on its own grid; None while there is none."""
-        row = self.tickers.get(self.look)
-        if row is None or not row.usable:
-            return None
-        return Decimal(f"{row.last:.{self.steps(self.look).price}f}")
-
     def ticker_age_s(self, row: TickerRow) -> float:
         heard = self._heard_s.get((row.venue, row.symbol))
         return row.age_s + (self.clock.mono_s() - heard if heard is not None else 0.0)

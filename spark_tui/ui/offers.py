@@ -10,7 +10,6 @@ from spark_tui.link.messages import (
     AlgoRow,
     Difference,
     OrderUpdate,
-    Preview,
     ReplaceOrder,
     StartAlgo,
     SubmitList,
@@ -18,6 +17,8 @@ from spark_tui.link.messages import (
 )
 from spark_tui.ui import format as fmt
 from spark_tui.ui.actions import BY_ID
+from spark_tui.ui.ahead import Ahead
+from spark_tui.ui.course import course
 from spark_tui.ui.model import CLOSED, Model
 from spark_tui.ui.story import short_id
 
@@ -86,16 +87,23 @@ def needs_confirming(environment: Environment) -> bool:
     return environment not in {Environment.SIM, Environment.PAPER}
 
 
-def offer_order(preview: Preview, model: Model, environment: Environment) -> Offer:
+def _costs(ahead: Ahead) -> str:
+    fees = " + ".join(f"{fmt.exact(amount)} {asset}" for amount, asset in ahead.fees)
+    slip = "" if ahead.slippage_bp is None else f"   slip {ahead.slippage_bp:.1f} bp"
+    return (f"fee at most {fees}" if fees else "fee unknown") + slip
+
+
+def _rests_on(ahead: Ahead, model: Model) -> tuple[str, str, str]:
+    return "rests on", f"{len(ahead.verdicts)} rules pass, book {fmt.age(model.book_age_s())} old", "up"
+
+
+def offer_order(order: SubmitOrder, ahead: Ahead, model: Model, environment: Environment) -> Offer:
     """For TESTNET a key; for LIVE the symbol has to be typed out."""
-    order = preview.order
     instrument = model.instruments.get((order.venue or model.look[0], order.symbol))
     unit = instrument.quote if instrument else ""
     live = environment is Environment.LIVE
-    cap = next((rule for rule in preview.verdicts if rule.rule == "max_notional" and rule.allowed), None)
-    worth = _money(preview.notional, unit) + (f" of {fmt.exact(cap.allowed)} allowed" if cap else "")
-    fee = f"fee {fmt.exact(preview.fee)} {preview.fee_asset}" if preview.fee is not None else "fee unknown"
-    slip = "" if preview.slippage_bp is None else f"   slip {preview.slippage_bp:.1f} bp"
+    cap = next((rule for rule in ahead.verdicts if rule.rule == "max_notional" and rule.allowed), None)
+    worth = _money(ahead.notional, unit) + (f" of {fmt.exact(cap.allowed)} allowed" if cap else "")
     follows = (
         "rests in the book until filled or canceled" if order.price else "fills at once at the best prices"
     )
@@ -105,8 +113,8 @@ def offer_order(preview: Preview, model: Model, environment: Environment) -> Off
         facts=(
             ("will send", order_words(order, model), "b ink"),
             ("worth", worth, "ink"),
-            ("expected", fee + slip, "ink"),
-            ("rests on", f"{len(preview.verdicts)} rules pass, book {fmt.age(model.book_age_s())} old", "up"),
+            ("expected", _costs(ahead), "ink"),
+            _rests_on(ahead, model),
             ("then", follows, "ink"),
         ),
         choices=((order.symbol if live else "y", "send it"),),
@@ -115,7 +123,7 @@ def offer_order(preview: Preview, model: Model, environment: Environment) -> Off
     )
 
 
-def offer_list(request: SubmitList, preview: Preview, model: Model, environment: Environment) -> Offer:
+def offer_list(request: SubmitList, ahead: Ahead, model: Model, environment: Environment) -> Offer:
     """Orders that leave in one call: for TESTNET a key, for LIVE the symbol."""
     live = environment is Environment.LIVE
     symbol = request.legs[0].order.symbol
@@ -133,8 +141,9 @@ def offer_list(request: SubmitList, preview: Preview, model: Model, environment:
         tone="down" if live else "warn",
         facts=(
             *legs,
-            ("worth", _money(preview.notional, instrument.quote if instrument else ""), "ink"),
-            ("rests on", f"{len(preview.verdicts)} rules pass, book {fmt.age(model.book_age_s())} old", "up"),
+            ("worth", f"at most {_money(ahead.notional, instrument.quote if instrument else '')}", "ink"),
+            ("expected", _costs(ahead), "ink"),
+            _rests_on(ahead, model),
             ("then", follows, "ink"),
         ),
         choices=((symbol if live else "y", "send all of it"),),
@@ -144,7 +153,7 @@ def offer_list(request: SubmitList, preview: Preview, model: Model, environment:
 
 
 def offer_replace(
-    old: Order, request: ReplaceOrder, preview: Preview, model: Model, environment: Environment
+    old: Order, request: ReplaceOrder, ahead: Ahead, model: Model, environment: Environment
 ) -> Offer:
     """Both ways it can fail are said before it is sent."""
     live = environment is Environment.LIVE
@@ -155,7 +164,7 @@ def offer_replace(
         facts=(
             ("will end", asked_words(old, model), "ink"),
             ("will send", order_words(request.order, model), "b ink"),
-            ("rests on", f"{len(preview.verdicts)} rules pass, {name} is {old.state}", "up"),
+            ("rests on", f"{len(ahead.verdicts)} rules pass, {name} is {old.state}", "up"),
             ("then", "one call; the new order goes to the end of the queue at its price", "ink"),
             ("if no cancel", f"{name} stays as it is and nothing new is sent", "ink"),
             ("if no order", f"{name} is gone and nothing took its place", "warn"),
@@ -207,18 +216,21 @@ def algo_words(start: StartAlgo, model: Model) -> str:
     return words
 
 
-def offer_algo(start: StartAlgo, preview: Preview, model: Model, environment: Environment) -> Offer:
+def offer_algo(start: StartAlgo, ahead: Ahead, model: Model, environment: Environment) -> Offer:
     live = environment is Environment.LIVE
-    instrument = model.instruments.get((start.venue or model.look[0], start.symbol))
+    key = (start.venue or model.look[0], start.symbol)
+    instrument = model.instruments.get(key)
     return Offer(
         title=f"Start algo · {environment}, proved by host" + (" · REAL MONEY" if live else ""),
         tone="down" if live else "warn",
         facts=(
             ("will start", algo_words(start, model), "b ink"),
-            ("worth", _money(preview.notional, instrument.quote if instrument else ""), "ink"),
+            *((row.label, row.text, "ink") for row in course(ahead.answer, model.steps(key))),
+            ("worth", _money(ahead.notional, instrument.quote if instrument else ""), "ink"),
+            ("expected", _costs(ahead), "ink"),
             (
                 "rests on",
-                f"{len(preview.verdicts)} rules pass for one order of it; each is asked again",
+                f"{len(ahead.verdicts)} rules pass for its largest order; each is asked again",
                 "up",
             ),
             ("then", "the engine works it, this cockpit or no; space pauses, x stops it (6)", "ink"),

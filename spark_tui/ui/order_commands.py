@@ -26,6 +26,7 @@ from spark_tui.link.messages import (
     StartAlgo,
     StopAlgo,
     SubmitList,
+    SubmitOrder,
 )
 from spark_tui.link.service import LinkError
 from spark_tui.ui import offers
@@ -81,13 +82,15 @@ class OrderCommands:
                 old = self._model.orders.get(key)
                 if old is None:
                     return False
-                offer = offers.offer_replace(old.order, request, ahead.preview, self._model, environment)
+                offer = offers.offer_replace(old.order, request, ahead, self._model, environment)
             case StartAlgo():
-                offer = offers.offer_algo(request, ahead.preview, self._model, environment)
+                offer = offers.offer_algo(request, ahead, self._model, environment)
             case SubmitList():
-                offer = offers.offer_list(request, ahead.preview, self._model, environment)
+                offer = offers.offer_list(request, ahead, self._model, environment)
+            case SubmitOrder():
+                offer = offers.offer_order(request, ahead, self._model, environment)
             case _:
-                offer = offers.offer_order(ahead.preview, self._model, environment)
+                return False
         return bool(await self._commands.offer(offer))
 
     # --- the selected order --------------------------------------------------------------------------------

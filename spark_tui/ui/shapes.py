@@ -19,6 +19,15 @@ class Shape(StrEnum):
     TRAILING = "TRAILING"
 
 
+class Trigger(StrEnum):
+    """What sets an order off that waits: a price, a distance from the best price since, or the distance once
+    the price was reached."""
+
+    STOP = "STOP"
+    TRAIL = "TRAIL"
+    BOTH = "BOTH"
+
+
 LISTS: Final = (Shape.OCO, Shape.OTO, Shape.OTOCO)
 ALGOS: Final = (Shape.TWAP, Shape.ICEBERG, Shape.TRAILING)
 
@@ -68,16 +77,21 @@ def takes(kind: OrderType, field: str) -> bool:
     return any(rule.name == field for rule in fields_of(kind))
 
 
-def order_fields(kind: OrderType, *, trailing: bool, iceberg: bool) -> tuple[str, ...]:
-    """What is typed for one order: of stop and trail the chosen one, the shown part only when wanted."""
-    unwanted = {STOP if trailing else TRAIL, *(() if iceberg else (SHOWN,))}
+_UNWANTED: Final = {Trigger.STOP: (TRAIL,), Trigger.TRAIL: (STOP,), Trigger.BOTH: ()}
+
+
+def order_fields(kind: OrderType, *, trigger: Trigger, iceberg: bool) -> tuple[str, ...]:
+    """What is typed for one order: of stop and trail what is chosen, the shown part only when wanted."""
+    unwanted = {*_UNWANTED[trigger], *(() if iceberg else (SHOWN,))}
     names = [_TYPED[rule.name] for rule in fields_of(kind) if rule.name in _TYPED]
     return tuple(name for name in names if name not in unwanted)
 
 
 def list_fields(shape: Shape, leg: OrderType) -> tuple[str, ...]:
     """`leg`: the type of the stop leg; of an OTO, of the order that follows."""
-    exits = tuple(name for name in (STOP, PRICE) if name in order_fields(leg, trailing=False, iceberg=False))
+    exits = tuple(
+        name for name in (STOP, PRICE) if name in order_fields(leg, trigger=Trigger.STOP, iceberg=False)
+    )
     match shape:
         case Shape.OCO:
             return (QUANTITY, TAKE, *exits)
@@ -96,8 +110,11 @@ OPTIONAL: Final = {Shape.TWAP: (JITTER, PRICE)}  # no jitter: on the minute; no 
 WHOLE: Final = frozenset({"bp", "count", "percent"})  # units without decimals
 
 
-def label(shape: Shape, name: str) -> str:
-    """In a list the price belongs to the leg that stops, or follows; a TWAP's is the worst it takes."""
+def label(shape: Shape, name: str, trigger: Trigger = Trigger.STOP) -> str:
+    """In a list the price belongs to the leg that stops, or follows; a TWAP's is the worst it takes. A stop
+    that also trails is where trailing begins."""
+    if name == STOP and trigger is Trigger.BOTH:
+        return "trail from"
     if name == PRICE and shape in LISTS:
         return "then price" if shape is Shape.OTO else "stop limit"
     if name == PRICE and shape is Shape.TWAP:
@@ -105,7 +122,9 @@ def label(shape: Shape, name: str) -> str:
     return FIELDS[name].label
 
 
-def short_label(shape: Shape, name: str) -> str:
+def short_label(shape: Shape, name: str, trigger: Trigger = Trigger.STOP) -> str:
+    if name == STOP and trigger is Trigger.BOTH:
+        return "from"
     if name == PRICE and shape in LISTS:
         return "then" if shape is Shape.OTO else "limit"
     if name == PRICE and shape is Shape.TWAP:

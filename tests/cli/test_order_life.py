@@ -26,6 +26,41 @@ def test_a_dry_run_places_nothing(shared_home: Home, engine: Engine) -> None:
     assert json.loads(refused.stdout)["sent"] is False
 
 
+LIST = (
+    *("list.submit", "kind=OCO", "symbol=BTCUSDT", "side=SELL", "quantity=0.01"),
+    *("above.type=LIMIT_MAKER", "above.price=90000", "below.type=STOP_LOSS", "below.stop_price=40000"),
+)
+TWAP = ("algo.start", "kind=TWAP", *BUY, "duration_s=600", "slices=5")
+
+
+def test_dry_says_what_would_come_of_it_and_does_nothing(shared_home: Home, engine: Engine) -> None:
+    home = shared_home
+    before = home.json("show", "orders", "--json")
+    listed = home.json("do", *LIST, "--dry", "--json")
+    assert (listed["ok"], [leg["role"] for leg in listed["legs"]]) == (True, ["ABOVE", "BELOW"])
+    algo = home.json("do", *TWAP, "--dry", "--json")
+    assert (algo["children"], float(algo["first"]["quantity"])) == (5, 0.002)
+    lines = home.run("do", *TWAP, "--dry", "--data-dir", str(home.data)).stdout
+    assert "would be started" in lines
+    assert "0.002 0.002 0.002 0.002 0.002" in lines
+    assert home.json("show", "orders", "--json") == before
+    assert home.json("show", "algos", "--json") == []
+
+
+def test_dry_judges_what_do_would_send_and_refuses_alike(shared_home: Home, engine: Engine) -> None:
+    home = shared_home
+    terms = ("order.submit", *BUY, "type=LIMIT", "price=50000.001")
+    dry = home.run("do", *terms, "--dry", "--json", "--data-dir", str(home.data))
+    sent = home.run("do", *terms, "--data-dir", str(home.data))
+    assert (dry.returncode, sent.returncode) == (1, 1)
+    said, order = json.loads(dry.stdout), json.loads(sent.stdout)
+    assert (said["code"], said["reason"]) == (order["code"], order["text"])
+    assert order["state"] == "DENIED"
+    nothing = home.run("do", "order.cancel-all", "--dry", "--data-dir", str(home.data))
+    assert nothing.returncode == 2
+    assert "--dry goes with" in nothing.stderr
+
+
 def test_amend_and_replace(shared_home: Home, engine: Engine) -> None:
     home = shared_home
     order = home.json("do", "order.submit", *BUY, "type=LIMIT", "price=50000")

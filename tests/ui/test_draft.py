@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from spark_tui.domain.instrument import Instrument, SymbolStatus
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.ui.draft import MAX_TEXT, Draft
-from spark_tui.ui.shapes import PRICE, QUANTITY, STOP
+from spark_tui.ui.shapes import PRICE, QUANTITY, STOP, TRAIL
 
 
 def instrument(**changes: object) -> Instrument:
@@ -74,6 +74,30 @@ def test_letters_are_left_to_the_keys() -> None:
 )
 def test_fields_follow_the_type(kind: OrderType, fields: tuple[str, ...]) -> None:
     assert of_type(kind).fields == fields
+
+
+def test_a_stop_trails_or_both_and_both_are_sent() -> None:
+    draft = of_type(OrderType.STOP_LOSS)
+    draft.set_side(Side.SELL)
+    seen = []
+    for _ in range(3):
+        draft.next_trigger()
+        seen.append((draft.fields, draft.field))
+    assert seen == [
+        ((QUANTITY, TRAIL), TRAIL),
+        ((QUANTITY, STOP, TRAIL), STOP),
+        ((QUANTITY, STOP), STOP),
+    ]
+    draft.next_trigger()
+    draft.next_trigger()
+    for field, value in ((QUANTITY, "0.01"), (STOP, "68000"), (TRAIL, "100")):
+        draft.set(field, Decimal(value))
+    order = draft.order("v", "BTCUSDT")
+    assert (order.stop_price, order.trailing_delta) == (Decimal(68000), 100)
+    again = Draft("t")
+    again.load(order)
+    assert again.fields == draft.fields
+    assert again.order("v", "BTCUSDT").trailing_delta == 100
 
 
 def test_types_the_instrument_lacks_are_passed_over() -> None:

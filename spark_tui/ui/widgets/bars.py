@@ -160,8 +160,9 @@ class Footer(Pane):
             if width_of(line) + width_of(more) + width_of(kill) >= width:
                 break
             line += more
-        if roomy:
-            screens: Line = (("F1-F3", "b accent"), (" Screens", "dim"))
-            if width_of(line) + width_of(screens) + width_of(kill) < width:
+        for word in (" Screens", ""):
+            screens: Line = (("F1-F3", "b accent"), (word, "dim"))
+            if width_of(line) + width_of(screens) + width_of(kill) <= width:
                 line += screens
+                break
         return [spread(tuple(line), kill, width)]

@@ -177,7 +177,7 @@ class Ticket(Pane, can_focus=True):
         elif self._instrument is not None and not self._instrument.trailing_stop_allowed:
             self._say("this instrument takes no trailing stops")
         else:
-            self.draft.toggle_trailing()
+            self.draft.next_trigger()
             self.edited()
 
     def toggle_iceberg(self) -> None:
@@ -253,9 +253,7 @@ class Ticket(Pane, can_focus=True):
         """One answer about the draft as it is now; one about an older draft is dropped."""
         version, model = self.draft.version, self.context.model
         try:
-            ahead = await look_ahead(
-                self.context.call, self.draft, model.look, self._instrument, model.last_price()
-            )
+            ahead = await look_ahead(self.context.call, self.draft, model.look)
         except LinkError as error:
             if version == self.draft.version:
                 self.state.ahead, self.state.ahead_of = None, -1
@@ -346,8 +344,8 @@ class Ticket(Pane, can_focus=True):
         await self.ask()
         if not self.state.answered or self.state.ahead is None:
             return self.state.message[0] or "the draft changed; try again"
-        if not self.state.ahead.preview.ok:
-            return f"refused: {self.state.ahead.preview.reason}"
+        if not self.state.ahead.ok:
+            return f"refused: {self.state.ahead.reason}"
         return ""
 
     def _failed(self, error: LinkError) -> None:

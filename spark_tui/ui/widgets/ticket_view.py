@@ -5,21 +5,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import Side
-from spark_tui.link.messages import Preview
 from spark_tui.ui import format as fmt
 from spark_tui.ui.ahead import Ahead
+from spark_tui.ui.course import course
 from spark_tui.ui.draft import Draft
 from spark_tui.ui.lines import Line, Span, clip, width_of
 from spark_tui.ui.model import Model
 from spark_tui.ui.shapes import FIELDS, LISTS, QUANTITY, Shape, label, short_label
 from spark_tui.ui.story import TYPE_WORDS, short_id
 from spark_tui.ui.widgets.desk import state_words
+from spark_tui.ui.widgets.ticket_rules import LABEL, bar, meter, ticks, with_bars
 
-LABEL = 11  # cells of the label column
 FIELD = 12  # cells of a number field
-BAR = 10
+MARKS = {True: ("✓ ", "dim"), False: ("✗ ", "down"), None: ("", "dim")}
 
 
 @dataclass(slots=True)
@@ -39,9 +38,9 @@ class TicketState:
         return self.ahead is not None and self.ahead_of == self.draft.version
 
     @property
-    def preview(self) -> Preview | None:
-        """The last answer, also while a changed draft waits for its own."""
-        return self.ahead.preview if self.ahead is not None else None
+    def current(self) -> Ahead | None:
+        """The answer about the draft as it is."""
+        return self.ahead if self.answered else None
 
     def forget(self) -> None:
         self.ahead, self.ahead_of = None, -1
@@ -58,6 +57,7 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
     for field in draft.fields:
         lines.append((*_field(draft, field, focused), *_beside(draft, field, model, instrument)))
     lines.append(_notional(state, model))
+    lines += _course(state, model, width)
     verdict = _verdict(state, model, width)
     changes = _changes(state, width)
     hints = _hints(draft, instrument)
@@ -67,7 +67,8 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
         rows = _rows(hints, width)
         fee = [*rows, *fee]
         room -= len(rows)
-    bars = [*(_bar(rule, width) for rule in _with_bars(state.preview)), *_ticks(state.preview, width)]
+    verdicts = state.ahead.verdicts if state.ahead else ()
+    bars = [*(bar(rule, width) for rule in with_bars(verdicts)), *ticks(verdicts, width)]
     gaps = room - len(bars)
     lines += changes
     if gaps > 0:
@@ -93,32 +94,31 @@ def narrow(state: TicketState, model: Model, width: int, height: int, *, focused
             lines.append(tuple(line))
             line = [("  ", "ink")]
         line += spans
-    preview = state.preview if state.answered else None
-    for span in _worth(preview, model.instrument):
+    ahead = state.current
+    for span in _worth(ahead, model.instrument):
         if width_of(line) + len(span[0]) <= width:
             line.append(span)
-    if preview is not None and preview.changes:
-        line.append((f"  {preview.changes[0]}", "warn"))
-    elif preview is None and focused:
+    if ahead is not None and ahead.changes:
+        line.append((f"  {ahead.changes[0]}", "warn"))
+    elif ahead is None and focused:
         hints = _hints(draft, model.instrument)
         if width_of(line) + width_of(hints) + 1 < width:
             line += [(" ", "dim"), *hints]
     verdict = _verdict(state, model, width)[0]
-    bars: list[Span] = []
-    if preview is not None and preview.ok:
-        room = width - sum(len(text) for text, _ in verdict) - 1
-        for rule in _with_bars(preview):
-            room -= len(rule.label) + 10
-            if room < 0:
-                break
-            bars += [(f" {rule.label} ", "dim"), *_meter(rule, 7), (" ", "dim")]
+    room = width - width_of(verdict) - 1
+    bars = [*_course_across(state, model, room)]
+    for rule in with_bars(ahead.verdicts) if ahead is not None and ahead.ok else ():
+        more: Line = ((f" {rule.label} ", "dim"), *meter(rule, 7), (" ", "dim"))
+        if width_of(bars) + width_of(more) > room:
+            break
+        bars += more
     return [*lines, clip(tuple(line), width), clip((*bars, *verdict), width)][:height]
 
 
 def _across(
     draft: Draft, field: str, focused: bool, entry: int, instrument: Instrument | None
 ) -> tuple[Span, ...]:
-    before = short_label(draft.shape, field)
+    before = short_label(draft.shape, field, draft.trigger)
     spans: list[Span] = [(f" {before} ", "dim")] if before else []
     spans.append(_entry(draft, field, focused, entry))
     if field == QUANTITY and instrument is not None:
@@ -126,11 +126,39 @@ def _across(
     return tuple(spans)
 
 
-def _worth(preview: Preview | None, instrument: Instrument | None) -> Line:
-    if preview is None or preview.notional is None or instrument is None:
+def _worth(ahead: Ahead | None, instrument: Instrument | None) -> Line:
+    if ahead is None or ahead.notional is None or instrument is None:
         return ()
-    worth: Line = ((f"  = {fmt.fixed(preview.notional, 2)} {instrument.quote}", "ink"),)
-    return (*worth, (f"  fee {fee_words(preview)}", "dim")) if preview.fee is not None else worth
+    worth: Line = ((f"  = {fmt.fixed(ahead.notional, 2)} {instrument.quote}", "ink"),)
+    return (*worth, (f"  fee {fee_words(ahead.fees)}", "dim")) if ahead.fees else worth
+
+
+def _course(state: TicketState, model: Model, width: int) -> list[Line]:
+    """What a list's legs are, or what an algo would do."""
+    lines: list[Line] = []
+    for row in course(state.ahead.answer, model.steps(model.look)) if state.ahead else ():
+        mark, tone = MARKS[row.ok]
+        texts = textwrap.wrap(row.text, max(10, width - LABEL - 1), max_lines=2, placeholder="…")
+        label = f"{mark}{row.label}"
+        for text in texts:
+            lines.append(((f" {label:<{LABEL}}", tone), (text, "ink" if row.ok is None else tone)))
+            label = ""
+    return lines
+
+
+def _course_across(state: TicketState, model: Model, room: int) -> Line:
+    """The same in one line, as far as it goes; a refusal says what matters of it."""
+    ahead = state.current
+    if ahead is None or not ahead.ok:
+        return ()
+    line: list[Span] = []
+    for row in course(ahead.answer, model.steps(model.look)):
+        mark, tone = MARKS[row.ok]
+        said = f" {mark}{row.label} " + ("" if row.ok is not None else f"{row.text} ")
+        if width_of(line) + len(said) > room:
+            break
+        line.append((said, tone))
+    return tuple(line)
 
 
 def _side_chip(draft: Draft) -> Line:
@@ -202,7 +230,10 @@ def _entry(draft: Draft, field: str, focused: bool, width: int) -> Span:
 
 
 def _field(draft: Draft, field: str, focused: bool) -> Line:
-    return ((f" {label(draft.shape, field):<{LABEL}}", "dim"), _entry(draft, field, focused, FIELD - 1))
+    return (
+        (f" {label(draft.shape, field, draft.trigger):<{LABEL}}", "dim"),
+        _entry(draft, field, focused, FIELD - 1),
+    )
 
 
 def _beside(draft: Draft, field: str, model: Model, instrument: Instrument | None) -> Line:
@@ -223,15 +254,14 @@ def _beside(draft: Draft, field: str, model: Model, instrument: Instrument | Non
 
 
 def _notional(state: TicketState, model: Model) -> Line:
-    preview = state.preview if state.answered else None
-    instrument = model.instrument
-    if preview is None or preview.notional is None or instrument is None:
+    ahead, instrument = state.current, model.instrument
+    if ahead is None or ahead.notional is None or instrument is None:
         return ((f" {'notional':<{LABEL}}", "dim"), (f"{fmt.ABSENT:>{FIELD - 1}}", "dim"))
     equity = model.balances.equity if model.balances else None
-    share = f" {preview.notional / equity * 100:.1f} %" if equity and instrument.quote == "USDT" else ""
+    share = f" {ahead.notional / equity * 100:.1f} %" if equity and instrument.quote == "USDT" else ""
     return (
         (f" {'notional':<{LABEL}}", "dim"),
-        (f"{fmt.fixed(preview.notional, 2):>{FIELD - 1}} ", "ink"),
+        (f"{fmt.fixed(ahead.notional, 2):>{FIELD - 1}} ", "ink"),
         (instrument.quote, "dim"),
         (share, "dim"),
     )
@@ -239,81 +269,26 @@ def _notional(state: TicketState, model: Model) -> Line:
 
 def _changes(state: TicketState, width: int) -> list[Line]:
     """What quantising changed."""
-    if not state.answered or state.preview is None:
+    if state.current is None:
         return []
-    rows = [row for change in state.preview.changes for row in textwrap.wrap(change, width - 2)]
+    rows = [row for change in state.current.changes for row in textwrap.wrap(change, width - 2)]
     return [((f" {row}", "warn"),) for row in rows[:3]]
 
 
 def _costs(state: TicketState) -> Line:
-    preview = state.preview if state.answered else None
-    if preview is None:
+    ahead = state.current
+    if ahead is None:
         return ()
-    slip = "" if preview.slippage_bp is None else f"   slip {preview.slippage_bp:.1f} bp"
-    fee = "" if preview.fee is None else f" fee {fee_words(preview)}"
+    slip = "" if ahead.slippage_bp is None else f"   slip {ahead.slippage_bp:.1f} bp"
+    fee = f" fee {fee_words(ahead.fees)}" if ahead.fees else ""
     return ((fee + slip, "dim"),)
 
 
-def fee_words(preview: Preview) -> str:
+def fee_words(fees: tuple[tuple[Decimal, str], ...]) -> str:
     """0.67 USDT, but 0.0000104 BTC."""
-    if preview.fee is None:
-        return "unknown"
-    small = preview.fee < 1
-    return f"{fmt.exact(preview.fee) if small else fmt.fixed(preview.fee, 2)} {preview.fee_asset}"
-
-
-def _with_bars(preview: Preview | None) -> list[Verdict]:
-    """Rules with a measure, the broken and the fullest first; order within equals is the gate's own."""
-    if preview is None:
-        return []
-    rules = [rule for rule in preview.verdicts if rule.used is not None and rule.allowed]
-    return sorted(rules, key=lambda rule: rule.ok)
-
-
-def _ticks(preview: Preview | None, width: int) -> list[Line]:
-    """The rules that have no measure, as words: what passes quietly, what does not in its colour."""
-    lines: list[Line] = []
-    line: list[Span] = []
-    for rule in preview.verdicts if preview else ():
-        if rule.used is not None and rule.allowed:
-            continue
-        words: Span = (f" {'✓' if rule.ok else '✗'} {rule.label}", "dim" if rule.ok else "down")
-        if line and sum(len(text) for text, _ in line) + len(words[0]) > width:
-            lines.append(tuple(line))
-            line = []
-        line.append(words)
-    return [*lines, tuple(line)] if line else lines
-
-
-def _share(rule: Verdict) -> float:
-    if rule.used is None or not rule.allowed:
-        return 0.0
-    return float(min(Decimal(1), max(Decimal(0), rule.used / rule.allowed)))
-
-
-def _meter(rule: Verdict, width: int) -> Line:
-    share = _share(rule)
-    filled = max(1, round(share * width)) if share > 0 else 0
-    tone = "down" if not rule.ok else "warn" if share >= 0.6 else "up"
-    return (("━" * filled, tone), ("━" * (width - filled), "faint"))
-
-
-def _bar(rule: Verdict, width: int) -> Line:
-    figures = f" {_measure(rule.used)}/{_measure(rule.allowed)}{' ' + rule.unit if rule.unit == '%' else ''}"
-    tone = "dim" if rule.ok else "down"
-    return (
-        (f" {fmt.fit(rule.label, LABEL):<{LABEL}}", tone),
-        *_meter(rule, BAR),
-        (fmt.fit(figures, width - LABEL - BAR - 1), tone),
+    return " + ".join(
+        f"{fmt.exact(amount) if amount < 1 else fmt.fixed(amount, 2)} {asset}" for amount, asset in fees
     )
-
-
-def _measure(value: Decimal | None) -> str:
-    if value is None:
-        return fmt.ABSENT
-    if abs(value) >= 10_000:
-        return fmt.compact(float(value))
-    return fmt.fixed(value, 0) if abs(value) >= 100 else fmt.exact(value.quantize(Decimal("0.001")))
 
 
 def _verdict(state: TicketState, model: Model, width: int) -> list[Line]:
@@ -347,8 +322,9 @@ def _verdict_words(state: TicketState, model: Model) -> tuple[str, str]:
         return "", "sent"
     if missing := state.draft.missing():
         return missing, "dim"
-    if not state.answered or state.preview is None:
+    ahead = state.current
+    if ahead is None:
         return "checking the rules", "dim"
-    if state.preview.ok:
-        return f"passes {len(state.preview.verdicts)} rules", "pass"
-    return state.preview.reason, "down"
+    if ahead.ok:
+        return f"passes {len(ahead.verdicts)} rules", "pass"
+    return ahead.reason, "down"
