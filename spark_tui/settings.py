@@ -94,6 +94,13 @@ class Tape(_Section):
     max_days: float = Field(default=14.0, gt=0)
 
 
+class Kill(_Section):
+    """`store_keys`: a key that came from the environment or the configuration is also in the kill plan (mode
+    0600), so that `spark-tui kill` works from any shell. Off: whoever kills must have it."""
+
+    store_keys: bool = True
+
+
 class Simulator(_Section):
     """The bundled simulator, used when nothing else is configured. `port` 0: any free one."""
 
@@ -112,6 +119,7 @@ class Settings(_Section):
     symbols: Annotated[Symbols, Field(min_length=1)] = ("BTCUSDT", "ETHUSDT", "BNBUSDT", "BTCTRY")
     binance: Binance = Binance()
     risk: Risk = Risk()
+    kill: Kill = Kill()
     tape: Tape = Tape()
     simulator: Simulator = Simulator()
 

@@ -34,7 +34,7 @@ _REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
 def run(arguments: argparse.Namespace) -> int:
     """Prints the result. A refusal prints the order or the error as JSON, its sentence on stderr; 1."""
     try:
-        request = build_request(arguments.action, _params(arguments.params))
+        request = build_request(arguments.action, params_of(arguments.params))
     except ActionError as error:
         raise CommandError(str(error).rstrip("."), USAGE) from None
     if arguments.dry:
@@ -52,7 +52,8 @@ def run(arguments: argparse.Namespace) -> int:
     return REFUSED if refusal else 0
 
 
-def _params(words: Sequence[str]) -> dict[str, str]:
+def params_of(words: Sequence[str]) -> dict[str, str]:
+    """`key=value` words. Raises CommandError."""
     params: dict[str, str] = {}
     for word in words:
         name, equals, value = word.partition("=")

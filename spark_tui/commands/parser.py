@@ -154,8 +154,10 @@ def _do_flags(parser: argparse.ArgumentParser) -> None:
 
 def _kill_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
+    _config(parser)
     parser.add_argument("params", nargs="*", metavar="reason=TEXT")
-    parser.set_defaults(action="kill", dry=False, json=True)
+    parser.add_argument("--flatten", action="store_true", help="also close every position at market")
+    parser.add_argument("--json", action="store_true", help="JSON instead of words")
 
 
 def _show_flags(parser: argparse.ArgumentParser) -> None:
@@ -207,6 +209,12 @@ def _run_do(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _run_kill(arguments: argparse.Namespace) -> int:
+    from spark_tui.commands.kill import run
+
+    return run(arguments)
+
+
 def _run_show(arguments: argparse.Namespace) -> int:
     from spark_tui.commands.show import run
 
@@ -238,7 +246,7 @@ _COMMANDS: dict[str, tuple[str, Fill, Run]] = {
     "simulator": ("run the bundled exchange on loopback", _simulator_flags, _run_simulator),
     "stop": ("end the running engine", _data_dir, _run_stop),
     "do": ("run an action, print its answer as JSON", _do_flags, _run_do),
-    "kill": ("halt, and cancel every order", _kill_flags, _run_do),
+    "kill": ("halt and cancel every order, engine or no", _kill_flags, _run_kill),
     "show": ("print what the engine knows", _show_flags, _run_show),
     "ledger": ("verify or repair the ledger", _ledger_flags, _run_ledger),
     "tape": ("check recordings", _tape_flags, _run_tape),

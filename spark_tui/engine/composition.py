@@ -14,6 +14,7 @@ from spark_tui.engine.fault_door import fault_door
 from spark_tui.engine.measure import MeasuredService, checkpoint, healthz, sample
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.place import StartError
+from spark_tui.engine.plan_keeper import PlanKeeper, venue_plan
 from spark_tui.link.rendezvous import LEDGER_FILE
 from spark_tui.link.service import Service
 from spark_tui.settings import Settings
@@ -24,6 +25,7 @@ from spark_tui.telemetry.server import TelemetryServer
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Discovery
+from spark_tui.venues.kill_plan import Mark
 from spark_tui.wire.clock import Clock
 
 MAX_WATCHED = 8  # symbols of a recording
@@ -83,7 +85,8 @@ class Composition:
         stack.push_async_callback(self._telemetry.close)
         return ""
 
-    def build(self, found: Discovery, ledger: Ledger, tape: Tape) -> Engine:
+    def build(self, found: Discovery, ledger: Ledger, tape: Tape, mark: Mark | None = None) -> Engine:
+        """`mark`: a kill that no engine has recorded yet."""
         settings = self._settings
         rng = random.SystemRandom()
         venue = BinanceSpot(
@@ -109,11 +112,25 @@ class Composition:
                 data_badge=found.data,
                 data_dir=str(self._data_dir),
                 metrics_port=self.metrics_port,
+                killed=mark.reason if mark else "",
+                killed_by=mark.operator if mark else "",
             ),
             self._clock,
             reached,
             rng=rng,
             fault_door=fault_door(found.endpoints.rest) if venue.environment is Environment.SIM else None,
+        )
+
+    def keeper(self, engine: Engine, found: Discovery, *, bundled: bool) -> PlanKeeper:
+        """What `spark-tui kill` needs should this process be gone."""
+        return PlanKeeper(
+            self._data_dir,
+            tuple(venue_plan(name, found, self._settings, bundled=bundled) for name in engine.runners),
+            engine.journal.state,
+            engine.cancels.open_symbols,
+            engine.books.assets,
+            self._clock,
+            engine.notices,
         )
 
     def observed(self, engine: Engine, simulator_restarts: Callable[[], int]) -> Service:

@@ -268,6 +268,9 @@ class Engine:
         )
         self.guard.restore(state.trading, recent)
         self.journal.note(RunStarted(run=self.identities.run, at_ms=now_ms))
+        if self._settings.killed:
+            self.guard.halt_in_memory(self._settings.killed)
+            self.guard.announce(self._settings.killed_by)
         self.portfolio.turn_day()
         self.protection.restore()
 

@@ -17,3 +17,5 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     book_max_age_s: float = 5.0  # an older book is no price
     breaker: int = 5  # equal refusals of the venue in a row that reduce trading
     reconcile_every_s: float = 45.0  # between regular comparisons with the venue
+    killed: str = ""  # why the kill process struck while no engine could record it; empty: it did not
+    killed_by: str = ""

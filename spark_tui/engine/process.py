@@ -30,6 +30,7 @@ from spark_tui.link.rendezvous import (
     write_private,
 )
 from spark_tui.settings import Settings
+from spark_tui.venues.kill_plan import read_mark, remove_mark
 from spark_tui.wire.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -104,7 +105,11 @@ class _Process:
             found = await discover(self._settings, base)
             _bind(self._place.data_dir, found.environment)
             trouble = await composition.start_telemetry(stack)
-            engine = composition.build(found, ledger, tape)
+            mark = read_mark(self._place.data_dir)
+            engine = composition.build(found, ledger, tape, mark)
+            keeper = composition.keeper(engine, found, bundled=child is not None)
+            await keeper.keep()  # before anything trades
+            await stack.enter_async_context(_background(keeper.run()))
             if trouble:
                 engine.notices.begin("telemetry", trouble)
             if child is not None:
@@ -129,6 +134,9 @@ class _Process:
         running.add_done_callback(lambda _: self._ended.set())
         try:
             await self._until_ready(engine)
+            if engine.guard.killed:
+                await engine.journal.durable()
+                remove_mark(self._place.data_dir)  # it stands in the ledger now
             path = socket_path(self._place.data_dir)
             async with serve_link(service, path):
                 with self._announced(path, metrics_port):

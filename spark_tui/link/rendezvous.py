@@ -127,7 +127,7 @@ class DataDirLock:
                 f"The data directory {data_dir} cannot be used: {error.strerror}."
             ) from error
         if not _lock(handle):
-            owner = os.pread(handle, 32, 0).decode("ascii", "replace").strip() or "unknown"
+            owner = _owner(handle) or "unknown"
             os.close(handle)
             raise EngineRuns(
                 f"An engine (pid {owner}) already runs on {data_dir}: use `spark-tui attach`,"
@@ -157,6 +157,25 @@ def _lock(handle: int) -> bool:
         else:
             return True
     return False
+
+
+def _owner(handle: int) -> str:
+    return os.pread(handle, 32, 0).decode("ascii", "replace").strip()
+
+
+def lock_owner(data_dir: Path) -> int | None:
+    """The process that holds `data_dir`; None when none does, or it does not say."""
+    if not is_locked(data_dir):
+        return None
+    try:
+        handle = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        owner = _owner(handle)
+    finally:
+        os.close(handle)
+    return int(owner) if owner.isdigit() else None
 
 
 def is_locked(data_dir: Path) -> bool:

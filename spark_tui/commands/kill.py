@@ -1,0 +1,114 @@
+"""`spark-tui kill`: halt, cancel everything, and flatten where asked, whether an engine is alive or not."""
+
+import argparse
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+from spark_tui.commands import rows
+from spark_tui.commands.do import params_of
+from spark_tui.commands.errors import REFUSED, USAGE, CommandError
+from spark_tui.commands.reach import data_dir_of, operator
+from spark_tui.domain.decimals import plain
+from spark_tui.engine.exchange import discover, wanted_base
+from spark_tui.engine.plan_keeper import venue_plan
+from spark_tui.link.rendezvous import is_locked
+from spark_tui.rescue.process import Outcome, Rescue
+from spark_tui.settings import SettingsError, load
+from spark_tui.venues.kill_plan import KillPlan, PlanError, read_plan
+from spark_tui.wire.clock import SystemClock
+
+_ENGINE = {
+    "none": "No engine runs; the next one starts HALTED.",
+    "answered": "The engine halted.",
+    "hung": "The engine did not answer and was ended; the next one starts HALTED.",
+}
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Exit 0 only when the venues say that nothing is open, and nothing but dust is held where flattening
+    was asked for."""
+    data_dir = data_dir_of(arguments)
+    words = params_of(arguments.params)
+    unknown = [name for name in words if name != "reason"]
+    if unknown:
+        raise CommandError(f"kill: takes no {unknown[0]}; only reason=TEXT", USAGE)
+    plan = _plan(arguments, data_dir)
+    rescue = Rescue(data_dir, SystemClock(), operator=operator(), reason=words.get("reason") or "operator")
+    outcome = asyncio.run(rescue.kill(plan, flatten=arguments.flatten))
+    if arguments.json:
+        print(rows.to_json(_row(outcome)))
+    else:
+        _tell(outcome, flatten=arguments.flatten)
+    return 0 if outcome.green else REFUSED
+
+
+def _plan(arguments: argparse.Namespace, data_dir: Path) -> KillPlan:
+    """The engine's own; without one, what the configuration says. Raises CommandError."""
+    nothing = KillPlan(venues=(), written_ms=0)
+    try:
+        plan = read_plan(data_dir)
+        if plan is None and not is_locked(data_dir):
+            plan = asyncio.run(_configured(arguments))
+    except PlanError as error:
+        if not is_locked(data_dir):
+            raise CommandError(f"kill: {error}", REFUSED) from None
+        print(f"spark-tui: kill: {error}", file=sys.stderr)  # the living engine can still be asked
+        return nothing
+    except SettingsError as error:
+        raise CommandError(f"kill: {error}", USAGE) from None
+    return plan or nothing
+
+
+async def _configured(arguments: argparse.Namespace) -> KillPlan:
+    """Raises PlanError where no exchange is configured, SettingsError."""
+    settings = load(getattr(arguments, "config", None), os.environ, {})
+    base = wanted_base(settings)
+    if not base:
+        raise PlanError(
+            "No engine has ever traded here and no exchange is configured, so there is nothing to kill;"
+            " name another place with --data-dir."
+        )
+    found = await discover(settings, base)
+    return KillPlan(venues=(venue_plan(settings.venues[0], found, settings, bundled=False),), written_ms=0)
+
+
+def _row(outcome: Outcome) -> rows.Row:
+    return {
+        "engine": outcome.engine,
+        "confirmed": outcome.confirmed,
+        "canceled": list(outcome.canceled),
+        "left": list(outcome.left),
+        "flattened": list(outcome.flattened),
+        "residue": [
+            {
+                "venue": one.venue,
+                "symbol": one.symbol,
+                "quantity": one.quantity,
+                "dust": one.dust,
+                "text": one.text,
+            }
+            for one in outcome.residue
+        ],
+        "errors": list(outcome.errors),
+        "green": outcome.green,
+    }
+
+
+def _tell(outcome: Outcome, *, flatten: bool) -> None:
+    print(_ENGINE[outcome.engine])
+    print(f"Cancelled: {', '.join(outcome.canceled) or 'nothing was open'}.")
+    if flatten:
+        print(f"Flattened with: {', '.join(outcome.flattened) or 'nothing was held'}.")
+    for client_id in outcome.left:
+        print(f"STILL OPEN: {client_id}")
+    for one in outcome.residue:
+        word = "Dust" if one.dust else "STILL HELD"
+        print(f"{word}: {plain(one.quantity)} {one.symbol} at {one.venue} ({one.text})")
+    for text in dict.fromkeys(outcome.errors):
+        print(f"spark-tui: kill: {text}", file=sys.stderr)
+    if not outcome.confirmed:
+        print("Not confirmed: not every venue said what is open. Kill again.")
+    elif outcome.green:
+        print("Confirmed by the venues: nothing is open.")

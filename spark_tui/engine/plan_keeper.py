@@ -1,0 +1,134 @@
+"""Keeps the kill plan true: where the orders rest, with which key, and what is held (venues/kill_plan.py).
+
+`symbols`: those with an order that may rest at a venue; `assets`: base and quote of an instrument, if known.
+"""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from spark_tui.domain.decimals import ZERO
+from spark_tui.domain.executions import real
+from spark_tui.domain.order import Fill
+from spark_tui.domain.values import Environment
+from spark_tui.engine.state import State
+from spark_tui.engine.supervise import Notify
+from spark_tui.settings import Settings, TradeMode
+from spark_tui.venues.binance.spot.endpoints import Discovery
+from spark_tui.venues.kill_plan import Held, KeyPlan, KeySource, KillPlan, VenuePlan, write_plan
+from spark_tui.wire.clock import NS_PER_MS, Clock
+
+EVERY_S = 1.0
+
+
+def venue_plan(venue: str, found: Discovery, settings: Settings, *, bundled: bool) -> VenuePlan:
+    """Addresses and key in force, nothing held yet."""
+    return VenuePlan(
+        venue=venue,
+        environment=found.environment,
+        rest=found.endpoints.rest,
+        streams=found.endpoints.streams,
+        ws_api=found.endpoints.ws_api,
+        key=_key_plan(found, settings),
+        bundled=bundled,
+        recv_window_ms=settings.binance.recv_window_ms,
+    )
+
+
+def _key_plan(found: Discovery, settings: Settings) -> KeyPlan:
+    binance = settings.binance
+    paper = settings.trade_mode is TradeMode.PAPER  # its orders rest on this machine, never at the host
+    if found.credentials is None or paper:
+        return KeyPlan(source=KeySource.NONE)
+    if found.environment is Environment.SIM and not settings.has_keys:
+        return KeyPlan(source=KeySource.SIMULATOR)
+    api_key = binance.api_key.get_secret_value()
+    if binance.api_key_file is not None:
+        file = str(binance.api_key_file.expanduser().absolute())
+        return KeyPlan(source=KeySource.FILE, api_key=api_key, file=file)
+    if not settings.kill.store_keys:
+        return KeyPlan(source=KeySource.ENVIRONMENT)
+    return KeyPlan(source=KeySource.STORED, api_key=api_key, secret=binance.api_secret.get_secret_value())
+
+
+class PlanKeeper:
+    """`keep` once before anything trades, then `run`: a position that moved is on disk a second later."""
+
+    def __init__(
+        self,
+        data_dir: Path,
+        venues: tuple[VenuePlan, ...],
+        state: State,
+        symbols: Callable[[str], set[str]],
+        assets: Callable[[str, str], tuple[str, str] | None],
+        clock: Clock,
+        notify: Notify,
+    ) -> None:
+        self._data_dir = data_dir
+        self._venues = venues
+        self._state = state
+        self._symbols = symbols
+        self._assets = assets
+        self._clock = clock
+        self._notify = notify
+        self._written: tuple[VenuePlan, ...] | None = None
+        self._failed = False
+
+    async def run(self) -> None:
+        while True:
+            await self._clock.sleep(EVERY_S)
+            await self.keep()
+
+    async def keep(self) -> None:
+        """Write what has changed. A full disk is said once, and tried again."""
+        venues = tuple(self._with_positions(venue) for venue in self._venues)
+        if venues == self._written:
+            return
+        plan = KillPlan(venues=venues, written_ms=self._clock.wall_ns() // NS_PER_MS)
+        try:
+            await asyncio.to_thread(write_plan, self._data_dir, plan)
+        except OSError as error:
+            if not self._failed:
+                self._notify("bad", f"The kill plan cannot be written: {error.strerror}; free some space.")
+            self._failed = True
+            return
+        self._written, self._failed = venues, False
+
+    def _with_positions(self, venue: VenuePlan) -> VenuePlan:
+        symbols = {symbol for where, symbol in self._state.positions if where == venue.venue}
+        beyond = self._beyond(venue.venue)
+        symbols |= self._symbols(venue.venue) | beyond.keys()
+        held = tuple(self._held(venue.venue, symbol, beyond.get(symbol, [])) for symbol in sorted(symbols))
+        return msgspec.structs.replace(venue, held=held)
+
+    def _beyond(self, venue: str) -> dict[str, list[Fill]]:
+        """By symbol: fills in the position that no comparison has accounted for yet."""
+        found: dict[str, list[Fill]] = {}
+        for row in self._state.fills:
+            if row.venue == venue and (
+                row.fill.synthetic
+                or int(row.fill.trade_id) > self._state.reconciled.get((venue, row.symbol), -1)
+            ):
+                found.setdefault(row.symbol, []).append(row.fill)
+        return found
+
+    def _held(self, venue: str, symbol: str, beyond: list[Fill]) -> Held:
+        position = self._state.positions.get((venue, symbol))
+        base, quote = self._assets(venue, symbol) or self._state.assets.get((venue, symbol), ("", ""))
+        trades = real(beyond)
+        counted_to = self._state.reconciled.get((venue, symbol), -1)
+        if (
+            counted_to < 0 and trades
+        ):  # nothing was compared yet: what lies before our first trade is not ours
+            counted_to = min(int(fill.trade_id) for fill in trades) - 1
+        told_apart = len(trades) == len(beyond)  # else trades behind a synthetic fill would count twice
+        return Held(
+            symbol=symbol,
+            base=base,
+            quote=quote,
+            quantity=position.quantity if position else ZERO,
+            counted_to=counted_to if told_apart else -1,
+            counted=tuple(fill.trade_id for fill in trades) if told_apart else (),
+        )

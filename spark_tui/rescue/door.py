@@ -1,0 +1,70 @@
+"""From a line of the kill plan to a venue one may call."""
+
+import os
+import random
+from collections.abc import Mapping
+from pathlib import Path
+
+from spark_tui.venues.binance.credentials import (
+    CredentialError,
+    Credentials,
+    credentials,
+    from_environment,
+    from_file,
+)
+from spark_tui.venues.binance.spot.account import SpotSettings
+from spark_tui.venues.binance.spot.adapter import BinanceSpot
+from spark_tui.venues.binance.spot.endpoints import EndpointError, Endpoints, discover
+from spark_tui.venues.kill_plan import KeyPlan, KeySource, PlanError, VenuePlan
+from spark_tui.venues.port import Venue
+from spark_tui.wire.clock import Clock
+
+
+async def open_venue(
+    plan: VenuePlan, clock: Clock, environment: Mapping[str, str] | None = None
+) -> Venue | None:
+    """The account on a connection of its own; None where it has no key, so that nothing can be open.
+
+    Raises PlanError: the host is another environment than it was, the key is gone, nobody answers there.
+    """
+    if plan.key.source is KeySource.NONE:
+        return None
+    endpoints = Endpoints(plan.rest, plan.streams, plan.ws_api)
+    try:
+        if endpoints.environment is not plan.environment:
+            raise PlanError(
+                f"{plan.rest} is {endpoints.environment}, but the plan was made for {plan.environment}."
+            )
+        key = await _key(plan, os.environ if environment is None else environment)
+        return BinanceSpot(
+            endpoints,
+            key,
+            clock=clock,
+            rng=random.SystemRandom(),
+            settings=SpotSettings(recv_window_ms=plan.recv_window_ms),
+        )
+    except (EndpointError, CredentialError) as error:
+        if plan.bundled:
+            raise PlanError(
+                "The bundled simulator is not running, so nothing can fill. Its orders lie on disk, and the"
+                " next engine cancels them at its start."
+            ) from None
+        raise PlanError(str(error)) from None
+
+
+async def _key(plan: VenuePlan, environment: Mapping[str, str]) -> Credentials:
+    key: KeyPlan = plan.key
+    match key.source:
+        case KeySource.SIMULATOR:
+            found = (await discover(plan.rest)).credentials
+        case KeySource.FILE:
+            found = from_file(key.api_key, Path(key.file))
+        case KeySource.STORED:
+            found = credentials(key.api_key, key.secret)
+        case _:
+            found = from_environment(environment)
+    if found is None:
+        raise PlanError(
+            f"The key of {plan.venue} is not in the plan; set BINANCE_API_KEY and BINANCE_API_SECRET."
+        )
+    return found

@@ -1,0 +1,149 @@
+"""Close what is held, at market, and say what could not be closed.
+
+The one order path belongs to the engine (DESIGN 2); here no engine is alive. So that nothing goes wrong
+without it, an order never opens risk: it closes at most what is held, is sent once, and one whose fate is not
+known is asked about and never sent again.
+"""
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+import msgspec
+
+from spark_tui.domain import filters
+from spark_tui.domain.decimals import plain
+from spark_tui.domain.instrument import Instrument, MarketLotSize
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import OrderType, Side
+from spark_tui.rescue.positions import held_now
+from spark_tui.venues.kill_plan import Held
+from spark_tui.venues.port import OrderReport, OrderStatus, Reaction, Venue, VenueError
+from spark_tui.venues.sweep import text_of
+from spark_tui.wire.clock import Clock
+
+ROUNDS = 5  # a market order may fill in part only, and a big one goes in several
+ASK_EVERY_S = 1.0
+BELOW_A_FILTER = "-1013"
+ENDED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
+
+
+class Residue(msgspec.Struct, frozen=True, kw_only=True):
+    """What is still held. `dust`: too small for the venue to take, so that nothing more can be done."""
+
+    venue: str
+    symbol: str
+    quantity: Decimal
+    dust: bool
+    text: str
+
+
+class Flattened(msgspec.Struct, frozen=True, kw_only=True):
+    """Client ids of the orders that were sent, and what they left."""
+
+    orders: tuple[str, ...] = ()
+    residue: tuple[Residue, ...] = ()
+
+
+class Flattener:
+    """`run` distinguishes this kill's client order ids from every other's."""
+
+    def __init__(self, venue: Venue, clock: Clock, run: str) -> None:
+        self._venue = venue
+        self._clock = clock
+        self._run = run
+        self._orders: list[str] = []
+        self._sent = 0
+
+    async def flatten(self, positions: Iterable[Held]) -> Flattened:
+        """Never raises; a position that cannot be closed is residue, with why."""
+        try:
+            known = {one.symbol: one for one in await self._venue.instruments()}
+        except VenueError as error:
+            return Flattened(
+                residue=tuple(
+                    self._left(one, f"not closed: {text_of(error)}") for one in positions if one.quantity
+                )
+            )
+        residue = [await self._close(one, known.get(one.symbol)) for one in positions]
+        return Flattened(orders=tuple(self._orders), residue=tuple(one for one in residue if one is not None))
+
+    async def _close(self, held: Held, instrument: Instrument | None) -> Residue | None:
+        why = "the venue lists it no more"
+        for _ in range(ROUNDS):
+            try:
+                held = await held_now(self._venue, held)
+                if held.quantity == 0:
+                    return None
+                if instrument is None:
+                    break
+                free = await self._free(held)
+                if free <= 0:
+                    return self._left(held, f"not closed: no {held.base} is free")
+                request = _closing(held, min(held.quantity.copy_abs(), free), instrument)
+                failures = filters.check(instrument, request, filters.FilterContext())
+                if failures:
+                    return self._left(held, f"dust: {failures[0].text}", dust=True)
+                report = await self._send(request)
+            except VenueError as error:
+                if error.code == BELOW_A_FILTER:  # the smallest notional: only the venue knows the price
+                    return self._left(held, f"dust: {error.text}", dust=True)
+                return self._left(held, f"not closed: {text_of(error)}")
+            why = f"{report.client_order_id} filled {plain(report.filled)} only"
+        return self._left(held, why)
+
+    async def _free(self, held: Held) -> Decimal:
+        """Base that may be sold; what may be bought back is the venue's to judge. Raises VenueError."""
+        if held.quantity < 0:
+            return held.quantity.copy_abs()
+        report = await self._venue.balances()
+        return next((one.free for one in report.balances if one.asset == held.base), Decimal(0))
+
+    async def _send(self, request: OrderRequest) -> OrderReport:
+        """Once; what is not known is found out. Raises VenueError."""
+        self._sent += 1
+        client_id = f"spk{self._run}-{self._sent}"
+        try:
+            report = await self._venue.place(client_id, request, lambda: None)
+        except VenueError as error:
+            if error.reaction is not Reaction.UNKNOWN:
+                raise
+            report = await self._fate(request.symbol, client_id, error)
+        self._orders.append(client_id)
+        return report
+
+    async def _fate(self, symbol: str, client_id: str, doubt: VenueError) -> OrderReport:
+        """The venue's word on an order, asked for until it could not come alive any more."""
+        until_ms = self._venue.server_time_ms() + self._venue.decision_window_ms
+        while self._venue.server_time_ms() <= until_ms:
+            await self._clock.sleep(ASK_EVERY_S)
+            try:
+                report = await self._venue.query(symbol, client_id)
+            except VenueError:
+                continue
+            if report is not None and report.status in ENDED:
+                return report
+        raise VenueError(
+            Reaction.UNKNOWN,
+            doubt.code,
+            f"the fate of {client_id} is not known; look at the exchange's own site",
+        )
+
+    def _left(self, held: Held, text: str, *, dust: bool = False) -> Residue:
+        return Residue(
+            venue=self._venue.name, symbol=held.symbol, quantity=held.quantity, dust=dust, text=text
+        )
+
+
+def _closing(held: Held, quantity: Decimal, instrument: Instrument) -> OrderRequest:
+    """At most `quantity` and what one market order may carry, on the step."""
+    for rule in instrument.filters:
+        if isinstance(rule, MarketLotSize) and rule.max_quantity > 0:
+            quantity = min(quantity, rule.max_quantity)
+    request = OrderRequest(
+        venue=instrument.venue,
+        symbol=held.symbol,
+        side=Side.SELL if held.quantity > 0 else Side.BUY,
+        type=OrderType.MARKET,
+        quantity=quantity,
+    )
+    return filters.quantise(instrument, request)[0]

@@ -1,0 +1,176 @@
+"""The kill as a process of its own: it asks the engine, and does the same itself over its own connection.
+
+Whatever is broken on our side (engine hung or dead, ledger, disk, screen), what rests at the venues is
+cancelled. An engine that holds the data directory and does not answer is stopped first and ended last: the
+ledger loses nothing by that (DESIGN 3.1), and a hung engine that woke up could send.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from spark_tui.link.messages import CancelAllResult, Kill
+from spark_tui.link.remote import RemoteLink
+from spark_tui.link.rendezvous import find_engine, is_locked, lock_owner
+from spark_tui.link.service import LinkError
+from spark_tui.rescue.door import open_venue
+from spark_tui.rescue.flatten import Flattener, Residue
+from spark_tui.venues.kill_plan import KillPlan, Mark, PlanError, VenuePlan, remove_mark, write_mark
+from spark_tui.venues.port import OrderReport, Venue
+from spark_tui.venues.sweep import Sweep, merged, sweep, text_of
+from spark_tui.wire.clock import Clock
+
+ENGINE_PATIENCE_S = 4.0
+VENUE_PATIENCE_S = 45.0
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What a kill did. `engine`: none | answered | hung. `left`: orders still open; `residue`: positions
+    still held, of a kill that flattens. `confirmed`: every venue said what is open."""
+
+    engine: str
+    canceled: tuple[str, ...]
+    left: tuple[str, ...]
+    flattened: tuple[str, ...]
+    residue: tuple[Residue, ...]
+    errors: tuple[str, ...]
+    confirmed: bool
+
+    @property
+    def green(self) -> bool:
+        return self.confirmed and not self.left and not any(not one.dust for one in self.residue)
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True):
+    """One venue's share."""
+
+    swept: Sweep
+    flattened: tuple[str, ...] = ()
+    residue: tuple[Residue, ...] = ()
+
+
+class Rescue:
+    """`operator` and `reason` go into the mark, and from there into the next engine's ledger."""
+
+    def __init__(self, data_dir: Path, clock: Clock, *, operator: str, reason: str) -> None:
+        self._data_dir = data_dir
+        self._clock = clock
+        self._operator = operator
+        self._reason = reason
+        self._errors: list[str] = []
+
+    async def kill(self, plan: KillPlan, *, flatten: bool) -> Outcome:
+        """Never raises: what goes wrong is in `errors`."""
+        self._mark()
+        engine = await self._ask_engine()
+        with _held_still(lock_owner(self._data_dir) if engine == "hung" else None) as troubles:
+            parts = await asyncio.gather(*(self._at(venue, flatten) for venue in plan.venues))
+        self._errors += troubles
+        if engine == "answered":
+            remove_mark(self._data_dir)  # it stands in the ledger
+        swept = merged(part.swept for part in parts)
+        return Outcome(
+            engine=engine,
+            canceled=swept.canceled,
+            left=swept.left,
+            flattened=tuple(one for part in parts for one in part.flattened),
+            residue=tuple(one for part in parts for one in part.residue),
+            errors=(*self._errors, *swept.errors),
+            confirmed=swept.known,
+        )
+
+    def _mark(self) -> None:
+        mark = Mark(reason=self._reason, operator=self._operator, at_ms=self._clock.wall_ns() // 1_000_000)
+        try:
+            write_mark(self._data_dir, mark)
+        except OSError as error:  # a full disk: cancelling matters more
+            self._errors.append(
+                f"The kill could not be marked in {self._data_dir} ({error.strerror}): the next engine will"
+                " not start halted; do not start one before that is mended."
+            )
+
+    async def _ask_engine(self) -> str:
+        """none | answered | hung."""
+        if not is_locked(self._data_dir):
+            return "none"
+        found = find_engine(self._data_dir)
+        if found is None:
+            return "hung"  # it holds the directory and does not serve
+        try:
+            async with asyncio.timeout(ENGINE_PATIENCE_S):
+                link = await RemoteLink.connect(
+                    Path(found.socket), face="kill", operator=self._operator, rate_hz=0
+                )
+                try:
+                    result = await link.call(Kill(reason=self._reason))
+                finally:
+                    await link.close()
+        except (TimeoutError, LinkError, OSError):
+            return "hung" if is_locked(self._data_dir) else "none"
+        if isinstance(result, CancelAllResult):
+            self._errors += result.errors
+        return "answered"
+
+    async def _at(self, plan: VenuePlan, flatten: bool) -> _Part:
+        try:
+            async with asyncio.timeout(VENUE_PATIENCE_S):
+                venue = await open_venue(plan, self._clock)
+                if venue is None:
+                    return _Part(swept=Sweep())
+                try:
+                    return await self._cancel(venue, plan, flatten)
+                finally:
+                    await venue.close()
+        except TimeoutError:
+            text = f"{plan.venue} did not answer within {VENUE_PATIENCE_S:g} s; kill again."
+        except PlanError as error:
+            text = f"{plan.venue}: {error}"
+        except Exception as error:  # one venue's trouble must not keep the others from being cancelled
+            text = f"{plan.venue}: {text_of(error)}"
+        return _Part(swept=Sweep(errors=(text,), known=False))
+
+    async def _cancel(self, venue: Venue, plan: VenuePlan, flatten: bool) -> _Part:
+        swept = await sweep(venue, (one.symbol for one in plan.held), _no_book)
+        if not flatten:
+            return _Part(swept=swept)
+        flattener = Flattener(venue, self._clock, secrets.token_hex(4))
+        done = await flattener.flatten(plan.held)
+        again = await sweep(venue, (), _no_book)
+        whole = Sweep(
+            canceled=(*swept.canceled, *again.canceled),
+            left=again.left,
+            errors=tuple(dict.fromkeys((*swept.errors, *again.errors))),
+            known=again.known,
+        )
+        return _Part(swept=whole, flattened=done.orders, residue=done.residue)
+
+
+def _no_book(report: OrderReport) -> None:
+    """No engine, no books: the next one learns it from the venue."""
+
+
+@contextlib.contextmanager
+def _held_still(pid: int | None) -> Iterator[list[str]]:
+    """A hung process does nothing meanwhile and is ended afterwards. Stopped, not ended, at first: the
+    bundled simulator would end with it."""
+    troubles: list[str] = []
+    if pid is None:
+        yield troubles
+        return
+    try:
+        os.kill(pid, signal.SIGSTOP)
+    except OSError as error:
+        troubles.append(f"The engine (pid {pid}) does not answer and cannot be stopped: {error.strerror}.")
+        yield troubles
+        return
+    try:
+        yield troubles
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)

@@ -1,0 +1,121 @@
+"""What a kill needs when nothing of ours is alive: where the orders rest, with which key, and what is held.
+
+The engine keeps it beside its ledger (mode 0600). It stands on no database: one small JSON file, replaced in
+one step. A second file, the mark, says that a kill happened while no engine could record it.
+"""
+
+from decimal import Decimal
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from spark_tui.domain.values import Environment
+from spark_tui.link.rendezvous import write_private
+
+PLAN_FILE = "kill-plan.json"
+MARK_FILE = "killed.json"
+
+
+class PlanError(Exception):
+    """The plan cannot be used; one sentence with the cure."""
+
+
+class KeySource(StrEnum):
+    SIMULATOR = "simulator"  # it brings its own key
+    FILE = "file"  # the operator's 0600 file
+    STORED = "stored"  # in the plan itself
+    ENVIRONMENT = "environment"  # BINANCE_API_KEY and BINANCE_API_SECRET of who kills
+    NONE = "none"  # market data only: nothing can be open
+
+
+class KeyPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """How to come by the key. `secret` only where it is STORED."""
+
+    source: KeySource
+    api_key: str = ""
+    secret: str = ""
+    file: str = ""
+
+    def __repr__(self) -> str:
+        return f"KeyPlan(source={self.source}, hidden)"
+
+
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A position as fills made it, signed base quantity. Account trades up to and including `counted_to` are
+    in it, and so are those in `counted`; whatever else the venue lists came later."""
+
+    symbol: str
+    base: str
+    quote: str
+    quantity: Decimal
+    counted_to: int = -1
+    counted: tuple[str, ...] = ()
+
+
+class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
+    """One account at one exchange. `bundled`: the simulator that lives and ends with its engine."""
+
+    venue: str
+    environment: Environment
+    rest: str
+    streams: str
+    ws_api: str
+    key: KeyPlan
+    bundled: bool = False
+    recv_window_ms: int = 5_000
+    held: tuple[Held, ...] = ()
+
+
+class KillPlan(msgspec.Struct, frozen=True, kw_only=True):
+    venues: tuple[VenuePlan, ...]
+    written_ms: int
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """A kill that no engine has recorded yet: the next one starts HALTED."""
+
+    reason: str
+    operator: str
+    at_ms: int
+
+
+def write_plan(data_dir: Path, plan: KillPlan) -> None:
+    """Raises OSError."""
+    write_private(data_dir / PLAN_FILE, msgspec.json.encode(plan) + b"\n")
+
+
+def read_plan(data_dir: Path) -> KillPlan | None:
+    """None where no engine has ever written one. Raises PlanError."""
+    path = data_dir / PLAN_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=KillPlan)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise PlanError(f"The kill plan {path} cannot be read: {error.strerror}.") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
+        raise PlanError(
+            f"The kill plan {path} is damaged; cancel at the exchange's own site,"
+            " or move the file away and set the addresses and keys in the environment."
+        ) from None
+
+
+def write_mark(data_dir: Path, mark: Mark) -> None:
+    """Raises OSError."""
+    write_private(data_dir / MARK_FILE, msgspec.json.encode(mark) + b"\n")
+
+
+def read_mark(data_dir: Path) -> Mark | None:
+    """None where there is none. A mark that cannot be read is a kill all the same."""
+    path = data_dir / MARK_FILE
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Mark)
+    except FileNotFoundError:
+        return None
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Mark(reason="killed without an engine", operator="", at_ms=0)
+
+
+def remove_mark(data_dir: Path) -> None:
+    (data_dir / MARK_FILE).unlink(missing_ok=True)
