@@ -33,6 +33,11 @@ def signed_query(params: Params, signer: Signer) -> str:
     return f"{payload}&signature={signature}"
 
 
+def unsigned(query: str) -> str:
+    """A query string without its signature, which always comes last."""
+    return query.rpartition("&signature=")[0] or query
+
+
 def ws_payload(params: Mapping[str, Value]) -> str:
     """What is signed on the WebSocket API: every parameter but `signature`, sorted by name."""
     return "&".join([f"{name}={params[name]}" for name in sorted(params)])

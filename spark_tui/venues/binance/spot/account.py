@@ -12,6 +12,7 @@ from spark_tui.venues.binance.spot.numbers import VENUE
 from spark_tui.venues.binance.spot.order_budget import OrderBudget
 from spark_tui.venues.port import Reaction, VenueError
 from spark_tui.wire.clock import Clock, ServerClock
+from spark_tui.wire.exchanges import Exchange, listener
 from spark_tui.wire.limiter import BudgetError, WeightLimiter
 
 NEVER_LEFT = frozenset({"NO_KEY", "PARAMETERS", "BUDGET", "NOT_SENT"})
@@ -132,6 +133,29 @@ class Account:
         except BudgetError as refused:
             raise over_budget(refused.text, refused.retry_after_s) from None
 
+    # --- evidence ------------------------------------------------------------------------------------
+
+    def telling(self, what: str, request: str) -> Callable[[int | None, bytes], None]:
+        """A request leaves; the answer's status and body go to whoever listens (see wire.exchanges)."""
+        hear = listener()
+        if hear is None:
+            return _nobody_listens
+        at_ns, began_ns = self.clock.wall_ns(), self.clock.mono_ns()
+
+        def told(status: int | None, answer: bytes) -> None:
+            hear(
+                Exchange(
+                    what=what,
+                    request=self._redact(request),
+                    answer=self._redact(answer.decode("utf-8", "replace")),
+                    status=status,
+                    at_ns=at_ns,
+                    took_ns=self.clock.mono_ns() - began_ns,
+                )
+            )
+
+        return told
+
     # --- failures ------------------------------------------------------------------------------------
 
     def error(
@@ -159,6 +183,10 @@ class Account:
     def _redact(self, text: str) -> str:
         """A venue's words may echo the request."""
         return text.replace(self._signer.api_key, "(API key)") if self._signer else text
+
+
+def _nobody_listens(status: int | None, answer: bytes) -> None:
+    """The usual case."""
 
 
 def _seen(sampling: asyncio.Task[None]) -> None:

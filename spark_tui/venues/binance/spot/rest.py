@@ -8,7 +8,7 @@ import msgspec
 
 from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.venues.binance.errors import Phase
-from spark_tui.venues.binance.signing import Value, rest_payload, signed_query
+from spark_tui.venues.binance.signing import Value, rest_payload, signed_query, unsigned
 from spark_tui.venues.binance.spot import codec
 from spark_tui.venues.binance.spot.account import ORDER_LIMIT, Account, not_sent, over_budget, unreadable
 from spark_tui.venues.binance.spot.instruments import ExchangeInfo
@@ -210,6 +210,7 @@ class SpotRest:
         idempotent: bool,
         timeout_s: float,
     ) -> bytes:
+        told = self._account.telling(f"{route.method} {route.path}", unsigned(query))
         try:
             reply = await self._http.request(
                 route.method,
@@ -222,7 +223,9 @@ class SpotRest:
                 timeout_s=timeout_s,
             )
         except HttpFailure as failure:
+            told(None, failure.text.encode())
             raise self._failed(failure, phase) from None
+        told(reply.status, reply.body)
         return self._body(reply, phase)
 
     def _failed(self, failure: HttpFailure, phase: Phase) -> VenueError:

@@ -14,7 +14,7 @@ import msgspec
 
 from spark_tui.domain.health import StreamHealth
 from spark_tui.venues.binance.errors import Phase
-from spark_tui.venues.binance.signing import Value, signed_params
+from spark_tui.venues.binance.signing import Value, signed_params, ws_payload
 from spark_tui.venues.binance.spot.account import ORDER_LIMIT, REPLACED_IN_PART, Account, lost, not_sent
 from spark_tui.venues.binance.spot.codec_user import (
     ApiReply,
@@ -159,9 +159,15 @@ class WsApi:
         if session is None:
             why = self._socket.health().detail or "connecting"
             raise NotSentError(f"There is no WebSocket API connection ({why}).")
-        reply = await self._request(
-            session, method, params, weight, phase, priority, timeout_s, on_sent, permit
-        )
+        told = self._account.telling(f"WS {method}", ws_payload(params))
+        try:
+            reply = await self._request(
+                session, method, params, weight, phase, priority, timeout_s, on_sent, permit
+            )
+        except VenueError as error:
+            told(None, error.text.encode())
+            raise
+        told(reply.status, reply.result or reply.text.encode())
         if reply.status == 200:
             return reply.result
         raise self._account.error(

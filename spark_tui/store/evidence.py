@@ -1,0 +1,313 @@
+"""Evidence bundles: JSON in one canonical form, sections chained by their hashes, the last one signed.
+
+    {"format": ..., "seal": {head, public_key, signature}, "sections": [{body, hash, name, previous}, ...]}
+
+A section's hash is sha256(previous hash, name, canonical body); the first one's previous hash is zero. The
+signature (Ed25519) is over the format's name and the last hash. A file that is not, byte for byte, the
+canonical form of what it says is no bundle, so there is no byte that may be changed: not even white space.
+Every request and answer in a section carries its own hash as well, so that a check can name the very one.
+
+Nothing here needs an engine: `check` judges a file anywhere, years later.
+"""
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from spark_tui.domain.decimals import plain
+from spark_tui.link.rendezvous import write_private
+
+if TYPE_CHECKING:  # half of this module's import time, and only signing and checking need it
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+FORMAT = "spark-tui evidence 1"
+ZERO = "0" * 64
+MAX_BYTES = 16 << 20
+
+KEY_FILE = "evidence.key"
+FOLDER = "evidence"
+
+Body = Mapping[str, Any]
+
+
+class EvidenceError(Exception):
+    """One sentence with the cure."""
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """What a check found. `problems` is empty exactly when every byte is as it was signed."""
+
+    problems: tuple[str, ...]
+    sections: dict[str, Any] = {}  # by name; only what stands in a good bundle is to be believed
+    signer: str = ""  # fingerprint of the key that signed
+    digest: str = ""  # sha256 of the file
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+
+# --- the canonical form ------------------------------------------------------------------------------------
+
+
+def canonical(value: object) -> bytes:
+    """The one encoding of `value`: sorted keys, no white space, UTF-8; Decimals and floats as plain text, so
+    that no reader can round them."""
+    text = json.dumps(
+        _simple(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+    return text.encode()
+
+
+def _simple(value: object) -> object:
+    match value:
+        case None | bool() | int() | str():
+            return str(value) if isinstance(value, str) else value
+        case Decimal():
+            return plain(value) if value.is_finite() else str(value)
+        case float():
+            return repr(value)
+        case msgspec.Struct():
+            return {name: _simple(getattr(value, name)) for name in value.__struct_fields__}
+        case Mapping():
+            return {str(key): _simple(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_simple(one) for one in value]
+        case set() | frozenset():
+            return sorted(str(_simple(one)) for one in value)
+    raise TypeError(f"{type(value).__name__} has no canonical form")
+
+
+def sha256(content: bytes | str) -> str:
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+
+
+def _link(previous: str, name: str, body: object) -> str:
+    return sha256(canonical([FORMAT, previous, name, body]))
+
+
+# --- the key -----------------------------------------------------------------------------------------------
+
+
+class EvidenceKey:
+    """Signs bundles. Lives in the data directory, mode 0600, made on first use."""
+
+    def __init__(self, key: "Ed25519PrivateKey") -> None:
+        self._key = key
+
+    @classmethod
+    def open(cls, data_dir: Path) -> "EvidenceKey":
+        """Raises EvidenceError."""
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        path = data_dir / KEY_FILE
+        try:
+            if not path.exists():
+                write_private(path, Ed25519PrivateKey.generate().private_bytes_raw().hex().encode() + b"\n")
+            if stat.S_IMODE(path.stat().st_mode) & 0o077:
+                raise EvidenceError(
+                    f"The evidence key {path} is open to others; run: chmod 600 {path}, or remove it, which"
+                    " makes a new one and leaves old bundles signed by nobody you know."
+                )
+            seed = bytes.fromhex(path.read_text("ascii").strip())
+            return cls(Ed25519PrivateKey.from_private_bytes(seed))
+        except OSError as error:
+            raise EvidenceError(f"The evidence key {path} cannot be used: {error.strerror}.") from None
+        except ValueError:
+            raise EvidenceError(f"The evidence key {path} is damaged; restore or remove it.") from None
+
+    @property
+    def public(self) -> str:
+        return self._key.public_key().public_bytes_raw().hex()
+
+    @property
+    def fingerprint(self) -> str:
+        return fingerprint(self.public)
+
+    def sign(self, content: bytes) -> str:
+        return self._key.sign(content).hex()
+
+
+def fingerprint(public_key: str) -> str:
+    """What an operator compares: 16 hex digits."""
+    return sha256(bytes.fromhex(public_key))[:16]
+
+
+def known_signer(data_dir: Path) -> str:
+    """The fingerprint of a data directory's own key; empty where it has none."""
+    return EvidenceKey.open(data_dir).fingerprint if (data_dir / KEY_FILE).exists() else ""
+
+
+# --- writing -----------------------------------------------------------------------------------------------
+
+
+class Bundle:
+    """Sections in the order they are added; `seal` ends it."""
+
+    def __init__(self) -> None:
+        self._sections: list[dict[str, Any]] = []
+
+    def add(self, name: str, body: Body) -> None:
+        previous = self._sections[-1]["hash"] if self._sections else ZERO
+        self._sections.append(
+            {"name": name, "previous": previous, "body": body, "hash": _link(previous, name, body)}
+        )
+
+    def seal(self, key: EvidenceKey) -> bytes:
+        head = self._sections[-1]["hash"] if self._sections else ZERO
+        seal = {"head": head, "public_key": key.public, "signature": key.sign(_signed(head))}
+        return canonical({"format": FORMAT, "sections": self._sections, "seal": seal}) + b"\n"
+
+
+def hashed_exchange(what: str, request: str, answer: str, **facts: object) -> Body:
+    """A request and its answer as they stand in a section, each beside its hash."""
+    return {
+        "what": what,
+        "request": request,
+        "request_sha256": sha256(request),
+        "answer": answer,
+        "answer_sha256": sha256(answer),
+        **facts,
+    }
+
+
+def keep(data_dir: Path, name: str, content: bytes) -> Path:
+    """Write a bundle into the data directory's evidence folder, for its owner only. Raises EvidenceError."""
+    folder = data_dir / FOLDER
+    path = folder / f"{name}.json"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        write_private(path, content)
+    except OSError as error:
+        raise EvidenceError(f"The evidence cannot be written to {path}: {error.strerror}.") from None
+    return path
+
+
+def _signed(head: str) -> bytes:
+    return f"{FORMAT}\n{head}".encode()
+
+
+# --- checking ----------------------------------------------------------------------------------------------
+
+
+def check_file(path: Path) -> Checked:
+    """As `check`. Raises EvidenceError when there is no such file to read."""
+    try:
+        with path.open("rb") as file:
+            if os.fstat(file.fileno()).st_size > MAX_BYTES:
+                return Checked(problems=(f"it is larger than {MAX_BYTES >> 20} MiB, so it is no bundle",))
+            return check(file.read())
+    except OSError as error:
+        raise EvidenceError(f"{path} cannot be read: {error.strerror}.") from None
+
+
+def check(content: bytes) -> Checked:
+    """Every way in which `content` is not as it was signed. Never raises, whatever it is given."""
+    try:
+        found = json.loads(content)
+        form = canonical(found) + b"\n"
+    except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
+        return Checked(problems=(f"it is no JSON: {error}",), digest=sha256(content))
+    if not _has_shape(found):
+        return Checked(
+            problems=("it is no evidence bundle: format, sections or seal are missing",),
+            digest=sha256(content),
+        )
+    problems = list(_problems(found))
+    if form != content:
+        problems.append(f"it is not in canonical form: byte {_first_difference(form, content)} differs")
+    return Checked(
+        problems=tuple(problems),
+        sections={section["name"]: section["body"] for section in found["sections"]},
+        signer=_signer(found["seal"]["public_key"]),
+        digest=sha256(content),
+    )
+
+
+_SECTION = {"name": str, "previous": str, "hash": str, "body": dict}
+_SEAL = {"head": str, "public_key": str, "signature": str}
+
+
+def _has_shape(found: object) -> bool:
+    return (
+        isinstance(found, dict)
+        and found.keys() == {"format", "sections", "seal"}
+        and isinstance(found["sections"], list)
+        and bool(found["sections"])
+        and all(_fits(section, _SECTION) for section in found["sections"])
+        and _fits(found["seal"], _SEAL)
+    )
+
+
+def _fits(value: object, shape: Mapping[str, type]) -> bool:
+    return (
+        isinstance(value, dict)
+        and value.keys() == shape.keys()
+        and all(isinstance(value[name], kind) for name, kind in shape.items())
+    )
+
+
+def _problems(found: dict[str, Any]) -> Iterator[str]:
+    if found["format"] != FORMAT:
+        yield f"its format is {found['format']!r}, this program knows {FORMAT!r}"
+    previous, names = ZERO, set()
+    for number, section in enumerate(found["sections"], 1):
+        name = section["name"]
+        where = f"section {number} ({name})"
+        yield from (f"{where}: {what}" for what in _exchange_problems(section["body"]))
+        if name in names:
+            yield f"{where}: its name stands twice"
+        names.add(name)
+        if section["previous"] != previous:
+            yield f"{where}: it does not follow the section before it"
+        if section["hash"] != _link(section["previous"], name, section["body"]):
+            yield f"{where}: its content does not match its hash"
+        previous = section["hash"]
+    yield from _seal_problems(found["seal"], previous)
+
+
+def _exchange_problems(body: Mapping[str, Any]) -> Iterator[str]:
+    exchanges = body.get("exchanges", [])
+    for number, one in enumerate(exchanges if isinstance(exchanges, list) else [None], 1):
+        if not isinstance(one, dict):
+            yield f"exchange {number} is none"
+            continue
+        for part in ("request", "answer"):
+            content, digest = one.get(part), one.get(f"{part}_sha256")
+            if not isinstance(content, str) or sha256(content) != digest:
+                yield f"the {part} of exchange {number} ({one.get('what')}) does not match its hash"
+
+
+def _seal_problems(seal: Mapping[str, str], head: str) -> Iterator[str]:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    if seal["head"] != head:
+        yield "the seal is not of the last section"
+    try:
+        key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(seal["public_key"]))
+        key.verify(bytes.fromhex(seal["signature"]), _signed(seal["head"]))
+    except (InvalidSignature, ValueError):
+        yield "the signature does not match"
+    else:
+        if not all(seal[part] == bytes.fromhex(seal[part]).hex() for part in ("public_key", "signature")):
+            yield "the seal is not written in lower-case hex"
+
+
+def _signer(public_key: str) -> str:
+    try:
+        return fingerprint(public_key)
+    except ValueError:
+        return ""
+
+
+def _first_difference(form: bytes, content: bytes) -> int:
+    pairs = zip(form, content, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(form), len(content)))
