@@ -6,6 +6,7 @@ import msgspec
 
 from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.values import Environment, TradingState
+from spark_tui.link.messages.canary import Arming
 
 
 class VenueRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +44,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True, tag="status"):
     faces: int
     metrics_port: int  # 0 when off
     notes: tuple[str, ...] = ()  # standing conditions worth a line: "ledger: disk full"
+    arming: Arming | None = None  # live trading, let go of
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True, tag="health"):

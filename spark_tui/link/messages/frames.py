@@ -3,6 +3,7 @@
 import msgspec
 
 from spark_tui.link.messages.algos import AlgoRow, Algos, Differences, DrillRow, Drills
+from spark_tui.link.messages.canary import Canaries, CanaryRow
 from spark_tui.link.messages.condition import Health, Notice, Status, Venues
 from spark_tui.link.messages.market import BookView, CandlesView, Tickers, TradesView
 from spark_tui.link.messages.orders import (
@@ -49,6 +50,8 @@ Result = (
     | Differences
     | DrillRow
     | Drills
+    | CanaryRow
+    | Canaries
     | Done
 )
 
@@ -68,6 +71,7 @@ Event = (
     | AlgoRow
     | Differences
     | DrillRow
+    | CanaryRow
 )
 
 

@@ -6,10 +6,15 @@ from enum import StrEnum
 import msgspec
 
 from spark_tui.domain.values import LegRole, ListKind, OrderType, SelfTradePrevention, Side, TimeInForce
-
-
-class Request(msgspec.Struct, frozen=True, kw_only=True, tag_field="op"):
-    """Base of everything a face may ask."""
+from spark_tui.link.messages.base import Request
+from spark_tui.link.messages.canary import (
+    ArmLive,
+    ConfirmCanary,
+    DisarmLive,
+    GetCanaries,
+    RunCanary,
+    SoakCanary,
+)
 
 
 class SubmitOrder(Request, frozen=True, tag="order.submit"):
@@ -262,6 +267,12 @@ AnyRequest = (
     | Reconcile
     | ResolveDifference
     | RunDrill
+    | RunCanary
+    | ConfirmCanary
+    | SoakCanary
+    | GetCanaries
+    | ArmLive
+    | DisarmLive
     | GetAlgos
     | GetDifferences
     | GetDrills
