@@ -48,7 +48,8 @@ class WeightLimiter:
 
     Ordinary calls may use `limit` less the `reserve` share; priority calls (cancels, what decides an unknown
     order) all of it. Waiters are served first in, first out within their priority, priority first; a
-    cancelled waiter takes nothing. The count is ours, raised to what the server reports through `observe`.
+    cancelled waiter takes nothing. A priority call that fits never waits: a cancel weighs 1 and must not stand
+    behind a query of 80 that waits for the next window. The count is ours, raised to what the server reports through `observe`.
     """
 
     def __init__(
@@ -90,7 +91,7 @@ class WeightLimiter:
                 f"This call weighs {weight}, but the budget never gives more than {most}; ask for less."
             )
         line = self._urgent if priority else self._ordinary
-        if not self._urgent and (priority or not self._ordinary) and self._fits(weight, priority):
+        if (priority or not (self._urgent or self._ordinary)) and self._fits(weight, priority):
             self._used += weight
             return self._window
         pause_s = self.paused_s
@@ -111,7 +112,9 @@ class WeightLimiter:
                 return await waiter.granted
             return await within(self._clock, max_wait_s, waiter.granted)
         finally:
-            waiter.granted.cancel()  # no effect when granted; otherwise _serve skips it
+            waiter.granted.cancel()  # no effect when granted
+            if waiter.granted.cancelled():  # it gave up: whoever stood behind it may fit now
+                self._advance()
 
     def observe(self, used: int, window: int | None = None) -> None:
         """Take the server's own count. `window` (from `acquire`) says which window the counted call began in;
@@ -189,12 +192,15 @@ class WeightLimiter:
     async def _serve(self) -> None:
         """Grant waiters in order; lives only while there are any."""
         while True:
-            self._grant(self._urgent, priority=True)
-            if not self._urgent:
-                self._grant(self._ordinary, priority=False)
+            self._advance()
             if not self._urgent and not self._ordinary:
                 return
             await self._clock.sleep(max(0.001, self._next_s()))
+
+    def _advance(self) -> None:
+        self._grant(self._urgent, priority=True)
+        if not self._urgent:
+            self._grant(self._ordinary, priority=False)
 
     def _grant(self, line: deque[_Waiter], *, priority: bool) -> None:
         while line:

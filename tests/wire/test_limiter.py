@@ -119,6 +119,36 @@ async def test_a_cancelled_waiter_takes_nothing_and_blocks_nobody():
         await gone
 
 
+@pytest.mark.parametrize("priority", [True, False])
+async def test_who_gave_up_waiting_holds_nobody_back(priority: bool):
+    """A large call that timed out must not keep a small cancel out until the next window."""
+    clock, limiter = make(100, reserve=0.2)
+    await limiter.acquire(80)
+    if priority:
+        await limiter.acquire(15, priority=True)
+    else:
+        limiter.set_limit(120)
+    large = asyncio.create_task(limiter.acquire(40, priority=priority, max_wait_s=1.0))
+    await turn()
+    behind = asyncio.create_task(limiter.acquire(1, priority=priority, max_wait_s=10.0))
+    await clock.run_for(1.5)
+    with pytest.raises(Expired):
+        large.result()
+    await turn()
+    assert behind.done()
+    await asyncio.wait_for(limiter.acquire(1, priority=priority), 1)
+
+
+async def test_a_small_priority_call_does_not_stand_behind_a_large_one():
+    clock, limiter = make(100, reserve=0.2)
+    await limiter.acquire(80)
+    large = asyncio.create_task(limiter.acquire(40, priority=True))
+    await turn()
+    await asyncio.wait_for(limiter.acquire(1, priority=True), 1)
+    await clock.run_for(60)
+    assert (large.done(), limiter.used) == (True, 40)  # first in the next window
+
+
 async def test_a_caller_that_cannot_wait_that_long_is_told():
     clock, limiter = make(10, reserve=0)
     await limiter.acquire(10)
