@@ -14,6 +14,7 @@ from spark_tui.domain.decimals import plain
 from spark_tui.engine.exchange import discover, wanted_base
 from spark_tui.engine.plan_keeper import venue_plan
 from spark_tui.link.rendezvous import is_locked
+from spark_tui.rescue.drill import drill
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.settings import SettingsError, load
 from spark_tui.venues.kill_plan import KillPlan, PlanError, read_plan
@@ -36,12 +37,30 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"kill: takes no {unknown[0]}; only reason=TEXT", USAGE)
     plan = _plan(arguments, data_dir)
     rescue = Rescue(data_dir, SystemClock(), operator=operator(), reason=words.get("reason") or "operator")
+    if arguments.drill:
+        return _drill(rescue, plan, as_json=arguments.json)
     outcome = asyncio.run(rescue.kill(plan, flatten=arguments.flatten))
     if arguments.json:
         print(rows.to_json(_row(outcome)))
     else:
         _tell(outcome, flatten=arguments.flatten)
     return 0 if outcome.green else REFUSED
+
+
+def _drill(rescue: Rescue, plan: KillPlan, *, as_json: bool) -> int:
+    try:
+        verdict = asyncio.run(drill(rescue, plan, SystemClock()))
+    except PlanError as error:
+        raise CommandError(f"kill: {error}", REFUSED) from None
+    if as_json:
+        checks = [{"text": check.text, "ok": check.ok} for check in verdict.checks]
+        outcome = _row(verdict.outcome) if verdict.outcome else None
+        print(rows.to_json({"ok": verdict.ok, "took_ms": verdict.took_ms, "checks": checks, "kill": outcome}))
+    else:
+        for check in verdict.checks:
+            print(f"{'ok    ' if check.ok else 'FAILED'} {check.text}")
+        print(f"The drill {'passed' if verdict.ok else 'FAILED'}; the kill took {verdict.took_ms} ms.")
+    return 0 if verdict.ok else REFUSED
 
 
 def _plan(arguments: argparse.Namespace, data_dir: Path) -> KillPlan:

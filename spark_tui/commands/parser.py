@@ -156,7 +156,9 @@ def _kill_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
     _config(parser)
     parser.add_argument("params", nargs="*", metavar="reason=TEXT")
-    parser.add_argument("--flatten", action="store_true", help="also close every position at market")
+    how = parser.add_mutually_exclusive_group()
+    how.add_argument("--flatten", action="store_true", help="also close every position at market")
+    how.add_argument("--drill", action="store_true", help="put an order out first, and give a verdict")
     parser.add_argument("--json", action="store_true", help="JSON instead of words")
 
 

@@ -99,6 +99,7 @@ class PlanKeeper:
     def _with_positions(self, venue: VenuePlan) -> VenuePlan:
         symbols = {symbol for where, symbol in self._state.positions if where == venue.venue}
         beyond = self._beyond(venue.venue)
+        symbols |= {symbol for where, symbol in self._state.reconciled if where == venue.venue}
         symbols |= self._symbols(venue.venue) | beyond.keys()
         held = tuple(self._held(venue.venue, symbol, beyond.get(symbol, [])) for symbol in sorted(symbols))
         return msgspec.structs.replace(venue, held=held)
@@ -129,6 +130,6 @@ class PlanKeeper:
             base=base,
             quote=quote,
             quantity=position.quantity if position else ZERO,
-            counted_to=counted_to if told_apart else -1,
+            counted_to=counted_to if told_apart else None,
             counted=tuple(fill.trade_id for fill in trades) if told_apart else (),
         )

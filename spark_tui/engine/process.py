@@ -35,6 +35,7 @@ from spark_tui.wire.clock import SystemClock
 
 if TYPE_CHECKING:
     from spark_tui.engine.engine import Engine
+    from spark_tui.engine.plan_keeper import PlanKeeper
     from spark_tui.link.service import Service
 
 ENVIRONMENT_FILE = "environment"
@@ -116,7 +117,7 @@ class _Process:
                 child.notify = engine.notices
             service = composition.observed(engine, lambda: child.restarts if child else 0)
             where = "the bundled simulator" if child else base
-            await self._serve(engine, service, composition.metrics_port, where)
+            await self._serve(engine, service, keeper, composition.metrics_port, where)
 
     async def _begin_child(self, stack: contextlib.AsyncExitStack) -> SimulatorChild:
         child = SimulatorChild(
@@ -126,7 +127,9 @@ class _Process:
         await child.begin()
         return child
 
-    async def _serve(self, engine: "Engine", service: "Service", metrics_port: int, where: str) -> None:
+    async def _serve(
+        self, engine: "Engine", service: "Service", keeper: "PlanKeeper", metrics_port: int, where: str
+    ) -> None:
         from spark_tui.link.server import serve as serve_link
         from spark_tui.store.ledger import LedgerError
 
@@ -134,6 +137,7 @@ class _Process:
         running.add_done_callback(lambda _: self._ended.set())
         try:
             await self._until_ready(engine)
+            await keeper.keep()  # with what the venue counts from: a face may order from here on
             if engine.guard.killed:
                 await engine.journal.durable()
                 remove_mark(self._place.data_dir)  # it stands in the ledger now

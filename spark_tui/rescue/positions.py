@@ -14,7 +14,7 @@ MAX_PAGES = 50
 
 async def held_now(venue: Venue, held: Held) -> Held:
     """The position with every trade the venue lists beyond what was counted. Raises VenueError."""
-    if held.counted_to < 0 and not held.counted:
+    if held.counted_to is None:
         return held
     position = Position(venue=venue.name, symbol=held.symbol, quantity=held.quantity)
     counted = set(held.counted)

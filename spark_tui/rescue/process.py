@@ -63,6 +63,7 @@ class Rescue:
         self._clock = clock
         self._operator = operator
         self._reason = reason
+        self._canceled: list[str] = []
         self._errors: list[str] = []
 
     async def kill(self, plan: KillPlan, *, flatten: bool) -> Outcome:
@@ -77,7 +78,7 @@ class Rescue:
         swept = merged(part.swept for part in parts)
         return Outcome(
             engine=engine,
-            canceled=swept.canceled,
+            canceled=tuple(dict.fromkeys((*self._canceled, *swept.canceled))),
             left=swept.left,
             flattened=tuple(one for part in parts for one in part.flattened),
             residue=tuple(one for part in parts for one in part.residue),
@@ -88,6 +89,7 @@ class Rescue:
     def _mark(self) -> None:
         mark = Mark(reason=self._reason, operator=self._operator, at_ms=self._clock.wall_ns() // 1_000_000)
         try:
+            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_mark(self._data_dir, mark)
         except OSError as error:  # a full disk: cancelling matters more
             self._errors.append(
@@ -114,6 +116,7 @@ class Rescue:
         except (TimeoutError, LinkError, OSError):
             return "hung" if is_locked(self._data_dir) else "none"
         if isinstance(result, CancelAllResult):
+            self._canceled += result.canceled
             self._errors += result.errors
         return "answered"
 

@@ -43,13 +43,14 @@ class KeyPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 class Held(msgspec.Struct, frozen=True, kw_only=True):
     """A position as fills made it, signed base quantity. Account trades up to and including `counted_to` are
-    in it, and so are those in `counted`; whatever else the venue lists came later."""
+    in it, and so are those in `counted`; whatever else the venue lists came later. None: it cannot be told
+    which are in it, and the quantity is all there is."""
 
     symbol: str
     base: str
     quote: str
     quantity: Decimal
-    counted_to: int = -1
+    counted_to: int | None = None
     counted: tuple[str, ...] = ()
 
 

@@ -1,0 +1,144 @@
+"""Closing what is held without an engine: at most that, each order once, and the truth about the rest."""
+
+import asyncio
+from decimal import Decimal
+
+import pytest
+
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import OrderType, Side
+from spark_tui.rescue.flatten import Flattened, Flattener
+from spark_tui.venues.kill_plan import Held
+from spark_tui.venues.port import Reaction, VenueError
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
+
+D = Decimal
+
+
+def held(quantity: str, *, counted_to: int = 100, counted: tuple[str, ...] = ()) -> Held:
+    return Held(
+        symbol=SYMBOL, base="BTC", quote="USDT", quantity=D(quantity), counted_to=counted_to, counted=counted
+    )
+
+
+def market(side: Side, quantity: str) -> OrderRequest:
+    return OrderRequest(venue=NAME, symbol=SYMBOL, side=side, type=OrderType.MARKET, quantity=D(quantity))
+
+
+class Scene:
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.venue = FakeVenue(self.clock)
+
+    async def flatten(self, *positions: Held) -> Flattened:
+        task = asyncio.create_task(Flattener(self.venue, self.clock, "test").flatten(positions))
+        while not task.done():
+            await self.clock.run_for(1)
+        return task.result()
+
+    async def asked(self) -> None:
+        """Until the venue was asked about an order."""
+        async with asyncio.timeout(10):
+            while not self.venue.queries:  # noqa: ASYNC110 - the fake tells nobody
+                await asyncio.sleep(0)
+
+    def sent(self) -> list[tuple[Side, Decimal | None]]:
+        found = []
+        for client_id in self.venue.placed:
+            request = self.venue.reports[client_id].request
+            assert request is not None
+            found.append((request.side, request.quantity))
+        return found
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+@pytest.mark.parametrize(("quantity", "side"), [("0.5", Side.SELL), ("-0.5", Side.BUY)])
+async def test_a_position_is_closed_whole(scene: Scene, quantity: str, side: Side) -> None:
+    scene.venue.plan.append("fill")
+    done = await scene.flatten(held(quantity))
+    assert scene.sent() == [(side, D("0.5"))]
+    assert done == Flattened(orders=("spktest-1",))
+
+
+async def test_trades_after_the_plan_count_once_and_counted_ones_not_again(scene: Scene) -> None:
+    """The plan saw trade 101; 102 came after the engine died."""
+    scene.venue.external("web-1", market(Side.BUY, "0.3"))
+    scene.venue.fill("web-1", D("0.1"), quiet=True)  # trade 101
+    scene.venue.fill("web-1", D("0.2"), quiet=True)  # trade 102
+    scene.venue.plan.append("fill")
+    await scene.flatten(held("0.1", counted_to=100, counted=("101",)))
+    assert scene.sent() == [(Side.SELL, D("0.3"))]
+
+
+async def test_a_lost_reply_is_asked_about_and_never_sent_again(scene: Scene) -> None:
+    scene.venue.plan.append("lost")
+    flattening = asyncio.create_task(scene.flatten(held("0.5")))
+    await scene.asked()
+    scene.venue.fill("spktest-1", quiet=True)
+    done = await flattening
+    assert scene.venue.placed == ["spktest-1"]
+    assert done.residue == ()
+
+
+async def test_an_order_whose_fate_stays_unknown_is_residue_and_not_repeated(scene: Scene) -> None:
+    scene.venue.plan.append("dead")
+    done = await scene.flatten(held("0.5"))
+    assert scene.venue.placed == ["spktest-1"]
+    (left,) = done.residue
+    assert not left.dust
+    assert left.quantity == D("0.5")
+    assert "spktest-1" in left.text
+
+
+async def test_a_refusal_is_residue_with_the_venues_reason(scene: Scene) -> None:
+    scene.venue.plan.append("reject")
+    (left,) = (await scene.flatten(held("0.5"))).residue
+    assert not left.dust
+    assert "insufficient balance" in left.text
+
+
+async def test_what_is_too_small_for_the_venue_is_dust(scene: Scene) -> None:
+    (left,) = (await scene.flatten(held("0.000001"))).residue
+    assert left.dust
+    assert scene.venue.placed == []
+
+
+async def test_the_venues_word_on_the_smallest_notional_is_dust_too(scene: Scene) -> None:
+    scene.venue.plan.append("refused")
+    scene.venue.refusal = VenueError(Reaction.DEFINITE_REJECT, "-1013", "Filter failure: NOTIONAL.")
+    (left,) = (await scene.flatten(held("0.00005"))).residue
+    assert left.dust
+
+
+async def test_nothing_free_is_not_called_dust(scene: Scene) -> None:
+    scene.venue.holdings["BTC"] = D(0)
+    (left,) = (await scene.flatten(held("0.5"))).residue
+    assert not left.dust
+    assert "free" in left.text
+
+
+async def test_a_partial_fill_is_followed_by_the_rest(scene: Scene) -> None:
+    scene.venue.plan.extend(["lost", "fill"])
+    flattening = asyncio.create_task(scene.flatten(held("0.5")))
+    await scene.asked()
+    scene.venue.fill("spktest-1", D("0.2"), quiet=True)
+    await scene.venue.cancel(SYMBOL, "spktest-1")  # the venue expires what a market order cannot get
+    done = await flattening
+    assert scene.sent() == [(Side.SELL, D("0.5")), (Side.SELL, D("0.3"))]
+    assert done.residue == ()
+
+
+async def test_a_venue_that_does_not_answer_leaves_residue(scene: Scene) -> None:
+    scene.venue.failing["trades"] = UNREACHABLE
+    (left,) = (await scene.flatten(held("0.5"))).residue
+    assert left.quantity == D("0.5")
+    assert "cannot be reached" in left.text
+
+
+async def test_nothing_held_sends_nothing(scene: Scene) -> None:
+    assert await scene.flatten(held("0")) == Flattened()
