@@ -53,13 +53,16 @@ class ResyncQueue:
                 self._wake.clear()
                 await self._wake.wait()
             symbol, _ = self._waiting.popitem(last=False)
-            await self._pace(symbol)
             try:
+                await self._pace(symbol)
                 snapshot = await self._venue.depth_snapshot(symbol)
             except VenueError as error:
                 self._notify("warn", f"The book of {symbol} waits for a snapshot: {error.text}")
                 self.want(symbol)
                 continue
+            except BaseException:  # this worker ends, the wish does not: the book asks only once
+                self.want(symbol)
+                raise
             self.fetched += 1
             if not apply(snapshot):
                 self.want(symbol)

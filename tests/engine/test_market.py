@@ -101,6 +101,24 @@ async def test_a_storm_of_gaps_stays_within_the_weight_budget() -> None:
     assert weight["peak"] <= 0.8 * 6000
 
 
+async def test_a_snapshot_that_was_awaited_when_the_streams_broke_is_still_wanted(tmp_path: Path) -> None:
+    """A book asks once for each loss of sync: were the wish to end with its worker, it would wait for ever."""
+    async with rig(tmp_path) as it:
+        it.venue.failing["depth_snapshot"] = UNREACHABLE
+        it.venue.skip(2)
+        it.venue.tick()
+        await it.clock.run_for(1)  # a worker waits for the time of the next try
+        resync = it.engine.runners[NAME].resync
+        assert resync.waiting == 0
+        it.venue.break_streams.set()
+        await it.until(lambda: it.venue.runs == 2)
+        it.venue.failing.clear()
+        it.venue.tick()
+        await it.clock.run_for(20)
+        it.venue.tick()
+        assert it.engine.views.usable(NAME, SYMBOL)
+
+
 async def test_the_ticker_is_the_last_price_where_no_trades_come(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         it.venue.market(Ticker(SYMBOL, 60_123.0, 1.5, 1.0, 2.0, 0.5, 9.0, 99.0, 1_000))
