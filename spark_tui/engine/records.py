@@ -7,7 +7,7 @@ import msgspec
 from spark_tui.domain.order import Fill, OrderEvent
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.algos.state import Fact, Plan
-from spark_tui.link.messages import StartAlgo
+from spark_tui.link.messages import CanaryRow, StartAlgo
 from spark_tui.store.ledger import Entry
 
 
@@ -95,6 +95,32 @@ class AlgoEvent(msgspec.Struct, frozen=True, kw_only=True, tag="algo-event"):
     at_ms: int
 
 
+class CanaryTried(msgspec.Struct, frozen=True, kw_only=True, tag="canary"):
+    """A canary and its verdict; what it saw is in the bundle it names."""
+
+    row: CanaryRow
+
+
+class LiveArmed(msgspec.Struct, frozen=True, kw_only=True, tag="live-armed"):
+    """Orders for real money may leave: in `symbols`, for `cap` USDT in all, until `expires_ms`, while the
+    configuration is the one of `config_hash`. `rests_on`: the green canary."""
+
+    symbols: tuple[str, ...]
+    cap: Decimal
+    expires_ms: int
+    config_hash: str
+    rests_on: str
+    phrase: str
+    operator: str
+    at_ms: int
+
+
+class LiveDisarmed(msgspec.Struct, frozen=True, kw_only=True, tag="live-disarmed"):
+    reason: str
+    operator: str
+    at_ms: int
+
+
 class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
     """A command that is not one order's event, for the audit only; it changes no state."""
 
@@ -114,6 +140,9 @@ Record = (
     | DifferenceSettled
     | AlgoStarted
     | AlgoEvent
+    | CanaryTried
+    | LiveArmed
+    | LiveDisarmed
     | Decision
 )
 

@@ -15,22 +15,26 @@ from spark_tui.engine.holdings import Holdings, Pair
 from spark_tui.engine.records import (
     AlgoEvent,
     AlgoStarted,
+    CanaryTried,
     DayStarted,
     Decision,
     DifferenceSettled,
     ExternalFill,
+    LiveArmed,
+    LiveDisarmed,
     OrderRecord,
     Record,
     RunStarted,
     TradesReconciled,
     TradingStateChanged,
 )
-from spark_tui.link.messages import FillRow
+from spark_tui.link.messages import CanaryRow, FillRow
 
 MAX_ORDERS = 5_000  # finished and reconciled orders beyond this leave memory; the ledger keeps them
 MAX_FILLS = 2_000
 MAX_EXTERNAL_TRADES = 10_000  # per symbol
 MAX_ALGOS = 200  # ended ones beyond this leave memory
+MAX_CANARIES = 200
 MAX_SETTLED = 1_000  # differences an operator settled
 
 
@@ -63,6 +67,8 @@ class State:
         self.external_trades: dict[Pair, OrderedDict[str, None]] = {}
         self.algos: OrderedDict[str, AlgoState] = OrderedDict()  # by algo id, oldest first
         self.settled: OrderedDict[str, str] = OrderedDict()  # difference id -> the operator's choice
+        self.canaries: OrderedDict[str, CanaryRow] = OrderedDict()  # by run id, oldest first
+        self.armed: LiveArmed | None = None  # as armed; whether it still counts is for `engine.arming`
         self.runs: set[str] = set()
         self.trading = TradingStateChanged(
             state=TradingState.ACTIVE, reason="", killed=False, operator="", at_ms=0
@@ -94,6 +100,14 @@ class State:
                 algo = self.algos.get(record.algo_id)
                 if algo is not None:
                     self.algos[record.algo_id] = apply_to_algo(algo, record.fact, record.at_ms)
+            case CanaryTried():
+                self.canaries[record.row.run_id] = record.row
+                if len(self.canaries) > MAX_CANARIES:
+                    self.canaries.popitem(last=False)
+            case LiveArmed():
+                self.armed = record
+            case LiveDisarmed():
+                self.armed = None
             case Decision():
                 pass  # for the audit only
         return NOTHING
@@ -125,6 +139,8 @@ class State:
                 "external": [[*pair, list(ids)] for pair, ids in self.external_trades.items()],
                 "algos": list(self.algos.values()),
                 "settled": list(self.settled.items()),
+                "canaries": list(self.canaries.values()),
+                "armed": self.armed,
                 "runs": sorted(self.runs),
                 "trading": self.trading,
                 "day": self.day,
