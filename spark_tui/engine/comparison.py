@@ -186,7 +186,7 @@ class Comparison:
             times += 1
             short[client_id] = (times, since)
             if times >= FORGOTTEN and now - since > self._venue.decision_window_ms:
-                self._stand_in(self._books.state.orders[client_id])
+                await self._stand_in(client_id)
         self._short = short
 
     def _is_short(self, client_id: str) -> bool:
@@ -198,17 +198,41 @@ class Comparison:
         report = self._reports.get(order.client_order_id)
         return max(order.venue_filled or Decimal(0), report.filled if report else Decimal(0))
 
-    def _stand_in(self, order: Order) -> None:
-        client_id, told = order.client_order_id, self._told(order)
-        report = self._reports.get(client_id)
+    async def _stand_in(self, client_id: str) -> None:
+        if client_id not in self._reports:  # it has ended, so this pass did not ask for it: what did it cost?
+            symbol = self._books.state.orders[client_id].request.symbol
+            answer = await self._venue.query(symbol, client_id)
+            if answer is not None:
+                self._take(answer)
+            if not self._is_short(client_id):
+                return
+        order = self._books.state.orders[client_id]
+        told, report = self._told(order), self._reports.get(client_id)
         money = report.filled_quote if report is not None and report.filled == told else Decimal(0)
-        fill = executions.synthetic_fill(order, told, money, time_ms=order.updated_ms)
+        try:
+            fill = executions.synthetic_fill(order, told, money, time_ms=order.updated_ms)
+        except ValueError:  # a market order, and not even the venue knows what it cost
+            self._ask_unpriced(order, told)
+            return
         after = self._books.record(client_id, Filled(fill=fill), ask=False)
         self._notify(
             "warn", f"Fills of order {client_id} cannot be had; the venue's total stands in for them."
         )
         how = f"booked as {fill.trade_id}, marked"
         self._applied("SYNTHETIC_FILL", order, after, how, subject=f"-{plain(told)}")
+
+    def _ask_unpriced(self, order: Order, told: Decimal) -> None:
+        found = Found(
+            kind="UNPRICED_FILL",
+            symbol=order.request.symbol,
+            subject=f"{order.client_order_id}-{plain(told)}",
+            client_order_id=order.client_order_id,
+            local=_words(order),
+            remote=f"{plain(told)} filled, neither trades nor price told",
+        )
+        row = self._differences.ask(self._venue.name, found, ("accept",))
+        if row is not None:
+            self._rows.append((row, lambda choice: None))  # its trades are asked for again in each pass
 
     async def _ask_external(self, order: Order) -> None:
         """An order of others that was open and is not listed any more: how did it end?"""

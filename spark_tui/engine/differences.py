@@ -9,7 +9,7 @@ from spark_tui.engine.records import DifferenceSettled
 from spark_tui.link.messages import Difference, Differences
 from spark_tui.link.service import LinkError
 
-MAX_ROWS = 500  # of one venue's pass; what else it did is in the orders and the log
+MAX_ROWS = 500  # of one venue's pass, what asks first; what else it did is in the orders and the log
 
 Settle = Callable[[str], None]  # what a choice does, told the choice
 
@@ -61,12 +61,14 @@ class DifferenceBook:
         if rows is None:
             return
         before = self._rows.get(venue, {})
-        kept = {row.difference_id: row for row, _ in rows[:MAX_ROWS]}
+        settled = self._journal.state.settled  # also while this pass was on its way
+        asking = [(row, settle) for row, settle in rows if settle and row.difference_id not in settled]
+        kept = {row.difference_id: row for row, _ in asking[:MAX_ROWS]}
+        done = [row for row, settle in rows if settle is None]
+        kept |= {row.difference_id: row for row in done[: MAX_ROWS - len(kept)]}
         for one in before:
             self._asks.pop(one, None)
-        for row, settle in rows[:MAX_ROWS]:
-            if settle is not None:
-                self._asks[row.difference_id] = settle
+        self._asks |= {row.difference_id: settle for row, settle in asking[:MAX_ROWS]}
         # a question that stands keeps the time it was first asked
         self._rows[venue] = {
             one: msgspec.structs.replace(row, at_ms=before[one].at_ms) if one in before else row

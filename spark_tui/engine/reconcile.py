@@ -98,6 +98,7 @@ class Reconciler:
                 await self._clock.sleep(backoff.next())
                 continue
             except BaseException:
+                self._wanted.set()  # what was to be compared still is
                 for answer in asked:
                     if not answer.done():
                         answer.set_exception(

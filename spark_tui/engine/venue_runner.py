@@ -88,10 +88,8 @@ class VenueRunner:
             async with asyncio.TaskGroup() as group:
                 for part in parts:
                     group.create_task(essential(part, this))
-        except asyncio.CancelledError:
-            raise  # the engine stops
-        except BaseException as error:
-            self._down(f"its streams failed: {describe(error)}")
+        except BaseException as error:  # a cancel, too: whoever it comes from, nothing is heard from here on
+            self._down(f"its streams ended: {describe(error)}")
             raise
 
     async def ready(self) -> None:

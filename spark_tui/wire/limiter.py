@@ -48,8 +48,9 @@ class WeightLimiter:
 
     Ordinary calls may use `limit` less the `reserve` share; priority calls (cancels, what decides an unknown
     order) all of it. Waiters are served first in, first out within their priority, priority first; a
-    cancelled waiter takes nothing. A priority call that fits never waits: a cancel weighs 1 and must not stand
-    behind a query of 80 that waits for the next window. The count is ours, raised to what the server reports through `observe`.
+    cancelled waiter takes nothing. A priority call that fits never waits: a cancel weighs 1 and must not
+    stand behind a query of 80 that waits for the next window. The count is ours, raised to what the server
+    reports through `observe`.
     """
 
     def __init__(

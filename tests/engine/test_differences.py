@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from spark_tui.domain.order import OrderState
+from spark_tui.engine import differences
+from spark_tui.engine.differences import Found
 from spark_tui.engine.reconcile import Reconciler
 from spark_tui.engine.submission import to_request
 from spark_tui.link.messages import (
@@ -271,3 +274,79 @@ async def test_the_stand_in_is_the_same_after_a_restart(tmp_path: Path) -> None:
         async with rig(tmp_path, clock=clock, venue=venue) as it:
             await it.clock.run_for(300)
             assert it.order(order.client_order_id).fills == fills
+
+
+@pytest.mark.parametrize("priced", [True, False])
+async def test_a_market_order_whose_fills_cannot_be_had(tmp_path: Path, priced: bool) -> None:
+    """It has no price of its own: the venue's total tells, and where there is none the operator is asked.
+    Either way the comparison goes on."""
+    async with rig(tmp_path) as it:
+        order = await it.submit(buy("0.2", None))
+        report = it.venue.fill(order.client_order_id, quiet=True)
+        it.venue.account_trades.clear()
+        if not priced:
+            it.venue.reports[order.client_order_id] = msgspec.structs.replace(report, filled_quote=D(-1))
+        wanted = "SYNTHETIC_FILL" if priced else "UNPRICED_FILL"
+        for _ in range(5):
+            await it.clock.run_for(10)
+            found = await compare(it)
+            if wanted in found:
+                break
+        assert wanted in found
+        fills = it.order(order.client_order_id).fills
+        assert [(one.synthetic, one.price) for one in fills] == ([(True, D(60010))] if priced else [])
+        assert it.engine.supervisor.restarts == 0
+        if not priced:
+            await it.ask(ResolveDifference(difference_id=found[wanted].difference_id, choice="accept"))
+            assert await compare(it) == {}
+
+
+async def test_an_answer_given_while_a_pass_runs_is_not_asked_for_again(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.extra_locked["USDT"] = D(100)
+        await compare(it)
+        row = (await compare(it))["BALANCE"]
+        book = it.engine.differences
+        settle = book._asks[row.difference_id]
+        book.begin(NAME)
+        again = book.ask(NAME, found_of(row), row.choices)
+        assert again is not None
+        await it.ask(ResolveDifference(difference_id=row.difference_id, choice="accept"))
+        book.end(NAME, [(again, settle)])
+        with pytest.raises(LinkError) as refused:
+            await it.ask(ResolveDifference(difference_id=row.difference_id, choice="accept"))
+        assert refused.value.code == "NO_SUCH_DIFFERENCE"
+        assert [one.choices for one in await shown(it)] == []
+
+
+def found_of(row: Difference) -> Found:
+    subject = row.difference_id.rpartition("/")[2]
+    return Found(kind=row.kind, symbol=row.symbol, subject=subject, local=row.local, remote=row.remote)
+
+
+async def test_what_asks_is_listed_before_what_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much a pass put right, its questions are not cut off the list."""
+    monkeypatch.setattr(differences, "MAX_ROWS", 3)
+    async with rig(tmp_path) as it:
+        await it.submit()
+        it.venue.extra_locked["USDT"] = D(100)
+        await compare(it)
+        for number in range(6):
+            it.venue.external(f"web-{number}", REQUEST)
+            it.venue.fill(f"web-{number}", quiet=True)
+        assert "BALANCE" in await compare(it)
+        assert len(await shown(it)) == 3
+
+
+async def test_a_comparison_that_breaks_is_begun_again_at_once(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        passes = reconciler(it).passes
+        it.venue.failing["open_orders"] = RuntimeError("a defect")  # type: ignore[assignment]
+        it.venue.user(UserStreamDown(venue=NAME, reason="cut"))
+        it.venue.user(UserStreamUp(venue=NAME))
+        await it.until(lambda: it.engine.supervisor.restarts > 0)
+        it.venue.failing.clear()
+        await it.until(lambda: reconciler(it).passes > passes, seconds=20)
+        assert (await it.submit()).state is OrderState.ACCEPTED

@@ -102,7 +102,7 @@ async def test_a_storm_of_gaps_stays_within_the_weight_budget() -> None:
 
 
 async def test_a_snapshot_that_was_awaited_when_the_streams_broke_is_still_wanted(tmp_path: Path) -> None:
-    """A book asks once for each loss of sync: were the wish to end with its worker, it would wait for ever."""
+    """A book asks once for each loss of sync: did the wish end with its worker, it would wait for ever."""
     async with rig(tmp_path) as it:
         it.venue.failing["depth_snapshot"] = UNREACHABLE
         it.venue.skip(2)

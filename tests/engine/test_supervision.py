@@ -63,6 +63,16 @@ async def test_every_part_of_a_venues_task_that_is_killed_restarts_the_whole(tmp
             await trades_again(it)
 
 
+@pytest.mark.parametrize("whole", [True, False])
+async def test_while_a_killed_venue_task_is_away_nothing_may_be_entered(tmp_path: Path, whole: bool) -> None:
+    """Its user stream went with it, and said nothing."""
+    async with rig(tmp_path) as it:
+        it.venue.failing["run_streams"] = RuntimeError("not yet")  # type: ignore[assignment]
+        (named(NAME) if whole else parts()[0]).cancel()
+        await it.until(lambda: it.engine.supervisor.restarts > 0)
+        assert (await it.submit()).code == "RECONCILING"
+
+
 async def test_an_order_whose_own_task_is_killed_is_resolved_all_the_same(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         it.venue.plan.append("hang")
