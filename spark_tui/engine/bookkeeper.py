@@ -20,7 +20,8 @@ from spark_tui.link.messages import Event, FillRow, Fills, OrderUpdate
 from spark_tui.venues.port import OrderReport, TradeReport
 from spark_tui.wire.clock import NS_PER_MS, Clock
 
-MAX_EXTERNAL = 500
+MAX_EXTERNAL = 500  # other people's orders; of these the ended ones leave first
+MAX_EXTERNAL_OPEN = 5_000  # far more than a venue lets rest: each one counts as exposure
 _UNHEARD = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
 
 
@@ -172,8 +173,7 @@ class Bookkeeper:
         self.external.move_to_end(key)
         if report.list_id:
             self.in_lists.add(key)
-        if len(self.external) > MAX_EXTERNAL:
-            self.in_lists.discard(self.external.popitem(last=False)[0])
+        self._bound_externals()
         if order != before:
             self._publish(OrderUpdate(order=order, external=True))
         for fill in report.fills:
@@ -189,6 +189,18 @@ class Bookkeeper:
                     quote="",
                 )
             )
+
+    def _bound_externals(self) -> None:
+        """The oldest ended one leaves. One that is open must not: it would no longer be counted."""
+        if len(self.external) <= MAX_EXTERNAL:
+            return
+        ended = (key for key, order in self.external.items() if not lifecycle.is_open(order.state))
+        gone = next(ended, None)
+        if gone is None and len(self.external) > MAX_EXTERNAL_OPEN:
+            gone = next(iter(self.external))
+        if gone is not None:
+            del self.external[gone]
+            self.in_lists.discard(gone)
 
     def _book_external(self, record: ExternalFill) -> None:
         pair = (record.venue, record.symbol)

@@ -12,22 +12,19 @@ from spark_tui.domain import executions, lifecycle
 from spark_tui.domain.decimals import plain
 from spark_tui.domain.order import Expired, Filled, Order, OrderState, Uncertain
 from spark_tui.engine.bookkeeper import Bookkeeper
-from spark_tui.engine.differences import DifferenceBook, Found, Settle
-from spark_tui.engine.exposure import locks
+from spark_tui.engine.differences import DifferenceBook, Found, Row
 from spark_tui.engine.journal import Journal
+from spark_tui.engine.lock_check import LockCheck
 from spark_tui.engine.records import TradesReconciled
 from spark_tui.engine.reports import could_be
 from spark_tui.engine.resolver import Resolver
 from spark_tui.engine.supervise import Notify
-from spark_tui.link.messages import Difference
 from spark_tui.venues.port import BalancesReport, OrderReport, TradeReport, Venue
 
 PAGE = 1_000
 MAX_PAGES = 50  # of trades of one symbol in one pass; the next pass goes on from there
 FORGOTTEN = 3  # passes that do not find an order the venue once acknowledged, or a trade's order
 _UNCONFIRMED = frozenset({OrderState.SENT, OrderState.UNKNOWN})
-
-Row = tuple[Difference, Settle | None]
 
 
 class Comparison:
@@ -52,9 +49,10 @@ class Comparison:
         self._notify = notify
         self._on_balances = on_balances
         self._missing: dict[str, tuple[int, int]] = {}  # id -> (times not found, since when)
+        self._unfound: dict[str, int] = {}  # other people's orders, by symbol and venue id: times not found
         self._short: dict[str, tuple[int, int]] = {}  # id -> (passes its fills stayed away, since when)
         self._ownerless: dict[str, int] = {}  # trade id -> passes in which the venue named no order for it
-        self._lock_gaps: dict[str, Decimal] = {}  # asset -> unexplained lock of the pass before
+        self._locks = LockCheck(venue.name, books, differences)
         self._rows: list[Row] = []  # of this pass, as are the reports on orders of ours
         self._reports: dict[str, OrderReport] = {}
 
@@ -82,9 +80,11 @@ class Comparison:
                 await self._ask(order)
             else:  # a change that outlived a lost cancel has nobody who asks about it any more
                 watch(self._books.state.orders[order.client_order_id], self._resolver)
+        unfound: dict[str, int] = {}
         for order in self._books.open_externals(self._venue.name):
             if (order.request.symbol, order.venue_order_id) not in listed:
-                await self._ask_external(order)
+                await self._ask_external(order, unfound)
+        self._unfound = unfound
         for symbol in sorted(symbols):
             await self._trades(symbol)
         await self._short_of_fills()
@@ -92,7 +92,7 @@ class Comparison:
             del self._missing[client_id]
         balances = await self._venue.balances()
         self._on_balances(balances)
-        self._locks(balances)
+        self._rows += self._locks.rows(balances)
 
     # --- orders --------------------------------------------------------------------------------------------
 
@@ -234,14 +234,20 @@ class Comparison:
         if row is not None:
             self._rows.append((row, lambda choice: None))  # its trades are asked for again in each pass
 
-    async def _ask_external(self, order: Order) -> None:
-        """An order of others that was open and is not listed any more: how did it end?"""
-        report = await self._venue.query(order.request.symbol, order.client_order_id)
-        if report is None:
+    async def _ask_external(self, order: Order, still: dict[str, int]) -> None:
+        """An order of others that was open and is not listed any more: how did it end? Until that is known it
+        counts as exposure: not found once or twice is a copy that lags (F53), and goes on in `still`."""
+        report = await self._venue.query_by_venue_id(order.request.symbol, order.venue_order_id)
+        if report is not None:
+            self._take(report)
+            return
+        key = f"{order.request.symbol}/{order.venue_order_id}"
+        times = self._unfound.get(key, 0) + 1
+        if times < FORGOTTEN:
+            still[key] = times
+        else:
             self._books.forget_external(order)
             self._applied("VENUE_FORGOT", None, order, "shown as ended")
-        else:
-            self._take(report)
 
     # --- trades --------------------------------------------------------------------------------------------
 
@@ -334,40 +340,6 @@ class Comparison:
     def _advance(self, symbol: str, cursor: int) -> None:
         if self._books.state.reconciled.get((self._venue.name, symbol)) != cursor:
             self._journal.note(TradesReconciled(venue=self._venue.name, symbol=symbol, last_trade_id=cursor))
-
-    # --- balances ------------------------------------------------------------------------------------------
-
-    def _locks(self, report: BalancesReport) -> None:
-        """What the venue holds locked against what open orders lock. An order may come or go between the two
-        questions, so only a gap that two passes find alike is asked about."""
-        state = self._books.state
-        orders = [*state.open_orders(self._venue.name), *self._books.open_externals(self._venue.name)]
-        explained, unclear = locks(orders, state, self._books.assets)
-        for venue, symbol, _ in self._books.in_lists:  # which leg is which is not known of other people's
-            unclear.update(self._books.assets(venue, symbol) or ())
-        gaps = {}
-        for balance in report.balances:
-            if balance.asset in unclear:
-                continue
-            gap = balance.locked - explained.get(balance.asset, Decimal(0))
-            if gap == 0:
-                continue
-            gaps[balance.asset] = gap
-            if self._lock_gaps.get(balance.asset) == gap:
-                self._ask_lock(balance.asset, balance.locked, gap)
-        self._lock_gaps = gaps
-
-    def _ask_lock(self, asset: str, locked: Decimal, gap: Decimal) -> None:
-        found = Found(
-            kind="BALANCE",
-            symbol=asset,
-            subject=plain(gap),
-            local=f"open orders lock {plain(locked - gap)} {asset}",
-            remote=f"{plain(locked)} {asset} are locked",
-        )
-        row = self._differences.ask(self._venue.name, found, ("accept",))
-        if row is not None:
-            self._rows.append((row, lambda choice: None))  # that it was accepted is all there is to it
 
     # --- rows ----------------------------------------------------------------------------------------------
 

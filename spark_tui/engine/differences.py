@@ -12,6 +12,7 @@ from spark_tui.link.service import LinkError
 MAX_ROWS = 500  # of one venue's pass, what asks first; what else it did is in the orders and the log
 
 Settle = Callable[[str], None]  # what a choice does, told the choice
+Row = tuple[Difference, Settle | None]  # with what a choice does, where it asks
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +56,7 @@ class DifferenceBook:
         row = self._row(venue, found, choices, "")
         return None if row.difference_id in self._journal.state.settled else row
 
-    def end(self, venue: str, rows: list[tuple[Difference, Settle | None]] | None) -> None:
+    def end(self, venue: str, rows: list[Row] | None) -> None:
         """The pass is over; `rows` None: it failed, and the last one's word stands."""
         self._running.discard(venue)
         if rows is None:

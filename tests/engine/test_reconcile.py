@@ -2,11 +2,12 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from spark_tui.domain.order import OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, Side
-from spark_tui.engine import state
+from spark_tui.engine import bookkeeper, state
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import GetOrders, GetStatus, Orders, Status
 from spark_tui.venues.port import OrderReport, OrderStatus, UserStreamDown, UserStreamUp
@@ -142,12 +143,39 @@ async def test_an_external_order_that_ended_unheard_does_not_stay_open(
         assert it.engine.views.counts() == (1, 0)
         it.venue._change("web-1", OrderStatus.CANCELED)
         if not known:
-            it.venue.hidden.add("web-1")
+            it.venue.nameless.add("web-1")
+            for _ in range(2):  # a copy that lags: it goes on counting
+                await again(it)
+                assert it.engine.views.counts() == (1, 0)
         await again(it)
         assert it.engine.views.counts() == (0, 0)
         rows = await it.ask(GetOrders())
         assert isinstance(rows, Orders)
         assert [row.order.state.value for row in rows.rows] == ([end] if known else [])
+
+
+async def test_an_external_order_without_a_name_is_asked_for_by_the_venues_id(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        report = it.venue.external("web-1", buy_request())
+        it.venue.user(msgspec.structs.replace(report, client_order_id=""))
+        it.venue.hidden.add("web-1")  # not listed, and no name to ask by
+        await again(it)
+        await again(it)
+        await again(it)
+        assert it.engine.views.counts() == (1, 0)
+
+
+async def test_an_open_external_order_counts_however_many_have_ended_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bookkeeper, "MAX_EXTERNAL", 5)
+    async with rig(tmp_path) as it:
+        it.venue.user(it.venue.external("open", buy_request()))
+        for number in range(20):
+            it.venue.user(it.venue.external(f"web-{number}", buy_request()))
+            it.venue.user(it.venue._change(f"web-{number}", OrderStatus.CANCELED))
+        assert [order.client_order_id for order in it.engine.books.open_externals(NAME)] == ["open"]
+        assert len(it.engine.books.external) == 5
 
 
 async def test_trades_before_the_ledger_began_are_not_its_business(tmp_path: Path) -> None:
