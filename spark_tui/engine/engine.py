@@ -9,6 +9,8 @@ from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderState
 from spark_tui.engine.algos.around import Around
 from spark_tui.engine.algos.runner import Algos
+from spark_tui.engine.audit import Auditor
+from spark_tui.engine.balance_watch import BalanceWatch
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.cancels import CancelDesk
 from spark_tui.engine.comparison import Comparison
@@ -82,6 +84,8 @@ class Engine:
         self.journal = Journal(
             ledger, clock, on_failure=self._on_ledger_failure, on_recovery=self._on_ledger_recovery
         )
+        self.ledger = ledger
+        self.audit = Auditor(self.journal, clock, self.notices)
         self._venues = {venue.name: venue for venue in venues}
         for venue in venues:
             venue.keep_home = self.guard.keeps_home
@@ -304,6 +308,7 @@ class Engine:
 
     def _runner(self, venue: Venue, tape: Tape | None) -> VenueRunner:
         market = self.markets[venue.name]
+        balances = BalanceWatch(venue, self.portfolio, self._clock, self._rng)
         comparison = Comparison(
             venue,
             self.books,
@@ -311,7 +316,7 @@ class Engine:
             self.resolver,
             self.differences,
             self.notices,
-            on_balances=self.portfolio.on_balances,
+            on_balances=balances.take,
         )
         reconciler = Reconciler(
             venue,
@@ -330,6 +335,7 @@ class Engine:
             self._resyncs[venue.name],
             reconciler,
             self._desks[venue.name],
+            balances,
             books=self.books,
             portfolio=self.portfolio,
             resolver=self.resolver,

@@ -8,6 +8,7 @@ from spark_tui.domain.order import Fill, OrderEvent
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.algos.state import Fact, Plan
 from spark_tui.link.messages import CanaryRow, StartAlgo
+from spark_tui.link.messages.audit import AuditVerdict
 from spark_tui.store.ledger import Entry
 
 
@@ -130,6 +131,20 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, tag="decision"):
     at_ms: int
 
 
+class Acted(msgspec.Struct, frozen=True, kw_only=True, tag="acted"):
+    """A command and what came of it, for the audit only; it changes no state. `action`: the request's name,
+    `what`: its parameters, `verdicts`: what the rules said."""
+
+    action: str
+    what: str
+    operator: str
+    face: str
+    verdicts: tuple[AuditVerdict, ...]
+    result: str
+    ok: bool
+    at_ms: int
+
+
 Record = (
     RunStarted
     | OrderRecord
@@ -144,6 +159,7 @@ Record = (
     | LiveArmed
     | LiveDisarmed
     | Decision
+    | Acted
 )
 
 _encoder = msgspec.json.Encoder()

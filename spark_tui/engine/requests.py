@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any
 
+from spark_tui.engine.audit_view import audit
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.hub import Face
 from spark_tui.engine.lists import Leg, list_view
@@ -23,6 +24,7 @@ from spark_tui.link.messages import (
     Done,
     Focus,
     GetAlgos,
+    GetAudit,
     GetBalances,
     GetBook,
     GetDifferences,
@@ -71,6 +73,9 @@ if TYPE_CHECKING:
 MAX_DEPTH = 1_000
 _STOP_DELAY_S = 0.1  # so that the answer still reaches the face
 
+# they change nothing but what a face is shown
+UNRECORDED = (Focus, GetAudit)
+
 Handler = Callable[[Any, str, Attachment | None], Awaitable[Result]]
 
 
@@ -101,6 +106,7 @@ class Requests:
             Focus: self._focus,
             RunDrill: self._drill,
             StopEngine: self._stop,
+            GetAudit: lambda q, operator, _: asyncio.to_thread(audit, engine.ledger, q),
         }
         self._queries: dict[type, Callable[[Any], Result]] = {
             PreviewOrder: lambda q: self._look_ahead(q.order, as_asked=q.as_asked),
@@ -127,7 +133,16 @@ class Requests:
         }
 
     async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
-        """Raises LinkError, and nothing else."""
+        """Raises LinkError, and nothing else. Commands are put on record."""
+
+        async def answer() -> Result:
+            return await self._answer(request, operator, attachment)
+
+        if isinstance(request, UNRECORDED) or type(request) in self._queries:
+            return await answer()
+        return await self._engine.audit.recorded(request, operator, answer)
+
+    async def _answer(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
         try:
             query = self._queries.get(type(request))
             if query is not None:

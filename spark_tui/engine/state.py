@@ -13,6 +13,7 @@ from spark_tui.engine.algos.state import ENDED, AlgoState, on_child
 from spark_tui.engine.algos.state import apply as apply_to_algo
 from spark_tui.engine.holdings import Holdings, Pair
 from spark_tui.engine.records import (
+    Acted,
     AlgoEvent,
     AlgoStarted,
     CanaryTried,
@@ -108,7 +109,7 @@ class State:
                 self.armed = record
             case LiveDisarmed():
                 self.armed = None
-            case Decision():
+            case Decision() | Acted():
                 pass  # for the audit only
         return NOTHING
 

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from spark_tui.link.messages import AnyRequest, Event, Focus, Result
-from spark_tui.link.service import Attachment, LinkError, Service
+from spark_tui.link.service import FACE, Attachment, LinkError, Service
 
 
 class LocalLink:
@@ -20,7 +20,11 @@ class LocalLink:
 
     async def call(self, request: AnyRequest) -> Result:
         attachment = self._attach()
-        result = await self._service.handle(request, self._operator, attachment)
+        token = FACE.set(self._face)
+        try:
+            result = await self._service.handle(request, self._operator, attachment)
+        finally:
+            FACE.reset(token)
         if isinstance(request, Focus):
             self._focus = request
         return result

@@ -28,7 +28,7 @@ from spark_tui.link.messages import (
     Reply,
     ServerFrame,
 )
-from spark_tui.link.service import Attachment, LinkError, Service
+from spark_tui.link.service import FACE, Attachment, LinkError, Service
 
 MAX_ASKS = 64  # running requests of one face; beyond that only what makes things safer is taken
 MAX_SAFETY_ASKS = 256
@@ -75,6 +75,7 @@ class _Face:
         self._connection = connection
         self._stall_s = stall_s
         self._operator = ""
+        self._name = ""
         self._attachment: Attachment | None = None
         self._asks: set[asyncio.Task[None]] = set()
         self._pusher: asyncio.Task[None] | None = None
@@ -105,7 +106,7 @@ class _Face:
                 f"The running engine speaks link protocol {PROTOCOL}, this face {hello.protocol}:"
                 " they are of different versions. Run `spark-tui stop`, then start again.",
             )
-        self._operator = hello.operator
+        self._operator, self._name = hello.operator, hello.face
         if hello.rate_hz > 0:
             self._attachment = self._service.attach(hello.face, hello.operator, hello.rate_hz)
             self._pusher = asyncio.create_task(self._push(self._attachment))
@@ -123,6 +124,7 @@ class _Face:
 
     async def _answer(self, ask_id: int, request: AnyRequest) -> None:
         frame: ServerFrame
+        FACE.set(self._name)  # this task's own context
         try:
             frame = Reply(
                 id=ask_id, result=await self._service.handle(request, self._operator, self._attachment)

@@ -1,9 +1,13 @@
 """What a link needs from the engine, so that faces never import it."""
 
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from typing import Protocol
 
 from spark_tui.link.messages import AnyRequest, Event, Result
+
+FACE: ContextVar[str] = ContextVar("face", default="")
+"""Which face asks ("cockpit", "do", ...), in the context of each request; for the audit alone."""
 
 
 class LinkError(Exception):

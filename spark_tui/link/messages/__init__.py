@@ -5,6 +5,7 @@ Market numbers are float and are for eyes only; a price that enters an order is 
 """
 
 from spark_tui.link.messages.algos import AlgoRow, Algos, Difference, Differences, DrillRow, Drills
+from spark_tui.link.messages.audit import Audit, AuditRow, AuditVerdict, GetAudit
 from spark_tui.link.messages.base import Request
 from spark_tui.link.messages.canary import (
     Arming,
@@ -115,6 +116,9 @@ __all__ = [
     "ArmLive",
     "Arming",
     "Ask",
+    "Audit",
+    "AuditRow",
+    "AuditVerdict",
     "Balances",
     "BookView",
     "Canaries",
@@ -143,6 +147,7 @@ __all__ = [
     "Fills",
     "Focus",
     "GetAlgos",
+    "GetAudit",
     "GetBalances",
     "GetBook",
     "GetCanaries",

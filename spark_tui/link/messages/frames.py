@@ -3,6 +3,7 @@
 import msgspec
 
 from spark_tui.link.messages.algos import AlgoRow, Algos, Differences, DrillRow, Drills
+from spark_tui.link.messages.audit import Audit
 from spark_tui.link.messages.canary import Canaries, CanaryRow
 from spark_tui.link.messages.condition import Health, Notice, Status, Venues
 from spark_tui.link.messages.market import BookView, CandlesView, Tickers, TradesView
@@ -52,6 +53,7 @@ Result = (
     | Drills
     | CanaryRow
     | Canaries
+    | Audit
     | Done
 )
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from spark_tui.domain.values import LegRole, ListKind, OrderType, SelfTradePrevention, Side, TimeInForce
+from spark_tui.link.messages.audit import GetAudit
 from spark_tui.link.messages.base import Request
 from spark_tui.link.messages.canary import (
     ArmLive,
@@ -255,6 +256,7 @@ class GetRules(Request, frozen=True, tag="rules"):
 
 AnyRequest = (
     SubmitOrder
+    | GetAudit
     | TestOrder
     | AmendOrder
     | ReplaceOrder

@@ -1,0 +1,106 @@
+"""Every command a face gives is on record: who, through which face, what, the rules' verdicts, the result.
+
+The record is written after the fact and nothing waits for it: what must be durable first (an order's intent)
+is an entry of its own. A failure to record is told and stops nothing; a kill must not depend on it.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from spark_tui.domain.order import Order, OrderState
+from spark_tui.engine.journal import Journal
+from spark_tui.engine.records import Acted
+from spark_tui.engine.supervise import Notify, describe
+from spark_tui.engine.witness import WITNESS, Witness
+from spark_tui.link.messages import AnyRequest, Result
+from spark_tui.link.messages.algos import AlgoRow
+from spark_tui.link.messages.orders import CancelAllResult, OrderList, OrderUpdate, TestResult
+from spark_tui.link.service import FACE, LinkError
+from spark_tui.wire.clock import NS_PER_MS, Clock
+
+_REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
+_encoder = msgspec.json.Encoder(decimal_format="string")
+
+
+class Auditor:
+    """Wraps the commands."""
+
+    def __init__(self, journal: Journal, clock: Clock, notify: Notify) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._notify = notify
+
+    async def recorded(
+        self, request: AnyRequest, operator: str, work: Callable[[], Awaitable[Result]]
+    ) -> Result:
+        """The answer of `work`, which raises LinkError and nothing else."""
+        witness = Witness()
+        token = WITNESS.set(witness)
+        try:
+            result = await work()
+        except LinkError as refusal:
+            self._note(request, operator, witness, f"{refusal.code}: {refusal}", ok=False)
+            raise
+        else:
+            ok, text = outcome(result)
+            self._note(request, operator, witness, text, ok=ok)
+            return result
+        finally:
+            witness.open = False
+            WITNESS.reset(token)
+
+    def _note(self, request: AnyRequest, operator: str, witness: Witness, result: str, *, ok: bool) -> None:
+        try:
+            self._journal.note(
+                Acted(
+                    action=str(request.__struct_config__.tag),
+                    what=in_words(request),
+                    operator=operator,
+                    face=FACE.get(),
+                    verdicts=tuple(witness.verdicts),
+                    result=result,
+                    ok=ok,
+                    at_ms=self._clock.wall_ns() // NS_PER_MS,
+                )
+            )
+        except Exception as error:  # a kill, above all, stands on no ledger
+            self._notify("bad", f"An action could not be recorded: {describe(error)}.")
+
+
+def in_words(request: AnyRequest) -> str:
+    """`symbol=BTCUSDT side=BUY ...`: what was asked, without what was left at its default."""
+    told = []
+    for field in msgspec.structs.fields(request):
+        value = getattr(request, field.name)
+        if value != field.default:
+            told.append(f"{field.name}={_text(value)}")
+    return " ".join(told)
+
+
+def _text(value: object) -> str:
+    encoded = _encoder.encode(value).decode()
+    return encoded[1:-1] if encoded.startswith('"') else encoded
+
+
+def outcome(result: Result) -> tuple[bool, str]:
+    """Whether it was done, and in words what came of it."""
+    match result:
+        case OrderUpdate(order=order):
+            return order.state not in _REFUSED, _order(order)
+        case OrderList(legs=legs):
+            states = ", ".join(_order(leg.order) for leg in legs)
+            return any(leg.order.state not in _REFUSED for leg in legs), states
+        case CancelAllResult(canceled=canceled, left=left, errors=errors):
+            text = f"{len(canceled)} cancelled, {len(left)} left"
+            return not left and not errors, " ".join((text, *errors))
+        case TestResult(ok=ok, code=code, text=text):
+            return ok, text or code or "valid"
+        case AlgoRow(algo_id=algo_id, state=state):
+            return True, f"{algo_id} {state}"
+    return True, "done"
+
+
+def _order(order: Order) -> str:
+    why = f" {order.code}: {order.text}" if order.code else ""
+    return f"{order.client_order_id} {order.state}{why}"
