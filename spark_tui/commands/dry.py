@@ -63,6 +63,7 @@ def _order_facts(preview: Preview) -> Row:
     return {
         "verdict": _verdict(preview, "would be sent"),
         "order": _words(terms(preview.order)),
+        "but": " ".join(preview.warnings),
         "notional": preview.notional,
         "fee_at_most": _money(preview.fee, preview.fee_asset),
         "slippage_bp": preview.slippage_bp,
@@ -98,7 +99,8 @@ def _list_text(preview: ListPreview) -> str:
     parts = [facts(head)]
     for leg in preview.legs:
         said = _words(terms(leg.preview.order))
-        parts.append(f"{leg.role}: {said}\n{_verdicts(leg.preview.verdicts)}")
+        but = "".join(f"\n! {warning}" for warning in leg.preview.warnings)
+        parts.append(f"{leg.role}: {said}{but}\n{_verdicts(leg.preview.verdicts)}")
     return "\n\n".join((*parts, f"The list itself\n{_verdicts(preview.whole)}"))
 
 

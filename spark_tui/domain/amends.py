@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from spark_tui.domain import filters, lifecycle
-from spark_tui.domain.decimals import plain, usable
+from spark_tui.domain.decimals import short, usable
 from spark_tui.domain.filter_rules import FilterContext, FilterFailure
 from spark_tui.domain.instrument import CountLimit, Instrument
 from spark_tui.domain.order import Order
@@ -36,10 +36,10 @@ def _bounds(instrument: Instrument, order: Order, quantity: Decimal) -> Iterator
         return
     filled = max(order.filled, order.venue_filled or Decimal(0))
     if not (usable(quantity) and 0 < quantity < total):
-        text = f"the new quantity must be above 0 and below the {plain(total)} it is now"
+        text = f"the new quantity must be above 0 and below the {short(total)} it is now"
         yield _failure("AMEND_QUANTITY", f"{text}; to enlarge it, replace the order", "quantity")
     elif quantity <= filled:
-        text = f"{plain(filled)} are filled; amend to more than that, or cancel the rest"
+        text = f"{short(filled)} are filled; amend to more than that, or cancel the rest"
         yield _failure("AMEND_QUANTITY", text, "quantity")
 
 

@@ -23,6 +23,12 @@ def plain(value: Decimal) -> str:
     return text.lstrip("-") if value.is_zero() else text
 
 
+def short(value: Decimal) -> str:
+    """`plain` for a sentence: without the zeros a venue pads its numbers with."""
+    text = plain(value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def parse(text: str) -> Decimal:
     """A plain decimal such as `0.01` or `-3`. ValueError, with a sentence, for anything else."""
     cleaned = text.strip()

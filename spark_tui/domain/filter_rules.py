@@ -16,7 +16,7 @@ from spark_tui.domain.decimals import (
     is_multiple,
     multiply,
     nearest,
-    plain,
+    short,
     usable,
 )
 from spark_tui.domain.instrument import (
@@ -190,10 +190,10 @@ def _percent_price(
         return
     low, high = multiply(market, down), multiply(market, up)
     if price < low:
-        trouble = f"is below {plain(low)}, {plain(down)} times the average {plain(market)}"
+        trouble = f"is below {short(low)}, {short(down)} times the average {short(market)}"
         yield _refusal(name, "price", price, trouble, ceil_to(low, subject.tick))
     elif up > 0 and price > high:
-        trouble = f"is above {plain(high)}, {plain(up)} times the average {plain(market)}"
+        trouble = f"is above {short(high)}, {short(up)} times the average {short(market)}"
         yield _refusal(name, "price", price, trouble, floor_to(high, subject.tick))
 
 
@@ -226,13 +226,13 @@ def _ordered_quantity(
     assert asked is not None  # base_quantity() answered, so both are known
     assert price is not None
     cents = unit(subject.instrument.quote_precision)
-    fitted = f"comes to {plain(quantity)} {subject.instrument.base}"
+    fitted = f"comes to {short(quantity)} {subject.instrument.base}"
     if quantity < low:
         cure = ceil_to(multiply(low, price), cents)
-        yield _refusal(name, "quote_quantity", asked, f"{fitted}, below the least {plain(low)}", cure)
+        yield _refusal(name, "quote_quantity", asked, f"{fitted}, below the least {short(low)}", cure)
     elif high > 0 and quantity > high:
         cure = floor_to(multiply(high, price), cents)
-        yield _refusal(name, "quote_quantity", asked, f"{fitted}, above the most {plain(high)}", cure)
+        yield _refusal(name, "quote_quantity", asked, f"{fitted}, above the most {short(high)}", cure)
 
 
 def _min_notional(rule: MinNotional, subject: Subject) -> Iterator[FilterFailure]:
@@ -253,7 +253,7 @@ def _too_small(name: str, least: Decimal, subject: Subject, minutes: int) -> Ite
     worth = notional(subject.request, price)
     if worth is None or worth >= least:
         return
-    trouble = _worth(worth, f"less than the least {plain(least)}", subject)
+    trouble = _worth(worth, f"less than the least {short(least)}", subject)
     if subject.request.quantity is None or price is None:
         yield _refusal(name, "quote_quantity", worth, trouble, least)
         return
@@ -266,7 +266,7 @@ def _too_large(name: str, most: Decimal, subject: Subject, minutes: int) -> Iter
     worth = notional(subject.request, price)
     if most == 0 or worth is None or worth <= most:
         return
-    trouble = _worth(worth, f"more than the most {plain(most)}", subject)
+    trouble = _worth(worth, f"more than the most {short(most)}", subject)
     if subject.request.quantity is None or price is None:
         yield _refusal(name, "quote_quantity", worth, trouble, most)
         return
@@ -286,7 +286,8 @@ def _iceberg_parts(rule: IcebergParts, subject: Subject) -> Iterator[FilterFailu
         yield _refusal("ICEBERG_PARTS", "iceberg_quantity", iceberg, trouble, cure)
 
 
-_ABOVE: Final = frozenset(
+# stops that wait for the price to rise
+ABOVE: Final = frozenset(
     {
         (OrderType.STOP_LOSS, Side.BUY),
         (OrderType.STOP_LOSS_LIMIT, Side.BUY),
@@ -300,7 +301,7 @@ def _trailing_delta(rule: TrailingDelta, subject: Subject) -> Iterator[FilterFai
     delta = subject.request.trailing_delta
     if delta is None:
         return
-    above = (subject.request.type, subject.request.side) in _ABOVE
+    above = (subject.request.type, subject.request.side) in ABOVE
     low = rule.min_trailing_above_delta if above else rule.min_trailing_below_delta
     high = rule.max_trailing_above_delta if above else rule.max_trailing_below_delta
     bounds = (Decimal(low), Decimal(high), ZERO, "")
@@ -314,7 +315,7 @@ def _max_position(rule: MaxPosition, subject: Subject) -> Iterator[FilterFailure
     held = add(add(context.base_free, context.base_locked), context.open_buy_quantity)
     room = EXACT.subtract(rule.max_position, held)
     if quantity > room:
-        trouble = f"with {plain(held)} held or ordered goes beyond the position of {plain(rule.max_position)}"
+        trouble = f"with {short(held)} held or ordered goes beyond the position of {short(rule.max_position)}"
         cure = floor_to(room, subject.quantity_grid)
         yield _refusal("MAX_POSITION", "quantity", quantity, trouble, cure if cure > 0 else None)
 
@@ -370,11 +371,11 @@ def _grid(
 ) -> Iterator[FilterFailure]:
     """At most one refusal: below, above, or between the steps; the cure satisfies all three."""
     if value < low:
-        trouble = f"is below the least {plain(low)}"
+        trouble = f"is below the least {short(low)}"
     elif high > 0 and value > high:
-        trouble = f"is above the most {plain(high)}"
+        trouble = f"is above the most {short(high)}"
     elif not is_multiple(value, step):
-        trouble = f"is not a multiple of the {word} {plain(step)}"
+        trouble = f"is not a multiple of the {word} {short(step)}"
     else:
         return
     cure = nearest(value, step) or step
@@ -386,11 +387,11 @@ def _grid(
 
 
 def _worth(worth: Decimal, trouble: str, subject: Subject) -> str:
-    return f"makes the order worth {plain(worth)} {subject.instrument.quote}, {trouble}"
+    return f"makes the order worth {short(worth)} {subject.instrument.quote}, {trouble}"
 
 
 def _refusal(name: str, field: str, value: Decimal, trouble: str, cure: Decimal | None) -> FilterFailure:
-    text = f"{name}: {NAMES[field]} {plain(value)} {trouble}"
+    text = f"{name}: {NAMES[field]} {short(value)} {trouble}"
     if cure is not None:
-        text += f"; nearest valid {NAMES[field]} {plain(cure)}"
+        text += f"; nearest valid {NAMES[field]} {short(cure)}"
     return FilterFailure(filter=name, text=text, nearest=cure, field=field)

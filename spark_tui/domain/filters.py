@@ -9,7 +9,7 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import ZERO, ceil_to, floor_to, nearest, plain, usable
+from spark_tui.domain.decimals import ZERO, ceil_to, floor_to, nearest, short, usable
 from spark_tui.domain.filter_rules import (
     FilterContext,
     FilterFailure,
@@ -66,8 +66,8 @@ def quantise(instrument: Instrument, request: OrderRequest) -> tuple[OrderReques
     for field, grid, fit, word in moves:
         moved = _fit(getattr(fitted, field), grid, fit)
         if moved is not None:
-            was, now = plain(getattr(fitted, field)), plain(moved)
-            sentences.append(f"{NAMES[field]} {was} becomes {now}, a multiple of {word} {plain(grid)}")
+            was, now = short(getattr(fitted, field)), short(moved)
+            sentences.append(f"{NAMES[field]} {was} becomes {now}, a multiple of {word} {short(grid)}")
             fitted = msgspec.structs.replace(fitted, **{field: moved})
     if fitted.time_in_force is None and needs_time_in_force(fitted.type):
         fitted = msgspec.structs.replace(fitted, time_in_force=TimeInForce.GTC)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-from spark_tui.domain.decimals import plain, usable
+from spark_tui.domain.decimals import short, usable
 from spark_tui.domain.filter_rules import COUNTERS, FilterContext, FilterFailure
 from spark_tui.domain.instrument import CountLimit, Instrument
 from spark_tui.domain.order import OrderRequest
@@ -103,15 +103,15 @@ def _relations(kind: ListKind, legs: Sequence[Leg], last: Decimal | None) -> Ite
     above = next((trigger_price(request) for role, request in legs if role in ABOVE), None)
     below = next((trigger_price(request) for role, request in legs if role in BELOW), None)
     if above is not None and below is not None and above <= below:
-        text = f"the leg above acts at {plain(above)}, the one below at {plain(below)}; it must be lower"
+        text = f"the leg above acts at {short(above)}, the one below at {short(below)}; it must be lower"
         yield _failure("LIST_PRICES", text, "stop_price")
     if kind is not ListKind.OCO or last is None or not usable(last):
         return
     if above is not None and above <= last:
-        text = f"the leg above acts at {plain(above)}, which is not above the last price {plain(last)}"
+        text = f"the leg above acts at {short(above)}, which is not above the last price {short(last)}"
         yield _failure("LIST_PRICES", f"{text}; raise it", "stop_price")
     if below is not None and below >= last:
-        text = f"the leg below acts at {plain(below)}, which is not below the last price {plain(last)}"
+        text = f"the leg below acts at {short(below)}, which is not below the last price {short(last)}"
         yield _failure("LIST_PRICES", f"{text}; lower it", "stop_price")
 
 

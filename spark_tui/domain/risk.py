@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, multiply, plain, usable
+from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, multiply, short, usable
 from spark_tui.domain.filter_rules import FilterFailure, notional
 from spark_tui.domain.instrument import SymbolStatus
 from spark_tui.domain.order import OrderRequest
@@ -111,7 +111,7 @@ def _trading_state(request: OrderRequest, context: RiskContext) -> Verdict:
         room = _reducible(request, context)
         if usable(request.quantity) and request.quantity is not None and request.quantity <= room:
             return _ok(*rule, "trading is reducing, and this order opens no risk")
-        text = f"trading is reducing: at most {plain(room)} {context.base} may be {_VERB[request.side]}"
+        text = f"trading is reducing: at most {short(room)} {context.base} may be {_VERB[request.side]}"
         return _no(*rule, "REDUCING", text)
     why = f" ({context.halt_reason})" if context.halt_reason else ""
     return _no(*rule, "HALTED", f"trading is halted{why}; resume before ordering")
@@ -192,7 +192,7 @@ def _min_notional(request: OrderRequest, context: RiskContext, limits: RiskLimit
     if worth is None or not usable(least):
         return _no(*rule, "MIN_NOTIONAL", _NO_WORTH, allowed=least, unit=context.quote)
     if worth < least:
-        text = f"the order is worth {plain(worth)} {context.quote}, the floor is {plain(least)}; order more"
+        text = f"the order is worth {short(worth)} {context.quote}, the floor is {short(least)}; order more"
         return _no(*rule, "MIN_NOTIONAL", text, worth, least, context.quote)
     return _ok(*rule, "above the floor", worth, least, context.quote)
 
@@ -205,7 +205,7 @@ def _max_notional(request: OrderRequest, context: RiskContext, limits: RiskLimit
     if worth is None or not usable(most):
         return _no(*rule, "MAX_NOTIONAL", _NO_WORTH, allowed=most, unit=context.quote)
     if worth > most:
-        text = f"the order is worth {plain(worth)} {context.quote}, the cap is {plain(most)}; order less"
+        text = f"the order is worth {short(worth)} {context.quote}, the cap is {short(most)}; order less"
         return _no(*rule, "MAX_NOTIONAL", text, worth, most, context.quote)
     return _ok(*rule, "below the cap", worth, most, context.quote)
 
@@ -222,7 +222,7 @@ def _price_band(request: OrderRequest, context: RiskContext, limits: RiskLimits)
     distance = divide_down(multiply(EXACT.subtract(price, mid).copy_abs(), Decimal(100)), mid)
     shown = distance.quantize(Decimal("0.01"), ROUND_UP, EXACT)  # never onto the band
     if distance > band:
-        text = f"price {plain(price)} is {plain(shown)} % from mid {plain(mid)}, the band is {plain(band)} %"
+        text = f"price {short(price)} is {short(shown)} % from mid {short(mid)}, the band is {short(band)} %"
         return _no(*rule, "PRICE_BAND", f"{text}; move it closer", shown, band, "%")
     return _ok(*rule, "within the band", shown, band, "%")
 
@@ -249,7 +249,7 @@ def _balance(request: OrderRequest, context: RiskContext) -> Verdict:
             *rule, "INSUFFICIENT_BALANCE", f"no free {asset} is known on this account", need, ZERO, asset
         )
     if need > free:
-        text = f"the order takes {plain(need)} {asset}, free are {plain(free)}; order less"
+        text = f"the order takes {short(need)} {asset}, free are {short(free)}; order less"
         return _no(*rule, "INSUFFICIENT_BALANCE", text, need, free, asset)
     return _ok(*rule, "covered", need, free, asset)
 

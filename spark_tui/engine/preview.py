@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain import filters, risk
-from spark_tui.domain.decimals import ZERO, add, divide_down, floor_to, multiply, plain, usable
+from spark_tui.domain.decimals import ZERO, add, divide_down, floor_to, multiply, short, usable
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk import Verdict
@@ -20,6 +20,7 @@ from spark_tui.engine.algos.plan import parts_shown, quantity_step
 from spark_tui.engine.algos.runner import Algos
 from spark_tui.engine.cost import FEE_STEP, Cost, cost_of
 from spark_tui.engine.exposure import EITHER, WAITING
+from spark_tui.engine.foresight import warnings
 from spark_tui.engine.gate import Assessment, Gate
 from spark_tui.engine.lists import Leg, in_role_order, judge_list
 from spark_tui.engine.market import Market
@@ -157,6 +158,7 @@ class Previews:
             slippage_bp=cost.slippage_bp,
             reason=denial.text if denial else "",
             code=denial.code if denial else "",
+            warnings=() if later else warnings(fitted, self._markets[fitted.venue]),
         )
 
     def _algo_cost(self, start: StartAlgo, venue: str, found: Admission) -> Cost:
@@ -229,7 +231,7 @@ def _algo_on_grid(start: StartAlgo, venue: str, instrument: Instrument) -> tuple
     step = quantity_step(instrument, start)
     coarse = floor_to(quantity, step) if usable(quantity) else ZERO
     if coarse > 0 and coarse != quantity:
-        text = f"quantity {plain(quantity)} becomes {plain(coarse)}, a multiple of the step {plain(step)}"
+        text = f"quantity {short(quantity)} becomes {short(coarse)}, a multiple of the step {short(step)}"
         quantity, changes = coarse, (*changes, text)
     return (
         msgspec.structs.replace(

@@ -23,6 +23,8 @@ from spark_tui.ui.context import Call
 from spark_tui.ui.draft import Draft
 from spark_tui.ui.shapes import ALGOS, Shape, list_kind
 
+_ROLES = frozenset(role.value for role in LegRole)
+
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
@@ -41,7 +43,19 @@ class Ahead:
 
     @property
     def reason(self) -> str:
-        return self.answer.reason
+        """Of a list beginning with the leg's name."""
+        role, _, text = self.answer.reason.partition(": ")
+        return f"{role_words(LegRole(role))}: {text}" if role in _ROLES else self.answer.reason
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        match self.answer:
+            case Preview(warnings=warnings):
+                return warnings
+            case ListPreview(legs=legs):
+                told = ((leg.role, text) for leg in legs for text in leg.preview.warnings)
+                return tuple(f"{role_words(role)}: {text}" for role, text in told)
+        return ()
 
     @property
     def changes(self) -> tuple[str, ...]:

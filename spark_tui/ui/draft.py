@@ -7,7 +7,7 @@ from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order
 from spark_tui.domain.values import LegRole, OrderType, SelfTradePrevention, Side, TimeInForce
 from spark_tui.link.messages import AlgoKind, StartAlgo, SubmitLeg, SubmitOrder
-from spark_tui.ui.format import group
+from spark_tui.ui.format import group, typed
 from spark_tui.ui.shapes import (
     ALGO_FIELDS,
     ALGOS,
@@ -95,7 +95,7 @@ class Draft:
         if self.iceberg:
             self.time_in_force = TimeInForce.GTC  # the only one an iceberg takes
         if self.field not in self.fields:
-            self.field = QUANTITY
+            self.field, self._fresh = QUANTITY, True
 
     # --- edits ---------------------------------------------------------------------------------------------
 
@@ -112,6 +112,7 @@ class Draft:
             self.leg_type = _after(choices, self.leg_type)
         else:
             self.type = _after(_offered(instrument), self.type)
+        self._fresh = True
         self._changed()
 
     def next_shape(self, instrument: Instrument | None) -> None:
@@ -138,6 +139,7 @@ class Draft:
         choices = leg_choices(self.shape, instrument)
         if choices:
             self.leg_type = choices[0]
+        self._fresh = True
         self._changed()
 
     def fit(self, instrument: Instrument) -> bool:
@@ -178,7 +180,7 @@ class Draft:
             SHOWN: order.iceberg_quantity,
         }
         self.texts = dict.fromkeys(FIELDS, "")
-        self.texts.update({field: f"{amount:f}" for field, amount in amounts.items() if amount is not None})
+        self.texts.update({field: typed(amount) for field, amount in amounts.items() if amount is not None})
         self.field, self._fresh = QUANTITY, True
         self._changed()
 
@@ -233,6 +235,10 @@ class Draft:
         if field in self.fields:
             self.field, self._fresh = field, True
 
+    def sent(self) -> None:
+        """What is typed next begins another one: it replaces the number under the cursor."""
+        self._fresh = True
+
     def go(self, by: int) -> bool:
         """To the next or previous field; False at either end."""
         at = self.fields.index(self.field) + by
@@ -242,7 +248,7 @@ class Draft:
         return True
 
     def set(self, field: str, value: Decimal) -> None:
-        self.texts[field] = f"{value:f}"
+        self.texts[field] = typed(value)
         self._fresh = True
         self._changed()
 

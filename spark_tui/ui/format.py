@@ -57,6 +57,12 @@ def exact(value: Decimal | None) -> str:
     return group(text if text not in {"", "-0", "-"} else "0")
 
 
+def typed(value: Decimal) -> str:
+    """As a person would type it: ungrouped, no exponent, no trailing zeros."""
+    text = f"{value:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
 def on_point(text: str, fraction: int) -> str:
     """Pad on the right: right-aligned texts of up to `fraction` decimals then share one decimal point."""
     if fraction == 0:

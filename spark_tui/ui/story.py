@@ -60,10 +60,19 @@ def tell(before: Order | None, after: Order, venue_now_ms: int) -> tuple[str, st
 
 
 def _asked(order: Order) -> str:
+    """BUY 0.01 BTCUSDT STOP_LIMIT stop 66 000 at 65 900"""
     request = order.request
-    amount = request.quantity if request.quantity is not None else request.quote_quantity
-    price = f" at {fmt.exact(request.price)}" if request.price is not None else ""
-    return f"{request.side} {fmt.exact(amount)} {request.symbol} {TYPE_WORDS[request.type]}{price}"
+    if request.quantity is not None:
+        amount = f"{fmt.exact(request.quantity)} {request.symbol}"
+    else:
+        amount = f"{request.symbol} for {fmt.exact(request.quote_quantity)}"
+    terms = (
+        ("stop", request.stop_price),
+        ("trailing", None if request.trailing_delta is None else Decimal(request.trailing_delta)),
+        ("at", request.price),
+    )
+    words = "".join(f" {word} {fmt.exact(value)}" for word, value in terms if value is not None)
+    return f"{request.side} {amount} {TYPE_WORDS[request.type]}{words}"
 
 
 def _fill(before: Order | None, after: Order) -> str:

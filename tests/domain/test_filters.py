@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spark_tui.domain import instrument as i
-from spark_tui.domain.decimals import floor_to
+from spark_tui.domain.decimals import floor_to, short
 from spark_tui.domain.filters import (
     FilterContext,
     FilterFailure,
@@ -224,7 +224,7 @@ def test_the_named_cure_passes_the_filter_that_named_it(
         if failure.filter == "LOT_SIZE" and request.quantity is None:
             continue  # its bounds may lie between its steps
         value = int(failure.nearest) if failure.field == "trailing_delta" else failure.nearest
-        assert f"{failure.nearest:f}" in failure.text
+        assert short(failure.nearest) in failure.text
         cured = msgspec.structs.replace(request, **{failure.field: value})
         again = {f.filter for f in check(instrument, cured, context) if f.field == failure.field}
         bounds = [rule for rule in instrument.filters if rule.__struct_config__.tag == failure.filter]
@@ -372,7 +372,7 @@ def test_quantise_says_what_moved() -> None:
     )
     assert sentences == (
         "price 60000.019 becomes 60000.01, a multiple of the tick 0.01",
-        "quantity 0.010009 becomes 0.01000, a multiple of the step 0.00001",
+        "quantity 0.010009 becomes 0.01, a multiple of the step 0.00001",
     )
     sell, _ = quantise(BTCUSDT, limit(price="60000.011", side=Side.SELL))
     assert sell.price == D("60000.02")

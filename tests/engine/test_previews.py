@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_tui.domain.market import Ticker
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.risk import RiskLimits
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side, TimeInForce
@@ -23,6 +24,7 @@ from spark_tui.link.messages import (
     Preview,
     PreviewAlgo,
     PreviewList,
+    PreviewOrder,
     PreviewReplace,
     ReplaceOrder,
     Result,
@@ -222,7 +224,7 @@ async def test_what_a_twap_would_do_is_told(tmp_path: Path) -> None:
         assert isinstance(told, AlgoPreview)
         assert told.ok
         assert told.start.quantity == D("0.40000")
-        assert told.changes == ("quantity 0.4000019 becomes 0.40000, a multiple of the step 0.00001",)
+        assert told.changes == ("quantity 0.4000019 becomes 0.4, a multiple of the step 0.00001",)
         assert (told.children, told.slices) == (4, (D("0.1"),) * 4)
         assert told.ends_ms == it.clock.wall_ns() // 1_000_000 + 600_000
         assert told.notional == D("0.4") * 60_010
@@ -362,6 +364,30 @@ async def test_a_replacement_is_paid_with_what_the_old_order_holds(tmp_path: Pat
             again = ReplaceOrder(client_order_id=sent.order.client_order_id, order=buy(most, "58000"))
         nothing = ReplaceOrder(client_order_id="nope", order=buy())
         assert await answer(it, PreviewReplace(replace=nothing)) == await answer(it, nothing)
+
+
+@pytest.mark.parametrize(
+    ("side", "kind", "price", "stop", "words"),
+    [
+        (Side.SELL, OrderType.LIMIT_MAKER, "59000", None, "price it above the bid 60000"),
+        (Side.BUY, OrderType.LIMIT_MAKER, "60010", None, "price it below the ask 60010"),
+        (Side.SELL, OrderType.LIMIT_MAKER, "60010", None, ""),
+        (Side.SELL, OrderType.STOP_LOSS, None, "61000", "put the stop below the last price 60000"),
+        (Side.SELL, OrderType.TAKE_PROFIT, None, "59000", "put the stop above the last price 60000"),
+        (Side.BUY, OrderType.STOP_LOSS_LIMIT, "61500", "61000", ""),
+    ],
+)
+async def test_what_only_the_venue_would_refuse_is_a_warning(
+    tmp_path: Path, side: Side, kind: OrderType, price: str | None, stop: str | None, words: str
+) -> None:
+    async with rig(tmp_path) as it:
+        now = it.venue.server_time_ms()
+        it.venue.market(Ticker(SYMBOL, 60_000.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, now))
+        order = leg(LegRole.WORKING, kind, price, stop, side=side, quantity="0.1").order
+        told = await answer(it, PreviewOrder(order=order))
+        assert isinstance(told, Preview)
+        assert told.ok
+        assert [words in text for text in told.warnings] == ([True] if words else [])
 
 
 async def test_previews_leave_no_trace(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from spark_tui.domain.decimals import (
     floor_to,
     is_multiple,
     multiply,
-    plain,
+    short,
 )
 from spark_tui.domain.filter_rules import FilterContext, unit
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinNotional, Notional
@@ -47,8 +47,8 @@ def make_plan(
     if not (start.quantity.is_finite() and start.quantity > 0 and is_multiple(start.quantity, step)):
         valid = max(floor_to(start.quantity, step), step) if start.quantity.is_finite() else step
         raise _refused(
-            f"LOT_SIZE: quantity {start.quantity} is not a positive multiple of the step {plain(step)};"
-            f" nearest valid quantity {plain(valid)}"
+            f"LOT_SIZE: quantity {start.quantity} is not a positive multiple of the step {short(step)};"
+            f" nearest valid quantity {short(valid)}"
         )
     if not (math.isfinite(start.jitter) and 0 <= start.jitter < 1):
         raise _refused("the jitter is a share from 0 to below 1, such as 0.2")
@@ -65,8 +65,8 @@ def make_plan(
     if start.quantity < smallest:
         name = "LOT_SIZE" if smallest <= max(plan.least_quantity, step) else "NOTIONAL"
         raise _refused(
-            f"{name}: quantity {plain(start.quantity)} is below the least order of {start.symbol};"
-            f" nearest valid quantity {plain(smallest)}"
+            f"{name}: quantity {short(start.quantity)} is below the least order of {start.symbol};"
+            f" nearest valid quantity {short(smallest)}"
         )
     if start.kind is AlgoKind.TWAP:
         plan = _schedule(algo_id, start, plan, smallest)
@@ -142,7 +142,7 @@ def _check_iceberg(start: StartAlgo, plan: Plan, smallest: Decimal) -> None:
     if display is None or not (display.is_finite() and 0 < display <= start.quantity):
         raise _refused("an iceberg needs a part to show, at most its quantity: display=0.1")
     if not is_multiple(display, plan.step) or display < smallest:
-        raise _refused(f"show at least {plain(smallest)}, in multiples of the step {plain(plan.step)}")
+        raise _refused(f"show at least {short(smallest)}, in multiples of the step {short(plan.step)}")
     if not plan.native and divide_down(start.quantity, display) > MAX_CHILDREN:
         raise _refused(f"that is more than {MAX_CHILDREN} parts; show more at a time")
 
@@ -208,7 +208,7 @@ def _check_child(
     request = largest_child(start, venue, plan)
     context = FilterContext(average_price=reference, last_price=reference)
     for failure in filters.check(instrument, request, context):
-        raise _refused(f"an order of {plain(request.quantity or ZERO)} would be refused: {failure.text}")
+        raise _refused(f"an order of {short(request.quantity or ZERO)} would be refused: {failure.text}")
 
 
 # --- the instrument's bounds ------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import ZERO, ceil_to, divide_down, plain
+from spark_tui.domain.decimals import ZERO, ceil_to, divide_down, short
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import Side
 from spark_tui.engine.algos.state import AlgoState, Fact
@@ -91,4 +91,4 @@ def drawn_from(algo_id: str, key: str) -> str:
 
 
 def progress(state: AlgoState) -> str:
-    return f"{plain(state.filled)} of {plain(state.start.quantity)} filled"
+    return f"{short(state.filled)} of {short(state.start.quantity)} filled"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Final
 
-from spark_tui.domain.decimals import EXACT, ZERO, add, divide_down, floor_to, multiply, plain
+from spark_tui.domain.decimals import EXACT, ZERO, add, divide_down, floor_to, multiply, short
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.engine.algos.state import AlgoState, BestSeen, Ended, Phase, Plan, Triggered
@@ -43,7 +43,7 @@ def twap(state: AlgoState, look: Look, now_ms: int) -> Decision:
     if limit is not None and not _reaches(state.start.side, limit, price):
         if over:
             return Ended(phase=Phase.DONE, text=f"its time is over; {progress(state)}")
-        return Wait(text=f"waits for a price as good as {plain(limit)}", until_ms=until_ms)
+        return Wait(text=f"waits for a price as good as {short(limit)}", until_ms=until_ms)
     due = state.start.quantity if over else sum(plan.slices[:slot], ZERO)
     cap = max(multiply(max(plan.slices), Decimal(_CATCH_UP)), floor)
     part = _part(state, min(EXACT.subtract(due, state.committed), cap), floor)
@@ -99,7 +99,7 @@ def trailing(state: AlgoState, look: Look, now_ms: int) -> Decision:
     if price <= trigger if sells else price >= trigger:
         return Triggered(price=price)
     verb = "sells at" if sells else "buys at"
-    return Wait(text=f"trails from {plain(best)}, {verb} {plain(trigger)}")
+    return Wait(text=f"trails from {short(best)}, {verb} {short(trigger)}")
 
 
 def trigger_price(state: AlgoState) -> Decimal | None:
@@ -166,7 +166,7 @@ def _blind(look: Look) -> Wait:
 
 
 def _dust(state: AlgoState) -> Ended:
-    text = f"{progress(state)}; the {plain(state.remaining)} left are less than the venue takes"
+    text = f"{progress(state)}; the {short(state.remaining)} left are less than the venue takes"
     return Ended(phase=Phase.DONE, text=text)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from spark_tui.domain.order import Order, OrderRequest, OrderState
-from spark_tui.domain.values import Side
+from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.link.messages import OrderUpdate
 from spark_tui.ui import format as fmt
 from spark_tui.ui.lines import Line, Span
@@ -20,6 +20,8 @@ BRACKET = {(False, True): "┌", (True, True): "├", (True, False): "└", (Fal
 EXTERNAL = "◇"  # placed outside this engine
 
 ALIVE = frozenset({"RUNNING", "PAUSED", "STOPPING"})  # states of an algo that is not over
+
+SHORT_TYPES = {OrderType.STOP_LOSS_LIMIT: "STP_LMT", OrderType.TAKE_PROFIT_LIMIT: "TP_LMT"}
 
 NARROW = 84  # below this many cells the desk uses its narrow columns
 
@@ -107,6 +109,15 @@ def signs(rows: Sequence[OrderUpdate]) -> dict[RowKey, str]:
     return found
 
 
+def _type_words(request: OrderRequest, room: int) -> str:
+    """The type, and the time in force where it is not the usual one."""
+    words = TYPE_WORDS[request.type]
+    force = request.time_in_force
+    if force is not None and force is not TimeInForce.GTC:
+        words = f"{words} {force}"
+    return words if len(words) <= room else SHORT_TYPES.get(request.type, TYPE_WORDS[request.type])
+
+
 def _price_words(request: OrderRequest, price: Decimal | None, decimals: int) -> str:
     if price is not None:
         return fmt.fixed(price, decimals)
@@ -126,16 +137,16 @@ class OrdersTable(DeskTable):
 
     def columns(self, width: int) -> tuple[Column, ...]:
         narrow = width < NARROW
-        kind = 6 if narrow else 10
+        kind = 7 if narrow else 10
         return (
             Column("id", 5),
             Column("symbol", 8),
             Column("side", 4),
             Column("type", kind),
-            Column("price", 11, right=True),
+            Column("price", 10 if narrow else 11, right=True),
             Column("quantity", 8, right=True),
             Column("filled", 7, right=True),
-            Column("state", max(13, width - 57 - kind)),
+            Column("state", max(13, width - (56 if narrow else 57) - kind)),
             Column("age", 5, right=True),
         )
 
@@ -160,7 +171,7 @@ class OrdersTable(DeskTable):
             (short_id(order.client_order_id), "dim" if closed or update.external else "accent"),
             (request.symbol, ink),
             (request.side.value, side_tone(request.side)),
-            (TYPE_WORDS[request.type].removesuffix("_LIMIT" if width < NARROW else ""), ink),
+            (_type_words(request, self.columns(width)[3].width), ink),
             (_price_words(request, price, steps.price), ink),
             (fmt.fixed(quantity, steps.quantity), ink),
             (fmt.fixed(order.filled, steps.quantity), ink if order.filled else "dim"),

@@ -29,8 +29,10 @@ from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Key, Topic
 from spark_tui.ui.shapes import ENTRY, FIELDS, LISTS, PRICE, Shape
 from spark_tui.ui.story import short_id
-from spark_tui.ui.widgets import ticket_view
 from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.widgets.ticket_narrow import TALL, narrow
+from spark_tui.ui.widgets.ticket_parts import TicketState
+from spark_tui.ui.widgets.ticket_view import wide
 
 DEBOUNCE_S = 0.12
 _MAY_BE_SENT = frozenset({"NO_ANSWER", "ENGINE_GONE", "CUT_OFF", "INTERNAL"})
@@ -48,7 +50,7 @@ class Ticket(Pane, can_focus=True):
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
         self.draft = Draft(context.session)
-        self.state = ticket_view.TicketState(self.draft)
+        self.state = TicketState(self.draft)
         self._timer: Timer | None = None
         self._look = context.model.look
         self._asked_s = 0.0
@@ -61,7 +63,7 @@ class Ticket(Pane, can_focus=True):
         return self.rule(self.name_span("Ticket"), hints, width)
 
     def body(self, width: int, height: int) -> list[Line]:
-        compose = ticket_view.narrow if self.has_class("narrow") else ticket_view.wide
+        compose = narrow if self.has_class("narrow") else wide
         return compose(self.state, self.context.model, width, height, focused=self.has_focus)
 
     def pull(self) -> None:
@@ -80,13 +82,16 @@ class Ticket(Pane, can_focus=True):
             if not self.draft.missing():
                 self._ask_soon()
         now = self.context.clock.mono_s()
-        if self.state.answered and now - self._asked_s >= RENEW_S and not self.draft.missing():
+        sent = self.state.sent_version == self.draft.version  # what it said then is what counted
+        if self.state.answered and not sent and now - self._asked_s >= RENEW_S and not self.draft.missing():
             self._ask_soon()
         super().pull()
 
     def _make_room(self) -> None:
-        """In the narrow layout a list takes one line more."""
-        self.set_class(self.draft.shape is not Shape.ORDER, "tall")
+        """In the narrow layout what does not fit on a line takes one line more."""
+        if self.has_class("narrow") and self.size.width:
+            lines = narrow(self.state, self.context.model, self.size.width, TALL, focused=self.has_focus)
+            self.set_class(len(lines) == TALL, "tall")
 
     @property
     def _instrument(self) -> Instrument | None:
@@ -316,6 +321,7 @@ class Ticket(Pane, can_focus=True):
         updates = [row for row in rows if isinstance(row, OrderUpdate)]
         for update in updates:
             self.context.model.apply(update)
+        self.draft.sent()
         if isinstance(result, AlgoRow):
             self.context.model.apply(result)
             self.state.sent_id, self.state.sent_version = result.algo_id, version
