@@ -31,7 +31,7 @@ class Portfolio:
         self.balances: dict[str, dict[str, Balance]] = {}
         self._times: dict[tuple[str, str], int] = {}
         # told whole, with an older stamp than what is known
-        self._doubted: dict[tuple[str, str], Balance] = {}
+        self._doubted: dict[tuple[str, str], Balance | None] = {}
         self._journal = journal
         self._markets = markets
         self._utc_day = utc_day
@@ -46,28 +46,33 @@ class Portfolio:
         }
         self._routes.clear()
 
-    def on_balances(self, report: BalancesReport) -> None:
+    def on_balances(self, report: BalancesReport) -> bool:
         """Take the venue's figures; older news of an asset than what is known is ignored.
 
         Unless two whole answers in a row say the same: then it is the venue's clock that stepped back.
+        True: something was ignored that says otherwise, so ask for the whole.
         """
         known = self.balances.setdefault(report.venue, {})
-        named = set()
-        for balance in report.balances:
-            named.add(balance.asset)
-            key = (report.venue, balance.asset)
-            again = report.complete and self._doubted.get(key) == balance
+        news: dict[str, Balance | None] = {balance.asset: balance for balance in report.balances}
+        if report.complete:
+            news |= dict.fromkeys(known.keys() - news.keys())  # what is not named is not there
+        doubts = False
+        for asset, balance in news.items():
+            key = (report.venue, asset)
+            again = report.complete and key in self._doubted and self._doubted[key] == balance
             if again or report.time_ms >= self._times.get(key, 0):
                 self._times[key] = report.time_ms
                 self._doubted.pop(key, None)
-                known[balance.asset] = balance
-            elif report.complete:
-                self._doubted[key] = balance
-        if report.complete:
-            for asset in known.keys() - named:
-                if report.time_ms >= self._times.get((report.venue, asset), 0):
+                if balance is None:
                     del known[asset]
+                else:
+                    known[asset] = balance
+            elif balance != known.get(asset):
+                doubts = True
+                if report.complete:
+                    self._doubted[key] = balance
         self.version += 1
+        return doubts
 
     def on_fills(self) -> None:
         self.version += 1

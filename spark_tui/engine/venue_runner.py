@@ -5,6 +5,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from spark_tui.engine.balance_watch import BalanceWatch
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Desk
 from spark_tui.engine.market import Market
@@ -44,6 +45,7 @@ class VenueRunner:
         resync: ResyncQueue,
         reconciler: Reconciler,
         desk: Desk,
+        balances: BalanceWatch,
         *,
         books: Bookkeeper,
         portfolio: Portfolio,
@@ -60,6 +62,7 @@ class VenueRunner:
         self.resync = resync
         self.reconciler = reconciler
         self.desk = desk
+        self._balances = balances
         self.attempted = asyncio.Event()  # the first start was tried, however it ended
         self.started = False
         self.trouble = ""
@@ -81,7 +84,7 @@ class VenueRunner:
 
     async def run(self) -> None:
         await self._start()
-        parts = (self._streams, self._snapshots, self._instruments, self._history)
+        parts = (self._streams, self._snapshots, self._instruments, self._history, self._balances.run)
         this = asyncio.current_task()
         assert this is not None  # a coroutine runs in a task
         try:
@@ -113,7 +116,7 @@ class VenueRunner:
             case OrderReport():
                 self._books.on_report(event)
             case BalancesReport():
-                self._portfolio.on_balances(event)
+                self._balances.take(event)
             case UserStreamUp():
                 self.reconciler.stream_up()
                 self.desk.reconciling = True

@@ -92,6 +92,7 @@ class FakeVenue:
         self.failing: dict[str, VenueError] = {}  # by method name
         self.hidden: set[str] = set()  # queries answer "does not exist" (a replica's lag)
         self.nameless: set[str] = set()  # so do queries by the venue's id
+        self.balances_ms: int | None = None  # when the balances changed last; None: just now
         self.extra_locked: dict[str, Decimal] = {}
         self.snapshots = 0
         self.streams_up = asyncio.Event()
@@ -365,7 +366,7 @@ class FakeVenue:
                 Balance(asset=asset, free=amount, locked=self._locked(asset))
                 for asset, amount in self.holdings.items()
             ),
-            time_ms=self.server_time_ms(),
+            time_ms=self.server_time_ms() if self.balances_ms is None else self.balances_ms,
             complete=True,
         )
 

@@ -62,6 +62,41 @@ async def test_older_news_of_a_balance_is_ignored_and_a_complete_report_removes(
         assert portfolio.free(NAME) == {"USDT": D(8)}
 
 
+@pytest.mark.parametrize("ahead_ms", [9_000, 500])
+async def test_balances_heal_at_once_after_the_venues_clock_stepped_back(
+    tmp_path: Path, ahead_ms: int
+) -> None:
+    """A late event from before the step is newer by its stamp than whatever comes after: what contradicts it
+    leads to a question, not to a wait for two comparisons."""
+    async with rig(tmp_path) as it:
+        free = it.engine.portfolio.free
+        passes = it.engine.runners[NAME].reconciler.passes
+        await it.clock.run_for(1)
+        before = it.venue.server_time_ms()
+        it.venue.user(report(before + ahead_ms, USDT="7"))
+        if ahead_ms < 1_000:
+            assert free(NAME)["USDT"] == 7
+            it.venue.user(report(before + 1, USDT="1000000"))  # ignored, and therefore suspicious
+        it.venue.balances_ms = before + 1  # nothing has changed since
+        await it.clock.run_for(4)
+        assert free(NAME) == {"USDT": D(1_000_000), "BTC": D(10)}
+        assert it.engine.runners[NAME].reconciler.passes == passes
+
+
+async def test_a_whole_answer_that_is_older_is_not_believed_once(tmp_path: Path) -> None:
+    """A copy that lags must not undo an event."""
+    async with rig(tmp_path) as it:
+        now = it.venue.server_time_ms()
+        portfolio = it.engine.portfolio
+        assert not portfolio.on_balances(report(now + 5, USDT="7"))
+        assert portfolio.on_balances(report(now + 4, complete=True, USDT="9"))
+        assert portfolio.free(NAME) == {"USDT": D(7)}
+        assert not portfolio.on_balances(report(now + 5, complete=True, USDT="7"))
+        assert portfolio.on_balances(report(now + 4, complete=True, USDT="9"))
+        assert not portfolio.on_balances(report(now + 4, complete=True, USDT="9"))
+        assert portfolio.free(NAME) == {"USDT": D(9)}
+
+
 async def test_day_pnl_counts_from_the_days_first_prices_and_survives_a_restart(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         assert (await balances(it)).day_pnl == 0
