@@ -27,6 +27,7 @@ WHAT = (
     "health",
     "rules",
     "instruments",
+    "audit",
 )
 
 
@@ -165,7 +166,9 @@ def _kill_flags(parser: argparse.ArgumentParser) -> None:
 def _show_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
     parser.add_argument("what", metavar="WHAT", help=", ".join(WHAT))
-    parser.add_argument("symbol", nargs="?", default="", help="instrument, for book, orders and fills")
+    parser.add_argument(
+        "symbol", nargs="?", default="", help="instrument, for book, orders and fills; words, for audit"
+    )
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
 
 

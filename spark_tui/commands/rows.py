@@ -13,6 +13,8 @@ from spark_tui.link.messages import (
     AlgoPreview,
     AlgoRow,
     Algos,
+    Audit,
+    AuditRow,
     Balances,
     BookView,
     Differences,
@@ -183,6 +185,21 @@ def book(view: BookView) -> Row:
     return simple(view)
 
 
+def audit(row: AuditRow) -> Row:
+    """`ok`: null for a fact, which nobody could refuse."""
+    return {
+        "seq": row.seq,
+        "time_ms": row.at_ms,
+        "who": row.who,
+        "face": row.face,
+        "action": row.action,
+        "what": row.what,
+        "result": row.result,
+        "ok": row.ok,
+        "verdicts": [simple(verdict) for verdict in row.verdicts],
+    }
+
+
 def listed(result: Result) -> list[Row] | Row:
     """A list where the result is one, else one object."""
     match result:
@@ -220,6 +237,8 @@ def listed(result: Result) -> list[Row] | Row:
             ]
         case Venues():
             return [venue(row) for row in result.rows]
+        case Audit():
+            return [audit(row) for row in result.rows]
         case Tickers() | Rules() | Instruments():
             return [simple(row) for row in result.rows]
         case Status():

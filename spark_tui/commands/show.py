@@ -10,6 +10,7 @@ from spark_tui.commands.table import facts, table
 from spark_tui.link.messages import (
     AnyRequest,
     GetAlgos,
+    GetAudit,
     GetBalances,
     GetBook,
     GetDifferences,
@@ -59,6 +60,7 @@ _COLUMNS = {
     "venues": "name environment state age_s clock_offset_ms weight_used weight_limit detail",
     "rules": "rule label allowed used unit ok text",
     "instruments": "venue symbol base quote status order_types",
+    "audit": "seq time_ms who face action what ok result",
     "streams": "venue name state age_s rate lag_ms messages gaps reconnects detail",
 }
 
@@ -68,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     if what not in WHAT:
         raise CommandError(f"show: there is no {what!r}{nearest(what, WHAT)}", USAGE)
     engine = require_engine(data_dir_of(arguments))
-    result = with_line(engine, "show", lambda link: _ask(link, what, arguments.symbol.upper()))
+    result = with_line(engine, "show", lambda link: _ask(link, what, arguments.symbol))
     found = (
         rows.order_lists(result) if what == "lists" and isinstance(result, Orders) else rows.listed(result)
     )
@@ -76,8 +78,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-async def _ask(link: RemoteLink, what: str, symbol: str) -> Result:
+async def _ask(link: RemoteLink, what: str, word: str) -> Result:
+    symbol = word.upper()
     match what:
+        case "audit":
+            return await link.call(GetAudit(text=word))
         case "orders" | "lists":
             return await link.call(GetOrders(symbol=symbol))
         case "fills":

@@ -184,6 +184,15 @@ ACTIONS: tuple[Action, ...] = (
     Action("screen.trade", "Trade screen", "Watchlist, candles, depth, ticket, orders.", keys=("f1",)),
     Action("screen.health", "Health screen", "Streams, lag, weight, ledger, tape, link.", keys=("f2",)),
     Action("screen.drills", "Drills screen", "Cause a fault and watch the engine. SIM only.", keys=("f3",)),
+    Action("screen.log", "Log screen", "Who did what, what the rules said, what came of it.", keys=("f8",)),
+    Action(
+        "log.find", "Search the log", "Every word must occur; Enter keeps the search, Esc drops it.",
+        keys=("/",), screens=("log",), footer="Find",
+    ),
+    Action(
+        "log.all", "Every ledger entry", "What was done, or every entry of the ledger, and back.",
+        keys=("a",), screens=("log",), footer="All",
+    ),
     Action("theme", "Next theme", "Change the colours; themes are files you may copy and edit.", keys=("T",)),
     Action("redraw", "Redraw", "Paint the whole screen again.", keys=("ctrl+l",)),
     Action(

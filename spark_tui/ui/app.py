@@ -58,7 +58,13 @@ def _drills(context: Context) -> CockpitScreen:
     return DrillsScreen(context)
 
 
-SCREENS = {"trade": _trade, "health": _health, "drills": _drills}
+def _log(context: Context) -> CockpitScreen:
+    from spark_tui.ui.screens.log import LogScreen  # lazy, as above
+
+    return LogScreen(context)
+
+
+SCREENS = {"trade": _trade, "health": _health, "drills": _drills, "log": _log}
 HOME = "trade"  # always at the bottom of the stack; the others lie on it
 
 

@@ -1,0 +1,304 @@
+"""The Log screen: who did what through which face, what the rules said, what came of it; with a search."""
+
+import textwrap
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+
+from textual.app import ComposeResult
+
+from spark_tui.domain.decimals import plain
+from spark_tui.link.messages import Audit, AuditRow, AuditVerdict, GetAudit
+from spark_tui.link.service import LinkError
+from spark_tui.ui import format as fmt
+from spark_tui.ui.context import Context
+from spark_tui.ui.entry import Entry
+from spark_tui.ui.lines import Line
+from spark_tui.ui.model import Topic
+from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.widgets.desk import NARROW
+from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
+from spark_tui.ui.widgets.pane import Pane
+
+ASK_S = 1.0
+PAGE = 200
+MARKS = {True: ("✓", "up"), False: ("✗", "down"), None: ("·", "dim")}
+
+
+class AuditTable(LineTable):
+    """Newest first. `more` is asked for when the cursor comes to the last row."""
+
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self.rows: dict[RowKey, AuditRow] = {}
+        self.before = 0  # older rows begin here; 0: there are none
+        self.entries = 0
+        self.all_entries = False
+        self.entry = Entry()
+        self.finding = False
+
+    # --- what is shown -------------------------------------------------------------------------------------
+
+    def heading(self, width: int) -> Line:
+        what = "every ledger entry" if self.all_entries else "what was done"
+        title: Line = (*self.name_span("Log"), (f"  {what}", "dim"))
+        if self.finding:
+            title = (*title, ("  / ", "accent"), (self.entry.shown(), "b ink"))
+        elif self.entry.text:
+            title = (*title, ("  / ", "accent"), (self.entry.text, "ink"))
+        shown = f"{len(self.rows)}{'+' if self.before else ''} of {fmt.group(str(self.entries))} entries "
+        return self.rule(title, ((shown, "dim"),), width)
+
+    def keys(self) -> Sequence[RowKey]:
+        return list(self.rows)
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        if width < NARROW:
+            rest = width - 42
+            return (
+                Column("", 1),
+                Column("time", 8),
+                Column("who", 8),
+                Column("action", 13),
+                Column("what", rest // 2),
+                Column("result", rest - rest // 2 - 1),
+            )
+        rest = width - 58
+        return (
+            Column("", 1),
+            Column("time", 14),
+            Column("who", 10),
+            Column("face", 8),
+            Column("action", 16),
+            Column("what", rest * 3 // 5),
+            Column("result", rest - rest * 3 // 5 - 1),
+        )
+
+    def empty(self) -> str:
+        if self.entry.text:
+            return f"nothing holds all of: {self.entry.text}"
+        return "nothing was done yet" if self.entries else "waiting for the ledger"
+
+    def row(self, key: RowKey, width: int) -> Line:
+        row = self.rows[key]
+        mark, tone = MARKS[row.ok]
+        time = fmt.clock(row.at_ms) if width < NARROW else when(row.at_ms)
+        face = () if width < NARROW else ((row.face, "dim"),)
+        columns = self.columns(width)
+        return cells(
+            columns,
+            (
+                (mark, tone),
+                (time, "dim"),
+                (row.who, "ink"),
+                *face,
+                (row.action, "b ink" if row.ok is not None else "ink"),
+                (fmt.fit(row.what, columns[-2].width), "ink"),
+                (fmt.fit(row.result, columns[-1].width), "down" if row.ok is False else "dim"),
+            ),
+        )
+
+    def chosen(self, key: RowKey) -> None:
+        self.screen.query_one("#deed", Pane).pull()
+        if self.before and key == next(reversed(self.rows)):
+            self._log.load_more()
+
+    def selected(self) -> AuditRow | None:
+        return self.rows.get(self.cursor) if self.cursor else None
+
+    @property
+    def _log(self) -> "LogScreen":
+        assert isinstance(self.screen, LogScreen)
+        return self.screen
+
+    # --- finding -------------------------------------------------------------------------------------------
+
+    def find(self) -> None:
+        self.finding = True
+        self.screen.set_focus(self)
+        self.pull()
+
+    def take_key(self, name: str, character: str | None) -> bool:
+        """While finding, keys are the search's: Enter keeps it, Esc drops it."""
+        if not self.finding:
+            if name == "escape" and self.entry.text:
+                self._search("")
+                return True
+            return False
+        if name in {"up", "down", "tab", "shift+tab"}:
+            return False
+        if name == "enter":
+            self.finding = False
+        elif name == "escape":
+            self.finding = False
+            self._search("")
+        elif self.entry.press(name, character):
+            self._log.reload()
+        self.pull()
+        return True
+
+    def take_paste(self, text: str) -> None:
+        if self.finding:
+            self.entry.insert(text)
+            self._log.reload()
+            self.pull()
+
+    def _search(self, text: str) -> None:
+        self.entry = Entry(text, len(text))
+        self._log.reload()
+        self.pull()
+
+    # --- what the engine said ------------------------------------------------------------------------------
+
+    def begin(self, found: Audit) -> None:
+        """The newest rows, and nothing else."""
+        self.rows, self.before, self.entries = _page(found), found.before, found.entries
+        self.pull()
+
+    def add_newer(self, found: Audit) -> None:
+        """The newest rows over those there are, as long as the two meet."""
+        page = _page(found)
+        if not page.keys() & self.rows.keys():
+            self.begin(found)
+            return
+        self.rows = page | {key: row for key, row in self.rows.items() if key not in page}
+        self.entries = found.entries
+        self.pull()
+
+    def add_older(self, found: Audit) -> None:
+        self.rows |= _page(found)
+        self.before, self.entries = found.before, found.entries
+        self.pull()
+
+
+def _page(found: Audit) -> dict[RowKey, AuditRow]:
+    return {(str(row.seq),): row for row in found.rows}
+
+
+class Deed(Pane):
+    """The selected row in full, with every rule's verdict."""
+
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, table: AuditTable, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._table = table
+
+    def heading(self, width: int) -> Line:
+        row = self._table.selected()
+        if row is None:
+            return self.rule((("Details", "dim"),), (), width)
+        by = f"{row.who}{f' · {row.face}' if row.face else ''}"
+        return self.rule(
+            ((row.action, "dim"),), ((f"{by} · {when(row.at_ms)} · entry {row.seq} ", "dim"),), width
+        )
+
+    def body(self, width: int, height: int) -> list[Line]:
+        row = self._table.selected()
+        if row is None:
+            return []
+        what = textwrap.wrap(row.what, max(20, width - 10))[:2] or [""]
+        result = textwrap.wrap(row.result, max(20, width - 10))[:2] or [""]
+        lines = [
+            *_labelled("what", what, "ink"),
+            *_labelled("result", result, "down" if row.ok is False else "ink"),
+        ]
+        shown = sorted(row.verdicts, key=lambda verdict: verdict.ok)
+        lines += _in_columns([_verdict(verdict) for verdict in shown], width, max(0, height - len(lines)))
+        return lines[:height]
+
+
+def when(at_ms: int) -> str:
+    """`21 Nov 06:14:46`, UTC as everywhere in the cockpit."""
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%d %b %H:%M:%S")
+
+
+def _labelled(label: str, lines: list[str], tone: str) -> list[Line]:
+    return [((f" {label if not index else '':<8}", "dim"), (line, tone)) for index, line in enumerate(lines)]
+
+
+def _verdict(verdict: AuditVerdict) -> tuple[str, str]:
+    mark = "✓" if verdict.ok else "✗"
+    name = verdict.rule.replace("_", " ")
+    numbers = ""
+    if verdict.used is not None and verdict.allowed is not None:
+        numbers = f" {plain(verdict.used)}/{plain(verdict.allowed)}"
+    return f"{mark} {name}{numbers}", "dim" if verdict.ok else "b down"
+
+
+def _in_columns(texts: list[tuple[str, str]], width: int, height: int) -> list[Line]:
+    """Left to right, then down; what does not fit is counted."""
+    if not texts or not height:
+        return []
+    column = max(24, max(len(text) for text, _ in texts) + 2)
+    across = max(1, (width - 9) // column)
+    room = across * height
+    shown = (
+        texts if len(texts) <= room else [*texts[: room - 1], (f"and {len(texts) - room + 1} more", "dim")]
+    )
+    lines: list[Line] = []
+    for start in range(0, len(shown), across):
+        spans = tuple(
+            (f"{fmt.fit(text, column - 1):<{column}}", tone) for text, tone in shown[start : start + across]
+        )
+        lines.append(((f" {'rules' if not start else '':<8}", "dim"), *spans))
+    return lines
+
+
+class LogScreen(CockpitScreen):
+    screen_name = "log"
+    DEFAULT_CSS = """
+    LogScreen {
+        #middle { layout: vertical; }
+        #audit { height: 1fr; }
+        #deed { height: 10; }
+        &.narrow #deed { height: 7; }
+    }
+    """
+
+    def compose_middle(self) -> ComposeResult:
+        table = AuditTable(self.context, id="audit")
+        yield table
+        yield Deed(self.context, table, id="deed")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.table)
+        self.set_interval(ASK_S, self._look_again)
+        self.reload()
+
+    @property
+    def table(self) -> AuditTable:
+        return self.query_one("#audit", AuditTable)
+
+    def reload(self) -> None:
+        """From the newest on; a search that is typed on overtakes the one before."""
+        self._ask(0, self.table.begin)
+
+    def load_more(self) -> None:
+        self._ask(self.table.before, self.table.add_older)
+
+    def toggle_all(self) -> None:
+        self.table.all_entries = not self.table.all_entries
+        self.reload()
+
+    def _look_again(self) -> None:
+        if self.is_current and not self.table.finding:
+            self._ask(0, self.table.add_newer)
+
+    def _ask(self, before: int, take: Callable[[Audit], None]) -> None:
+        table = self.table
+        ask = GetAudit(text=table.entry.text, before=before, limit=PAGE, all_entries=table.all_entries)
+        self.run_worker(self._load(ask, take), group="audit", exclusive=True)
+
+    async def _load(self, ask: GetAudit, take: Callable[[Audit], None]) -> None:
+        try:
+            result = await self.context.call(ask)
+        except LinkError as error:
+            if error.code != "ENGINE_GONE":  # the banner says that
+                self.context.say("warn", f"Log: {error.text}")
+            return
+        if isinstance(result, Audit):
+            take(result)
+            self.query_one("#deed", Pane).pull()
