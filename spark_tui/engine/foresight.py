@@ -10,7 +10,7 @@ from spark_tui.engine.market import Market
 
 
 def warnings(request: OrderRequest, market: Market) -> tuple[str, ...]:
-    """A sentence each, with the cure."""
+    """Short, so that the cure is read in the narrowest ticket."""
     if request.type is OrderType.LIMIT_MAKER:
         return _crossing(request, market)
     if request.type in ALGO:
@@ -27,9 +27,7 @@ def _crossing(request: OrderRequest, market: Market) -> tuple[str, ...]:
     if price < best if buys else price > best:
         return ()
     side, where = ("ask", "below") if buys else ("bid", "above")
-    return (
-        f"it would trade at once, so the venue would refuse it; price it {where} the {side} {short(best)}",
-    )
+    return (f"crosses the {side}: price it {where} {short(best)}",)
 
 
 def _reached(request: OrderRequest, market: Market) -> tuple[str, ...]:
@@ -40,7 +38,4 @@ def _reached(request: OrderRequest, market: Market) -> tuple[str, ...]:
     if stop > last if rises else stop < last:
         return ()
     where = "above" if rises else "below"
-    return (
-        f"it would trigger at once, so the venue would refuse it; put the stop {where} the last price"
-        f" {short(last)}",
-    )
+    return (f"already reached: put the stop {where} {short(last)}",)

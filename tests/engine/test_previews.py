@@ -369,11 +369,11 @@ async def test_a_replacement_is_paid_with_what_the_old_order_holds(tmp_path: Pat
 @pytest.mark.parametrize(
     ("side", "kind", "price", "stop", "words"),
     [
-        (Side.SELL, OrderType.LIMIT_MAKER, "59000", None, "price it above the bid 60000"),
-        (Side.BUY, OrderType.LIMIT_MAKER, "60010", None, "price it below the ask 60010"),
+        (Side.SELL, OrderType.LIMIT_MAKER, "59000", None, "crosses the bid: price it above 60000"),
+        (Side.BUY, OrderType.LIMIT_MAKER, "60010", None, "crosses the ask: price it below 60010"),
         (Side.SELL, OrderType.LIMIT_MAKER, "60010", None, ""),
-        (Side.SELL, OrderType.STOP_LOSS, None, "61000", "put the stop below the last price 60000"),
-        (Side.SELL, OrderType.TAKE_PROFIT, None, "59000", "put the stop above the last price 60000"),
+        (Side.SELL, OrderType.STOP_LOSS, None, "61000", "already reached: put the stop below 60000"),
+        (Side.SELL, OrderType.TAKE_PROFIT, None, "59000", "already reached: put the stop above 60000"),
         (Side.BUY, OrderType.STOP_LOSS_LIMIT, "61500", "61000", ""),
     ],
 )
