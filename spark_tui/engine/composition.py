@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from spark_tui.domain.risk import RiskLimits
 from spark_tui.domain.values import Environment
@@ -17,7 +18,7 @@ from spark_tui.engine.place import StartError
 from spark_tui.engine.plan_keeper import PlanKeeper, venue_plan
 from spark_tui.link.rendezvous import LEDGER_FILE
 from spark_tui.link.service import Service
-from spark_tui.settings import Settings
+from spark_tui.settings import Settings, TradeMode
 from spark_tui.store.ledger import Ledger, LedgerError
 from spark_tui.store.tape import RecordingError, Tape, TapeSettings
 from spark_tui.telemetry.metrics import Metrics
@@ -110,6 +111,9 @@ class Composition:
                 symbols={venue.name: watched_symbols(settings, found)},
                 limits=_limits(settings),
                 data_badge=found.data,
+                live_allowed=settings.trade_mode is TradeMode.LIVE and settings.live_enabled,
+                hosts={venue.name: urlsplit(found.endpoints.rest).hostname or ""},
+                config=_decisive(settings),
                 data_dir=str(self._data_dir),
                 metrics_port=self.metrics_port,
                 killed=mark.reason if mark else "",
@@ -146,6 +150,16 @@ def watched_symbols(settings: Settings, found: Discovery) -> tuple[str, ...]:
     if "symbols" in settings.model_fields_set or not found.symbols:
         return usual
     return tuple(symbol for symbol in usual if symbol in found.symbols) or found.symbols[:MAX_WATCHED]
+
+
+def _decisive(settings: Settings) -> dict[str, str]:
+    """What else decides about orders, for the hash that canaries and arming rest on: no key, no secret."""
+    return {
+        "trade_mode": str(settings.trade_mode or ""),
+        "live_enabled": str(settings.live_enabled),
+        "venues": " ".join(settings.venues),
+        "recv_window_ms": str(settings.binance.recv_window_ms),
+    }
 
 
 def _limits(settings: Settings) -> RiskLimits:

@@ -12,7 +12,7 @@ from spark_tui.engine.notices import Notices
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.portfolio import Portfolio
 from spark_tui.engine.venue_runner import VenueRunner
-from spark_tui.link.messages import Health, Status, VenueRow, Venues
+from spark_tui.link.messages import Arming, Health, Status, VenueRow, Venues
 from spark_tui.store.ledger import Ledger
 from spark_tui.store.tape import Tape
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
@@ -39,6 +39,7 @@ class Condition:
         run: Callable[[], str],
         counts: Callable[[], tuple[int, int]],
         faces: Callable[[], int],
+        arming: Callable[[], Arming | None],
     ) -> None:
         self.loop_lag_ms = 0.0
         self._settings = settings
@@ -53,6 +54,7 @@ class Condition:
         self._run = run
         self._counts = counts
         self._faces = faces
+        self._arming = arming
         self._started_ns = clock.mono_ns()
 
     def status(self) -> Status:
@@ -77,6 +79,7 @@ class Condition:
             faces=self._faces(),
             metrics_port=self._settings.metrics_port,
             notes=tuple(self._notices.standing.values()),
+            arming=self._arming(),
         )
 
     def venues(self) -> Venues:

@@ -18,12 +18,14 @@ FEE_STEP = Decimal("1e-8")
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
-    """`notional` in quote money, `fee` in what the order receives. None where it cannot be told."""
+    """`price`: on average, as the book is now; else its own. `notional` in quote money, `fee` in what the
+    order receives. None where it cannot be told."""
 
     notional: Decimal | None
     fee: Decimal | None
     fee_asset: str
     slippage_bp: float | None = None
+    price: Decimal | None = None
 
 
 def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, later: bool = False) -> Cost:
@@ -33,7 +35,11 @@ def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, la
     notional = _notional(request, price)
     fee, fee_asset = _fee(request, price, notional, assessment)
     return Cost(
-        notional=notional, fee=fee, fee_asset=fee_asset, slippage_bp=_slippage_bp(request, walk, assessment)
+        notional=notional,
+        fee=fee,
+        fee_asset=fee_asset,
+        slippage_bp=_slippage_bp(request, walk, assessment),
+        price=walk if walk is not None else price,
     )
 
 

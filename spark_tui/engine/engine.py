@@ -4,14 +4,19 @@ import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
+from functools import partial
 
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.order import OrderState
+from spark_tui.domain.order import OrderRequest, OrderState
+from spark_tui.domain.values import Environment
 from spark_tui.engine.algos.around import Around
 from spark_tui.engine.algos.runner import Algos
+from spark_tui.engine.arming import LiveArming
 from spark_tui.engine.audit import Auditor
 from spark_tui.engine.balance_watch import BalanceWatch
 from spark_tui.engine.bookkeeper import Bookkeeper
+from spark_tui.engine.canary.desk import CanaryDesk
 from spark_tui.engine.cancels import CancelDesk
 from spark_tui.engine.comparison import Comparison
 from spark_tui.engine.condition import Condition
@@ -88,7 +93,7 @@ class Engine:
         self.audit = Auditor(self.journal, clock, self.notices)
         self._venues = {venue.name: venue for venue in venues}
         for venue in venues:
-            venue.keep_home = self.guard.keeps_home
+            venue.keep_home = partial(self._keeps_home, venue.environment)
         self._resyncs = {venue.name: ResyncQueue(venue, clock, self._rng, self.notices) for venue in venues}
         self.markets = {
             name: Market(
@@ -116,13 +121,23 @@ class Engine:
             on_fills=self.portfolio.on_fills,
             on_order=self.protection.on_order,
         )
+        self.canary = CanaryDesk(self, settings, clock)
+        self.arming = LiveArming(
+            self.journal.state,
+            self.journal.note,
+            self._now_ms,
+            allowed=settings.live_allowed,
+            config_hash=self.canary.config_hash,
+            worth=self._worth,
+            proved=self.canary.archive.trouble,
+        )
         self.gate = Gate(
             self._desks,
             self.journal.state,
             self.guard,
             self.portfolio,
             settings.limits,
-            live_armed=settings.live_armed,
+            live=self.arming.refusal,
             others=self.books.open_externals,
         )
         self.resolver = Resolver(self.books, self._venues, self.supervisor, clock, self.notices)
@@ -189,6 +204,7 @@ class Engine:
             run=lambda: self.identities.run,
             counts=self._counts,
             faces=lambda: self.hub.faces,
+            arming=self.arming.view,
         )
         self.views = Views(
             self.markets, self.books, self.portfolio, clock, self.condition.status, self.condition.health
@@ -363,7 +379,21 @@ class Engine:
     def _publish(self, event: Event) -> None:
         if isinstance(event, OrderUpdate):
             self.views.orders_version += 1
+            self.canary.follower.on_order()
         self.hub.publish(event)
+
+    def _keeps_home(self, environment: Environment) -> str:
+        """Asked at the last moment before an order leaves."""
+        if why := self.guard.keeps_home():
+            return why
+        if environment is Environment.LIVE and (why := self.arming.keeps_home()):
+            return f"Live trading is not armed: {why}."
+        return ""
+
+    def _worth(self, request: OrderRequest, money: Decimal) -> Decimal | None:
+        """So much of the request's quote asset, in USDT."""
+        instrument = self.gate.instrument(request.venue, request.symbol)
+        return None if instrument is None else self.portfolio.worth(request.venue, instrument.quote, money)
 
     def _on_trading_state(self, change: TradingStateChanged) -> None:
         """Record it, then tell everyone."""

@@ -9,7 +9,7 @@ import msgspec
 from spark_tui.domain import filters, lifecycle, risk
 from spark_tui.domain.amends import check_amend
 from spark_tui.domain.book import Unusable
-from spark_tui.domain.decimals import from_float
+from spark_tui.domain.decimals import from_float, usable
 from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.lists import check_list
@@ -21,6 +21,7 @@ from spark_tui.engine.guard import Guard
 from spark_tui.engine.market import Market
 from spark_tui.engine.portfolio import Portfolio
 from spark_tui.engine.state import State
+from spark_tui.engine.witness import saw
 
 _NOT_LOCKED_YET = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
 _ALGO = frozenset(
@@ -66,7 +67,8 @@ ALONE = Scenario()
 
 
 class Gate:
-    """Assesses; changes nothing. `others`: open orders at a venue that are not ours; they count like ours."""
+    """Assesses; changes nothing. `live`: why an order worth so much quote money may not leave for real money.
+    `others`: open orders at a venue that are not ours; they count like ours."""
 
     def __init__(
         self,
@@ -76,7 +78,7 @@ class Gate:
         portfolio: Portfolio,
         limits: RiskLimits,
         *,
-        live_armed: bool,
+        live: Callable[[OrderRequest, Decimal | None], str],
         others: Callable[[str], list[Order]],
     ) -> None:
         self.limits = limits
@@ -85,7 +87,7 @@ class Gate:
         self._state = state
         self._guard = guard
         self._portfolio = portfolio
-        self._live_armed = live_armed
+        self._live = live
 
     def instrument(self, venue: str, symbol: str) -> Instrument | None:
         return self._desks[venue].instruments.get(symbol)
@@ -98,7 +100,11 @@ class Gate:
             refusal = _unknown_instrument(request, desk)
             return Assessment(request=request, verdicts=(refusal,), denial=refusal, instrument=None, mid=None)
         context = self._context(request, desk, instrument, scenario)
+        not_live = self._live_refusal(request, context, scenario)
+        context = msgspec.structs.replace(context, live_armed=not not_live)
         verdicts = (*self._venue_pause(), *risk.check(request, context, self.limits))
+        verdicts = tuple(_saying(not_live, verdict) for verdict in verdicts)
+        saw(verdicts)
         denial = None if risk.passes(verdicts) else next(verdict for verdict in verdicts if not verdict.ok)
         return Assessment(
             request=request, verdicts=verdicts, denial=denial, instrument=instrument, mid=context.mid
@@ -161,6 +167,14 @@ class Gate:
         text = f"the venue takes no new orders for another {seconds:.0f} s ({why}); cancels still work"
         return (Verdict(rule="venue_pause", label="venue", ok=False, code="VENUE_ORDER_LIMIT", text=text),)
 
+    def _live_refusal(self, request: OrderRequest, context: RiskContext, scenario: Scenario) -> str:
+        """What leaves in the same call takes its share of what live trading is armed for, too."""
+        if context.environment is not Environment.LIVE:
+            return ""
+        amounts = [_most(one, context) for one in (request, *scenario.beside)]
+        known = [amount for amount in amounts if amount is not None]
+        return self._live(request, sum(known, Decimal(0)) if len(known) == len(amounts) else None)
+
     def _context(
         self, request: OrderRequest, desk: Desk, instrument: Instrument, scenario: Scenario
     ) -> RiskContext:
@@ -185,7 +199,7 @@ class Gate:
             reconciling=desk.reconciling,
             venue_trouble=desk.trouble,
             environment=desk.environment,
-            live_armed=self._live_armed,
+            live_armed=False,
             instrument_status=instrument.status,
             base=instrument.base,
             quote=instrument.quote,
@@ -256,6 +270,24 @@ class Gate:
             _add(free, base, scenario.first.quantity if buys else -scenario.first.quantity)
             _add(free, quote, -money if buys else money)
         return free
+
+
+def _most(request: OrderRequest, context: RiskContext) -> Decimal | None:
+    """Quote money the order can move at most: a SELL's limit is only its least."""
+    price, amount = risk.expected_price(request, context), request.quantity
+    if request.quote_quantity is not None:
+        return request.quote_quantity if usable(request.quote_quantity) else None
+    if price is None or amount is None or not usable(amount):
+        return None
+    return amount * (max(price, context.bid or price) if request.side is Side.SELL else price)
+
+
+def _saying(why: str, verdict: Verdict) -> Verdict:
+    """The rule knows that live trading is not armed for an order, the arming knows why."""
+    if verdict.ok or verdict.rule != "live_armed":
+        return verdict
+    text = f"this is real money and may not leave: {why}; see: spark-tui canary status"
+    return msgspec.structs.replace(verdict, text=text)
 
 
 def _add(free: dict[str, Decimal], asset: str, amount: Decimal) -> None:

@@ -8,6 +8,7 @@ from spark_tui.domain.order import Order, OrderState
 from spark_tui.engine.engine import Engine
 from spark_tui.link.messages import (
     AnyRequest,
+    CanaryRow,
     OrderList,
     OrderUpdate,
     ReplaceOrder,
@@ -32,13 +33,19 @@ class MeasuredService:
 
     async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
         if not isinstance(request, SubmitOrder | ReplaceOrder | SubmitList):
-            return await self._engine.handle(request, operator, attachment)
+            return self._observed(await self._engine.handle(request, operator, attachment))
         if isinstance(request, SubmitOrder):
             _called_ns.set(time.perf_counter_ns())
         result = await self._engine.handle(request, operator, attachment)
         for update in result.legs if isinstance(result, OrderList) else (result,):
             if isinstance(update, OrderUpdate) and not update.replayed:
                 self._count(update.order)
+        return result
+
+    def _observed(self, result: Result) -> Result:
+        if isinstance(result, CanaryRow):
+            for seconds in result.latencies_s:
+                self._metrics.canary_latency.observe(seconds)
         return result
 
     def _count(self, order: Order) -> None:

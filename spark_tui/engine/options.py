@@ -10,7 +10,9 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     symbols: dict[str, tuple[str, ...]]
     limits: RiskLimits = RiskLimits()
-    live_armed: bool = False
+    live_allowed: bool = False  # TRADE_MODE=live and LIVE_ENABLED=true; then it still has to be armed
+    hosts: dict[str, str] = {}  # where each venue is served: what proves its environment
+    config: dict[str, str] = {}  # what else an operator configured that decides about orders; no secrets
     data_badge: str = "Real"  # Real | Mock | Replay
     data_dir: str = ""
     metrics_port: int = 0  # as served; 0 when off

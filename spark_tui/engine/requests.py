@@ -18,15 +18,19 @@ from spark_tui.link.messages import (
     AlgoPreview,
     AmendOrder,
     AnyRequest,
+    ArmLive,
     CancelAll,
     CancelList,
     CancelOrder,
+    ConfirmCanary,
+    DisarmLive,
     Done,
     Focus,
     GetAlgos,
     GetAudit,
     GetBalances,
     GetBook,
+    GetCanaries,
     GetDifferences,
     GetDrills,
     GetFills,
@@ -54,9 +58,12 @@ from spark_tui.link.messages import (
     Result,
     Resume,
     ResumeAlgo,
+    RunCanary,
     RunDrill,
+    SoakCanary,
     StartAlgo,
     StopAlgo,
+    StopCanary,
     StopEngine,
     SubmitList,
     SubmitOrder,
@@ -105,6 +112,16 @@ class Requests:
             Resume: self._resume,
             Focus: self._focus,
             RunDrill: self._drill,
+            RunCanary: lambda q, operator, _: engine.canary.run(q, self._venue(q.venue, q.symbol), operator),
+            ConfirmCanary: lambda q, operator, _: engine.canary.confirm(
+                q, self._venue(q.venue, q.symbol), operator
+            ),
+            SoakCanary: lambda q, operator, _: engine.canary.soak(
+                q, self._venue(q.venue, q.symbol), operator
+            ),
+            StopCanary: self._stop_canary,
+            ArmLive: self._arm,
+            DisarmLive: self._disarm,
             StopEngine: self._stop,
             GetAudit: lambda q, operator, _: asyncio.to_thread(audit, engine.ledger, q),
         }
@@ -127,6 +144,7 @@ class Requests:
             GetAlgos: lambda q: engine.algos.view(),
             GetDrills: lambda q: engine.drills.view(),
             GetDifferences: lambda q: engine.differences.view(),
+            GetCanaries: lambda q: engine.canary.view(),
             GetRules: lambda q: rules_view(
                 engine.gate.limits, settings.breaker, engine.guard.recent_orders()
             ),
@@ -242,6 +260,25 @@ class Requests:
 
     async def _drill(self, drill: RunDrill, operator: str, attachment: Attachment | None) -> Result:
         return self._engine.drills.run(drill.name, drill.seed, operator)
+
+    async def _stop_canary(self, ask: StopCanary, operator: str, attachment: Attachment | None) -> Result:
+        self._engine.canary.stop()
+        return Done()
+
+    async def _arm(self, ask: ArmLive, operator: str, attachment: Attachment | None) -> Result:
+        self._engine.arming.arm(ask, operator)
+        return await self._told("bad", f"LIVE TRADING IS ARMED by {operator}: {ask.phrase}.")
+
+    async def _disarm(self, ask: DisarmLive, operator: str, attachment: Attachment | None) -> Result:
+        self._engine.arming.disarm(ask.reason, operator)
+        return await self._told("good", f"Live trading is disarmed: {ask.reason}.")
+
+    async def _told(self, level: str, text: str) -> Result:
+        """Durable, then said, then in every status bar."""
+        await self._engine.journal.durable()
+        self._engine.notices(level, text)
+        self._engine.hub.publish(self._engine.condition.status())
+        return self._engine.canary.view()
 
     async def _stop(self, stop: StopEngine, operator: str, attachment: Attachment | None) -> Result:
         self._engine.stop_soon(_STOP_DELAY_S)

@@ -73,9 +73,11 @@ def _simple(value: object) -> object:
         case Decimal():
             return plain(value) if value.is_finite() else str(value)
         case float():
-            return repr(value)
+            return _simple(Decimal(repr(value)))
         case msgspec.Struct():
-            return {name: _simple(getattr(value, name)) for name in value.__struct_fields__}
+            tag = value.__struct_config__.tag
+            fields = {name: _simple(getattr(value, name)) for name in value.__struct_fields__}
+            return fields if tag is None else {"kind": tag, **fields}
         case Mapping():
             return {str(key): _simple(one) for key, one in value.items()}
         case list() | tuple():

@@ -77,6 +77,9 @@ class Metrics:
         self.order_answered = self._latency(
             "spark_tui_order_answered_seconds", "From the call to the venue's answer"
         )
+        self.canary_latency = self._latency(
+            "canary_order_latency_seconds", "From the call to the venue's answer, of orders and order/test"
+        )
         self.registry.register(_Folded(lambda: self.sample))
 
     def exposition(self) -> bytes:

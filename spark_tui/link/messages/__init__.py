@@ -21,6 +21,7 @@ from spark_tui.link.messages.canary import (
     GetCanaries,
     RunCanary,
     SoakCanary,
+    StopCanary,
 )
 from spark_tui.link.messages.condition import Health, Notice, Status, VenueRow, Venues
 from spark_tui.link.messages.frames import (
@@ -198,6 +199,7 @@ __all__ = [
     "StartAlgo",
     "Status",
     "StopAlgo",
+    "StopCanary",
     "StopEngine",
     "SubmitLeg",
     "SubmitList",

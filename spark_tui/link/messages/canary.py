@@ -59,6 +59,10 @@ class SoakCanary(Request, frozen=True, tag="canary.soak"):
     typed: str = ""
 
 
+class StopCanary(Request, frozen=True, tag="canary.stop"):
+    """End the soak after the check it is at."""
+
+
 class GetCanaries(Request, frozen=True, tag="canaries"):
     """The latest canaries, and what live trading still lacks."""
 

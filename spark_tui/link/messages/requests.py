@@ -15,6 +15,7 @@ from spark_tui.link.messages.canary import (
     GetCanaries,
     RunCanary,
     SoakCanary,
+    StopCanary,
 )
 
 
@@ -272,6 +273,7 @@ AnyRequest = (
     | RunCanary
     | ConfirmCanary
     | SoakCanary
+    | StopCanary
     | GetCanaries
     | ArmLive
     | DisarmLive

@@ -1,0 +1,208 @@
+"""Live trading, armed and disarmed (DESIGN 3.7).
+
+Three keys: TRADE_MODE=live, LIVE_ENABLED=true, and an arming that a person typed, with scope, cap and
+expiry, resting on a green canary. The most restrictive of them wins, and each is asked anew for every order:
+an arming that has expired, or was for another configuration, lets nothing leave. Cancels never need one.
+"""
+
+from collections.abc import Callable, Iterable
+from decimal import Decimal
+
+from spark_tui.domain import lifecycle
+from spark_tui.domain.decimals import ZERO, plain, usable
+from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.engine.records import LiveArmed, LiveDisarmed, Record
+from spark_tui.engine.state import MAX_ORDERS, State
+from spark_tui.link.messages import Arming, ArmLive, CanaryKind, CanaryRow, CanaryVerdict
+from spark_tui.link.service import LinkError
+
+CANARY_AGE_MS = 24 * 3_600_000
+MAX_MINUTES = 12 * 60
+_NEVER_TRADED = frozenset({OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD})
+
+Worth = Callable[[OrderRequest, Decimal], Decimal | None]
+"""So much of the request's quote asset in USDT, None while a price on the way is unusable."""
+
+
+def phrase(symbols: Iterable[str], cap: Decimal, minutes: int) -> str:
+    """What is to be typed: it says itself what it allows."""
+    return f"ARM LIVE {','.join(symbols)} CAP {plain(cap)} USDT FOR {minutes} MIN"
+
+
+class LiveArming:
+    """`allowed`: TRADE_MODE=live and LIVE_ENABLED=true. `proved`: why a canary's evidence is not to be
+    believed, empty when it is."""
+
+    def __init__(
+        self,
+        state: State,
+        note: Callable[[Record], object],
+        now_ms: Callable[[], int],
+        *,
+        allowed: bool,
+        config_hash: Callable[[], str],
+        worth: Worth,
+        proved: Callable[[CanaryRow], str],
+    ) -> None:
+        self._state = state
+        self._note = note
+        self._now_ms = now_ms
+        self._allowed = allowed
+        self._config_hash = config_hash
+        self._worth = worth
+        self._proved = proved
+
+    # --- the operator --------------------------------------------------------------------------------------
+
+    def arm(self, ask: ArmLive, operator: str) -> None:
+        """Raises LinkError: LIVE_NOT_ENABLED, SCOPE, CAP, EXPIRY, PHRASE, NO_CANARY."""
+        if why := self.lacks_settings():
+            raise LinkError("LIVE_NOT_ENABLED", why)
+        symbols = tuple(dict.fromkeys(symbol.upper() for symbol in ask.symbols if symbol))
+        if not symbols:
+            raise LinkError("SCOPE", "Name the symbols that may be traded: symbols=BTCUSDT,ETHUSDT.")
+        if not usable(ask.cap) or ask.cap <= 0:
+            raise LinkError("CAP", "Say how much may be traded in all, in USDT: cap=500.")
+        if not 0 < ask.minutes <= MAX_MINUTES:
+            raise LinkError("EXPIRY", f"Say for how long: minutes=1 to minutes={MAX_MINUTES}.")
+        wanted = phrase(symbols, ask.cap, ask.minutes)
+        if ask.phrase != wanted:
+            raise LinkError("PHRASE", f"Live trading is armed by typing, letter by letter: {wanted}")
+        canary = self._canary()
+        now = self._now_ms()
+        self._note(
+            LiveArmed(
+                symbols=symbols,
+                cap=ask.cap,
+                expires_ms=now + ask.minutes * 60_000,
+                config_hash=self._config_hash(),
+                rests_on=canary.run_id,
+                phrase=wanted,
+                operator=operator,
+                at_ms=now,
+            )
+        )
+
+    def disarm(self, reason: str, operator: str) -> None:
+        """Raises LinkError NOT_ARMED."""
+        if self._state.armed is None:
+            raise LinkError("NOT_ARMED", "Live trading is not armed.")
+        self._note(LiveDisarmed(reason=reason, operator=operator, at_ms=self._now_ms()))
+
+    def lacks(self) -> str:
+        """Why live trading cannot be armed now; empty when only the phrase is missing."""
+        if why := self.lacks_settings():
+            return why
+        try:
+            self._canary()
+        except LinkError as error:
+            return error.text
+        return ""
+
+    def lacks_settings(self) -> str:
+        if self._allowed:
+            return ""
+        return "Live trading needs TRADE_MODE=live and LIVE_ENABLED=true; start the engine with both."
+
+    def _canary(self) -> CanaryRow:
+        """The newest canary that arming may rest on. Raises LinkError NO_CANARY."""
+        mine = [row for row in self._state.canaries.values() if row.config_hash == self._config_hash()]
+        green = [
+            row
+            for row in mine
+            if row.verdict is CanaryVerdict.GREEN
+            and row.kind is not CanaryKind.CONFIRM
+            and 0 <= self._now_ms() - row.at_ms < CANARY_AGE_MS
+        ]
+        why = "of this configuration and less than 24 h old; run one: spark-tui canary run --symbol SYMBOL"
+        if not green:
+            raise LinkError("NO_CANARY", f"Arming needs a green canary {why}.")
+        if trouble := self._proved(green[-1]):
+            raise LinkError("NO_CANARY", f"The evidence of {green[-1].run_id} does not hold: {trouble}")
+        return green[-1]
+
+    # --- the gate ------------------------------------------------------------------------------------------
+
+    def refusal(self, request: OrderRequest, money: Decimal | None) -> str:
+        """Why this order may not leave for real money; empty when it may. `money`: its worth in the quote
+        asset."""
+        armed = self._state.armed
+        if why := self._lapsed(armed):
+            return why
+        assert armed is not None  # _lapsed says so
+        if request.symbol not in armed.symbols:
+            return f"live trading is armed for {', '.join(armed.symbols)}, not for {request.symbol}"
+        worth = None if money is None else self._worth(request, money)
+        used = self._used(armed)
+        if worth is None or used is None:
+            return "what this order and those before it take of the arming's cap cannot be told"
+        if used + worth > armed.cap:
+            return (
+                f"live trading is armed for {plain(armed.cap)} USDT; {_cents(used)} are used and this order"
+                f" is worth {_cents(worth)}"
+            )
+        return ""
+
+    def keeps_home(self) -> str:
+        """The same at the last moment before anything leaves: what expired meanwhile stays home."""
+        return self._lapsed(self._state.armed)
+
+    def view(self) -> Arming | None:
+        armed = self._state.armed
+        if armed is None or self._now_ms() >= armed.expires_ms:
+            return None
+        return Arming(
+            symbols=armed.symbols,
+            cap=armed.cap,
+            expires_ms=armed.expires_ms,
+            operator=armed.operator,
+            used=self._used(armed),
+            lapsed=self._lapsed(armed),
+        )
+
+    def _lapsed(self, armed: LiveArmed | None) -> str:
+        """Why no order at all may leave; empty while the arming stands."""
+        if not self._allowed:
+            return "TRADE_MODE=live and LIVE_ENABLED=true are not both set"
+        if armed is None:
+            return "nobody armed it"
+        now = self._now_ms()
+        if now >= armed.expires_ms:
+            return "its arming has expired"
+        if now < armed.at_ms:
+            return "the clock says a time before it was armed"
+        if armed.config_hash != self._config_hash():
+            return "the configuration is not the one it was armed for"
+        return ""
+
+    def _used(self, armed: LiveArmed) -> Decimal | None:
+        """USDT that orders since the arming took or may still take, both sides added; None where a price is
+        missing, or where orders may have left memory."""
+        since = [order for order in self._state.orders.values() if order.created_ms >= armed.at_ms]
+        if len(since) >= MAX_ORDERS:
+            return None
+        total = ZERO
+        for order in since:
+            money = _money(order)
+            worth = None if money is None else self._worth(order.request, money)
+            if worth is None:
+                return None
+            total += worth
+        return total
+
+
+def _money(order: Order) -> Decimal | None:
+    """Quote money the order took, and all it may still take."""
+    request = order.request
+    if order.state in _NEVER_TRADED:
+        return ZERO
+    if request.quote_quantity is not None and lifecycle.is_open(order.state):
+        return max(request.quote_quantity, order.filled_quote)
+    open_, price = lifecycle.exposure(order), request.price or request.stop_price
+    if open_ == 0:
+        return order.filled_quote
+    return None if price is None else order.filled_quote + open_ * price
+
+
+def _cents(amount: Decimal) -> str:
+    return plain(round(amount, 2))

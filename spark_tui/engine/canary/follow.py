@@ -1,0 +1,185 @@
+"""The real order of a confirm: placed through the one order path, followed to its end, its rest cancelled,
+and compared with the venue until nothing is left over."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from spark_tui.domain import lifecycle
+from spark_tui.domain.decimals import ZERO, divide_down, plain
+from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.values import Side
+from spark_tui.engine.canary.probe import exchanges, expectation
+from spark_tui.engine.cost import cost_of
+from spark_tui.link.messages import Execution
+from spark_tui.link.service import LinkError
+from spark_tui.venues.port import OrderStatus, VenueError
+from spark_tui.wire.clock import NS_PER_S, Clock, within
+from spark_tui.wire.exchanges import Exchange, heard_by
+
+if TYPE_CHECKING:
+    from spark_tui.engine.engine import Engine
+
+RESTS_S = 5.0  # how long an order may rest before what is left of it is cancelled
+ENDS_S = 60.0  # how long its end is awaited: longer than the fate of any lost answer takes to be proved
+_LOOKS = 3  # a replica may lag behind, so a difference is believed when it is seen so often
+_LOOK_EVERY_S = 1.0
+_OPEN = (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+_NEVER_LIVED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
+
+
+class Followed(msgspec.Struct, frozen=True, kw_only=True):
+    """`residue`: what is not as it must be, in sentences."""
+
+    order: Order
+    expected: Execution
+    actual: Execution
+    residue: tuple[str, ...]
+    exchanges: list[object]
+
+
+class Follower:
+    """`changed` is set by every event of an order; `wait` looks again then."""
+
+    def __init__(self, engine: "Engine", clock: Clock) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._changed = asyncio.Event()
+
+    def on_order(self) -> None:
+        self._changed.set()
+
+    async def place(self, request: OrderRequest, operator: str, key: str) -> Followed:
+        """Raises LinkError when not even an intent can be recorded."""
+        engine, heard = self._engine, list[Exchange]()
+        assessment = engine.gate.assess(request)
+        expected = expectation(request, cost_of(request, assessment, engine.markets[request.venue]))
+        with heard_by(heard.append):
+            began = self._clock.mono_ns()
+            update = await engine.desk.submit(request, operator, key)
+            latency_s = (self._clock.mono_ns() - began) / NS_PER_S
+            client_id = update.order.client_order_id
+            refused = await self._to_its_end(client_id)
+            residue = (*refused, *await self._residue(client_id))
+        order = self._order(client_id)
+        return Followed(
+            order=order,
+            expected=expected,
+            actual=_actual(order, assessment.mid, latency_s),
+            residue=residue,
+            exchanges=exchanges(heard),
+        )
+
+    def _order(self, client_id: str) -> Order:
+        return self._engine.journal.state.orders[client_id]
+
+    # --- to its end ----------------------------------------------------------------------------------------
+
+    async def _to_its_end(self, client_id: str) -> tuple[str, ...]:
+        """What went wrong with cancelling the rest."""
+        if await self._wait(RESTS_S, lambda: not lifecycle.is_open(self._order(client_id).state)):
+            return ()
+        troubles: tuple[str, ...] = ()
+        if self._order(client_id).state is not OrderState.UNKNOWN:
+            try:
+                await self._engine.cancels.cancel(client_id)
+            except LinkError as error:
+                if lifecycle.is_open(self._order(client_id).state):
+                    troubles = (f"the rest was not cancelled: {error.text}",)
+        await self._wait(ENDS_S, lambda: not lifecycle.is_open(self._order(client_id).state))
+        return troubles
+
+    async def _wait(self, seconds: float, holds: Callable[[], bool]) -> bool:
+        """Until it holds, at most so long."""
+
+        async def look() -> None:
+            while not holds():
+                self._changed.clear()
+                await self._changed.wait()
+
+        with contextlib.suppress(TimeoutError):
+            await within(self._clock, seconds, look())
+        return holds()
+
+    # --- what is left over ---------------------------------------------------------------------------------
+
+    async def _residue(self, client_id: str) -> tuple[str, ...]:
+        """Looked for until there is none, or it was seen often enough to be believed."""
+        found: tuple[str, ...] = ()
+        for look in range(_LOOKS):
+            if look:
+                await self._clock.sleep(_LOOK_EVERY_S)
+            found = await self._compared(client_id)
+            if not found:
+                break
+        return found
+
+    async def _compared(self, client_id: str) -> tuple[str, ...]:
+        order = self._order(client_id)
+        if lifecycle.is_open(order.state):
+            return (f"the order is still {order.state}: cancel it by hand and compare with the venue",)
+        runner = self._engine.runners[order.request.venue]
+        try:
+            await runner.reconciler.compare_now()
+            return await self._against_venue(self._order(client_id))
+        except (VenueError, LinkError) as error:
+            return (f"the venue could not be compared with: {error.text}",)
+
+    async def _against_venue(self, order: Order) -> tuple[str, ...]:
+        found: list[str] = []
+        venue, symbol = self._engine.runners[order.request.venue].venue, order.request.symbol
+        report = await venue.query(symbol, order.client_order_id)
+        if report is None:
+            if order.state not in _NEVER_LIVED:
+                found.append("the venue does not know the order")
+        elif report.status in _OPEN:
+            found.append(f"the venue says the order is {report.status}")
+        elif report.filled != order.filled:
+            found.append(
+                f"the venue says {plain(report.filled)} were filled, we know of {plain(order.filled)}"
+            )
+        if any(one.client_order_id == order.client_order_id for one in await venue.open_orders(symbol)):
+            found.append("the venue lists the order as open")
+        if order.venue_order_id:
+            trades = await venue.trades(symbol, venue_order_id=order.venue_order_id)
+            traded = sum((trade.fill.quantity for trade in trades), ZERO)
+            if traded != order.filled:
+                found.append(f"the venue's trades are {plain(traded)}, ours {plain(order.filled)}")
+        found += [
+            f"{row.kind}: {row.local} here, {row.remote} there"
+            for row in self._engine.differences.view().rows
+            if row.client_order_id == order.client_order_id and row.choices
+        ]
+        return tuple(found)
+
+
+def failed(order: Order) -> str:
+    """Code and sentence of an order that did not do what a canary's must; empty when it did."""
+    if order.state in _NEVER_LIVED or order.state is OrderState.UNKNOWN:
+        return f"{order.code or order.state}: the order is {order.state}: {order.text}".rstrip(": ")
+    if order.filled == 0 and order.request.price is None:
+        return f"NOT_FILLED: the market order ended {order.state} without a fill"
+    return ""
+
+
+def _actual(order: Order, mid: Decimal | None, latency_s: float) -> Execution:
+    fees: dict[str, Decimal] = {}
+    for fill in order.fills:
+        fees[fill.commission_asset] = fees.get(fill.commission_asset, ZERO) + fill.commission
+    price = divide_down(order.filled_quote, order.filled) if order.filled > 0 else None
+    slippage = None
+    if price is not None and mid:
+        worse = price - mid if order.request.side is Side.BUY else mid - price
+        slippage = round(worse / mid * 10_000, 2)
+    return Execution(
+        price=price,
+        quantity=order.filled,
+        notional=order.filled_quote,
+        fees=fees,
+        slippage_bp=slippage,
+        latency_s=latency_s,
+    )

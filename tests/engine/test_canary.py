@@ -1,0 +1,408 @@
+"""Canaries: dry runs with their evidence, real ones with a typed word, and every refusal with its reason."""
+
+import asyncio
+import json
+from decimal import Decimal as D
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from spark_tui.domain.order import OrderState
+from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.values import Environment, OrderType, Side
+from spark_tui.engine.canary.admission import FRESH_MS
+from spark_tui.engine.canary.follow import RESTS_S
+from spark_tui.engine.options import EngineSettings
+from spark_tui.link.messages import (
+    AnyRequest,
+    Canaries,
+    CanaryRow,
+    CanaryVerdict,
+    ConfirmCanary,
+    GetCanaries,
+    Kill,
+    RunCanary,
+    SoakCanary,
+    StopCanary,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.store.evidence import Checked, check_file
+from tests.engine.fake_venue import NAME, REJECTED, SYMBOL, UNREACHABLE, FakeVenue
+from tests.engine.harness import Rig, rig
+
+SMALL = RunCanary(symbol=SYMBOL, quantity=D("0.001"))  # about 60 USDT
+CONFIRM = ConfirmCanary(symbol=SYMBOL, typed=SYMBOL)
+
+
+def told(tmp_path: Path, **changes: object) -> EngineSettings:
+    plain = EngineSettings(
+        symbols={NAME: (SYMBOL,)},
+        data_dir=str(tmp_path),
+        hosts={NAME: "127.0.0.1"},
+        book_max_age_s=1_000,  # the book stands still while virtual time runs
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+async def row_of(it: Rig, request: AnyRequest) -> CanaryRow:
+    """Its answer, however much virtual time it takes."""
+    asked = asyncio.ensure_future(it.ask(request))
+    await it.until(asked.done, seconds=1_000)
+    result = await asked
+    assert isinstance(result, CanaryRow)
+    return result
+
+
+def bundle(row: CanaryRow) -> Checked:
+    found = check_file(Path(row.bundle))
+    assert found.ok, found.problems
+    assert found.digest == row.bundle_sha256
+    return found
+
+
+def codes(row: CanaryRow) -> list[str]:
+    return [reason.partition(":")[0] for reason in row.reasons]
+
+
+# --- run ------------------------------------------------------------------------------------------------
+
+
+async def test_a_run_is_green_places_nothing_and_leaves_evidence(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        row = await row_of(it, SMALL)
+        assert (row.verdict, row.reasons) == (CanaryVerdict.GREEN, ())
+        assert it.venue.placed == []
+        assert [one.partition(" ")[0] for one in it.venue.sent_bytes] == ["test"]
+        said = bundle(row).sections
+        assert said["run"]["environment"] == "SIM"
+        assert said["run"]["host"] == "127.0.0.1"
+        assert said["expected"]["execution"]["price"] == "60010"
+        assert said["verdict"]["verdict"] == "green"
+        assert said["config"]["hash"] == row.config_hash
+        assert {"build", "clock", "filters", "risk", "book", "exchanges"} <= said.keys()
+        assert row.notional_usdt == D("60.01")
+        assert row.expected is not None
+        assert row.expected.fees == {"BTC": D("0.000001")}
+
+
+async def test_without_a_size_it_is_the_smallest_the_venue_takes(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        row = await row_of(it, RunCanary(symbol=SYMBOL))
+        assert row.verdict is CanaryVerdict.GREEN
+        assert row.quantity == D("0.00011")  # 5 USDT and a quarter, up to the step
+
+
+@pytest.mark.parametrize(
+    ("trouble", "code"),
+    [
+        ("halted", "HALTED"),
+        ("book", "BOOK_UNUSABLE"),
+        ("validation", "-2010"),
+        ("snapshot", "NOT_SENT"),
+        ("elsewhere", "BOOKS_DIFFER"),
+        ("cap", "MAX_NOTIONAL"),
+    ],
+)
+async def test_a_run_is_red_for_a_reason(tmp_path: Path, trouble: str, code: str) -> None:
+    limits = RiskLimits(max_notional=D(20)) if trouble == "cap" else RiskLimits()
+    async with rig(tmp_path, settings=told(tmp_path, limits=limits)) as it:
+        match trouble:
+            case "halted":
+                it.engine.guard.halt("drill")
+            case "book":
+                it.venue.skip(3)
+                it.venue.failing["depth_snapshot"] = UNREACHABLE
+                it.venue.tick()
+            case "validation":
+                it.venue.failing["test_order"] = REJECTED
+            case "snapshot":
+                it.venue.failing["depth_snapshot"] = UNREACHABLE
+            case "elsewhere":
+                it.venue._top = (61_000.0, 61_010.0)
+        row = await row_of(it, SMALL)
+        assert row.verdict is CanaryVerdict.RED
+        assert code in codes(row)
+        assert bundle(row).sections["verdict"]["reasons"] == list(row.reasons)
+
+
+async def test_the_configuration_has_one_hash_that_every_rule_is_part_of(tmp_path: Path) -> None:
+    hashes = []
+    for number, limits in enumerate((RiskLimits(), RiskLimits(), RiskLimits(max_notional=D(500)))):
+        place = tmp_path / str(number)
+        place.mkdir()
+        async with rig(place, settings=told(place, limits=limits)) as it:
+            hashes.append(it.engine.canary.config_hash())
+    assert hashes[0] == hashes[1] != hashes[2]
+
+
+# --- confirm --------------------------------------------------------------------------------------------
+
+
+async def test_a_confirm_places_the_runs_order_and_reconciles_it_to_nothing_left(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        run = await row_of(it, SMALL)
+        it.venue.plan.append("fill")
+        row = await row_of(it, CONFIRM)
+        assert (row.verdict, row.reasons, row.residue) == (CanaryVerdict.GREEN, (), ())
+        assert (row.state, row.rests_on) == (OrderState.FILLED, run.run_id)
+        assert it.venue.placed == [row.client_order_id]
+        order = it.order(row.client_order_id)
+        assert (order.request.type, order.request.quantity) == (OrderType.MARKET, D("0.001"))
+        assert row.actual is not None
+        assert row.actual.price == D("60010")
+        assert row.actual.fees == {"USDT": D("0.01")}
+        assert row.actual.slippage_bp == D("0.83")
+        said = bundle(row).sections
+        assert said["rests_on"] == {"run_id": run.run_id, "bundle_sha256": run.bundle_sha256}
+        assert said["outcome"]["residue"] == []
+
+
+async def test_what_rests_is_cancelled_and_nothing_is_left(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, RunCanary(symbol=SYMBOL, quantity=D("0.001"), price=D("59000")))
+        began = it.clock.mono_ns()
+        row = await row_of(it, CONFIRM)
+        assert it.clock.mono_ns() - began >= RESTS_S * 1e9
+        assert (row.verdict, row.state) == (CanaryVerdict.GREEN, OrderState.CANCELED)
+        assert it.venue.cancels == [row.client_order_id]
+        assert row.actual is not None
+        assert row.actual.quantity == 0
+
+
+async def test_an_answer_that_is_lost_is_followed_until_it_is_proved(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        it.venue.plan.append("dead")
+        row = await row_of(it, CONFIRM)
+        assert (row.verdict, row.state) == (CanaryVerdict.RED, OrderState.DEAD)
+        assert it.venue.placed == [row.client_order_id]  # and never again
+
+
+async def test_a_venues_refusal_is_red(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        it.venue.plan.append("reject")
+        row = await row_of(it, CONFIRM)
+        assert (row.verdict, row.state, codes(row)) == (CanaryVerdict.RED, OrderState.REJECTED, ["-2010"])
+
+
+async def test_what_the_venue_still_has_open_is_residue(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, RunCanary(symbol=SYMBOL, quantity=D("0.001"), price=D("59000")))
+        it.venue.failing["cancel"] = REJECTED
+        row = await row_of(it, CONFIRM)
+        assert row.verdict is CanaryVerdict.RED
+        assert row.residue
+        assert "RESIDUE" in codes(row)
+
+
+async def test_a_venue_that_counts_other_fills_than_we_is_residue(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        it.venue.plan.append("fill")
+        asked = asyncio.ensure_future(it.ask(CONFIRM))
+        await it.until(lambda: bool(it.venue.placed))
+        name = it.venue.placed[0]
+        await it.until(lambda: it.order(name).state is OrderState.FILLED)
+        it.venue.reports[name] = msgspec.structs.replace(it.venue.reports[name], filled=D("0.002"))
+        await it.until(asked.done)
+        row = await asked
+        assert isinstance(row, CanaryRow)
+        assert any("0.002" in text for text in row.residue)
+
+
+async def refused(it: Rig, confirm: ConfirmCanary, code: str) -> CanaryRow:
+    row = await row_of(it, confirm)
+    assert row.verdict is CanaryVerdict.REFUSED
+    assert code in codes(row), row.reasons
+    assert it.venue.placed == []
+    return row
+
+
+async def test_a_stale_run_cannot_be_confirmed(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        run = await row_of(it, SMALL)
+        state = it.engine.journal.state
+        state.canaries[run.run_id] = msgspec.structs.replace(run, at_ms=run.at_ms - FRESH_MS)
+        row = await refused(it, CONFIRM, "STALE_RUN")
+        assert codes(row) == ["STALE_RUN"]
+
+
+@pytest.mark.parametrize(
+    ("confirm", "word"),
+    [
+        (ConfirmCanary(symbol=SYMBOL, typed=SYMBOL, side=Side.SELL), "side"),
+        (ConfirmCanary(symbol=SYMBOL, typed=SYMBOL, quantity=D("0.0011")), "size"),
+        (ConfirmCanary(symbol="ETHUSDT", typed="ETHUSDT"), "symbol"),
+    ],
+)
+async def test_a_run_of_another_scope_cannot_be_confirmed(
+    tmp_path: Path, confirm: ConfirmCanary, word: str
+) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        row = await refused(it, confirm, "FOREIGN_SCOPE")
+        assert word in row.reasons[0]
+
+
+async def test_a_run_of_another_configuration_cannot_be_confirmed(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+    async with rig(tmp_path, settings=told(tmp_path, breaker=3)) as it:
+        row = await refused(it, CONFIRM, "FOREIGN_SCOPE")
+        assert "configuration" in row.reasons[0]
+
+
+class LiveVenue(FakeVenue):
+    environment = Environment.LIVE
+
+
+async def test_a_live_host_is_never_confirmed_on(tmp_path: Path) -> None:
+    from spark_tui.wire.clock import ManualClock
+
+    clock = ManualClock()
+    venue = LiveVenue(clock)
+    async with rig(tmp_path, venue=venue, clock=clock, settings=told(tmp_path)) as it:
+        run = await row_of(it, SMALL)
+        assert run.verdict is CanaryVerdict.GREEN  # a dry run may look at a live venue
+        row = await refused(it, CONFIRM, "LIVE_HOST")
+        assert codes(row) == ["LIVE_HOST"]
+
+
+async def test_more_than_the_cap_is_never_confirmed(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, RunCanary(symbol=SYMBOL, quantity=D("0.00167")))  # 100.22 USDT
+        assert codes(await refused(it, CONFIRM, "OVER_CAP")) == ["OVER_CAP"]
+
+
+async def test_without_a_price_nothing_is_confirmed(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        it.venue.skip(3)
+        it.venue.failing["depth_snapshot"] = UNREACHABLE
+        it.venue.tick()
+        await refused(it, CONFIRM, "NO_WORTH")
+
+
+async def test_only_the_typed_symbol_confirms(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        for typed in ("", "y", "btcusdt", "BTCUSD"):
+            await refused(it, ConfirmCanary(symbol=SYMBOL, typed=typed), "NOT_TYPED")
+
+
+async def test_a_run_that_is_red_used_or_missing_confirms_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await refused(it, CONFIRM, "NO_RUN")
+        it.venue.failing["test_order"] = REJECTED
+        await row_of(it, SMALL)
+        await refused(it, CONFIRM, "RUN_NOT_GREEN")
+        it.venue.failing.clear()
+        await row_of(it, SMALL)
+        it.venue.plan.append("fill")
+        assert (await row_of(it, CONFIRM)).verdict is CanaryVerdict.GREEN
+        assert codes(await row_of(it, CONFIRM)) == ["RUN_USED"]
+        assert len(it.venue.placed) == 1
+
+
+async def test_a_run_whose_evidence_was_touched_confirms_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        run = await row_of(it, SMALL)
+        path = Path(run.bundle)
+        told_ = json.loads(path.read_bytes())
+        told_["sections"][0]["body"]["operator"] = "somebody"
+        path.write_text(json.dumps(told_))
+        await refused(it, CONFIRM, "EVIDENCE")
+
+
+async def test_a_halt_between_run_and_confirm_is_obeyed(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        await it.ask(Kill())
+        row = await row_of(it, CONFIRM)
+        assert (row.verdict, row.state) == (CanaryVerdict.RED, OrderState.DENIED)
+        assert it.venue.placed == []
+
+
+# --- soak -----------------------------------------------------------------------------------------------
+
+
+async def test_a_dry_soak_looks_every_ten_seconds_and_places_nothing(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        began = it.clock.mono_ns()
+        row = await row_of(it, SoakCanary(symbol=SYMBOL, duration_s=30, quantity=D("0.001")))
+        assert row.verdict is CanaryVerdict.GREEN
+        assert len(row.checks) == len(row.latencies_s) == 4
+        assert it.clock.mono_ns() - began >= 30e9
+        assert it.venue.placed == []
+        assert len(bundle(row).sections["rounds"]["rounds"]) == 4
+
+
+async def test_a_dry_soak_goes_on_over_a_red_check_and_ends_red(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        asked = asyncio.ensure_future(it.ask(SoakCanary(symbol=SYMBOL, duration_s=20, quantity=D("0.001"))))
+        await it.until(lambda: len(it.venue.sent_bytes) == 1)
+        it.venue.failing["test_order"] = REJECTED
+        await it.until(lambda: len(it.venue.sent_bytes) == 2)
+        it.venue.failing.clear()
+        await it.until(asked.done)
+        row = await asked
+        assert isinstance(row, CanaryRow)
+        assert [check.ok for check in row.checks] == [True, False, True]
+        assert (row.verdict, codes(row)) == (CanaryVerdict.RED, ["-2010"])
+
+
+async def test_a_soak_that_places_orders_is_typed_and_ends_at_the_first_red_one(tmp_path: Path) -> None:
+    real = SoakCanary(symbol=SYMBOL, duration_s=60, quantity=D("0.001"), dry=False)
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        with pytest.raises(LinkError) as untyped:
+            await it.ask(real)
+        assert untyped.value.code == "NOT_TYPED"
+        it.venue.plan.extend(["fill", "fill", "reject", "fill"])
+        row = await row_of(it, msgspec.structs.replace(real, typed=SYMBOL))
+        assert [check.ok for check in row.checks] == [True, True, False]
+        assert len(it.venue.placed) == 3
+        assert row.verdict is CanaryVerdict.RED
+
+
+async def test_a_soak_can_be_stopped_and_is_then_not_green(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        with pytest.raises(LinkError):
+            await it.ask(StopCanary())
+        asked = asyncio.ensure_future(it.ask(SoakCanary(symbol=SYMBOL, duration_s=600)))
+        await it.until(lambda: len(it.venue.sent_bytes) == 1)
+        with pytest.raises(LinkError) as busy:
+            await it.ask(SMALL)
+        assert busy.value.code == "CANARY_RUNNING"
+        await it.ask(StopCanary())
+        await it.until(asked.done)
+        row = await asked
+        assert isinstance(row, CanaryRow)
+        assert (row.verdict, codes(row)) == (CanaryVerdict.RED, ["STOPPED"])
+
+
+# --- status ---------------------------------------------------------------------------------------------
+
+
+async def test_the_status_survives_a_restart(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        run = await row_of(it, SMALL)
+        refusal = await row_of(it, ConfirmCanary(symbol=SYMBOL, typed=""))
+        before = it.engine.journal.state.digest()
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        view = await it.ask(GetCanaries())
+        assert isinstance(view, Canaries)
+        assert [row.run_id for row in view.rows] == [refusal.run_id, run.run_id]
+        assert view.rows[1] == run
+        assert len(view.signer) == 16
+        assert b"canaries" in before
+
+
+async def test_without_a_data_directory_there_is_no_evidence_and_no_canary(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path, data_dir="")) as it:
+        asked = asyncio.ensure_future(it.ask(SMALL))
+        await it.until(asked.done)
+        with pytest.raises(LinkError) as refusal:
+            await asked
+        assert refusal.value.code == "EVIDENCE"
