@@ -28,7 +28,8 @@ class Sync(StrEnum):
 
 
 class Quote(msgspec.Struct, frozen=True, gc=False):
-    """Best bid and ask of a live, uncrossed book that is young enough. `age_ns`: since its last update."""
+    """Best bid and ask of a live, uncrossed book that is young enough. `age_ns`: since its last update that
+    carried a new venue time."""
 
     bid: float
     bid_quantity: float
@@ -76,6 +77,7 @@ class OrderBook:
         self._asked = False
         self._why = "no snapshot yet"
         self._at_ns = 0
+        self._event_ms = 0  # the venue's time of the last diff
         self._clear()
 
     # --- writing -------------------------------------------------------------------------------------------
@@ -247,7 +249,11 @@ class OrderBook:
         if not sane:
             return self._lose("an update carried a price or quantity that is no number", None)
         self.update_id = diff.last_id
-        self._at_ns = now_ns
+        if (
+            diff.time_ms != self._event_ms or not diff.time_ms
+        ):  # frames from a producer that is stuck age (F28)
+            self._event_ms = diff.time_ms
+            self._at_ns = now_ns
         bids, asks = self._bid_window, self._ask_window
         if len(bids) < _SHORT or len(asks) < _SHORT:
             self._refill()

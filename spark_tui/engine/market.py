@@ -20,6 +20,8 @@ from spark_tui.engine.resync import ResyncQueue
 from spark_tui.wire.clock import NS_PER_S, Clock
 
 TRADES_KEPT = 50
+_PATIENCE = 3  # diffs after which a top that was contradicted is not waited for any longer
+_CONTRADICTED = "its top is not what the venue's own ticker says"
 MAX_SERIES = 16  # candle intervals of one symbol that are kept
 
 
@@ -28,10 +30,13 @@ class SymbolMarket:
 
     __slots__ = (
         "best",
+        "best_resyncs",
         "book",
         "candles",
         "depth_version",
+        "doubts",
         "heard_ns",
+        "mismatches",
         "spark",
         "symbol",
         "ticker",
@@ -45,6 +50,9 @@ class SymbolMarket:
         self.book = OrderBook(symbol)
         self.ticker: Ticker | None = None
         self.best: BookTicker | None = None
+        self.best_resyncs = 0  # the book's, when `best` came
+        self.doubts = 0  # above 0: a ticker contradicted the top, so many diffs ago; not a price meanwhile
+        self.mismatches = 0  # tops of the book that the venue's ticker contradicted
         self.trades: deque[Trade] = deque(maxlen=TRADES_KEPT)
         self.candles: OrderedDict[str, CandleSeries] = OrderedDict()  # by interval
         self.spark = Spark()
@@ -126,12 +134,16 @@ class Market:
         market = self.symbols.get(symbol)
         if market is None:
             return Unusable(f"{symbol} is not streamed")
+        if market.doubts:
+            return Unusable(_CONTRADICTED)
         return market.book.read(self._mono_ns(), self._max_age_ns)
 
     def depth(self, symbol: str, count: int) -> Depth | Unusable:
         market = self.symbols.get(symbol)
         if market is None:
             return Unusable(f"{symbol} is not streamed")
+        if market.doubts:
+            return Unusable(_CONTRADICTED)
         return market.book.levels(count, self._mono_ns(), self._max_age_ns)
 
     def last_price(self, symbol: str) -> float | None:
@@ -143,6 +155,10 @@ class Market:
 
     def _on_diff(self, market: SymbolMarket, diff: DepthDiff, now: int) -> None:
         market.depth_version += 1
+        if market.doubts:  # the next ticker decides; where none comes, a snapshot does
+            market.doubts += 1
+            if market.doubts > _PATIENCE:
+                self._discard(market)
         if market.book.on_diff(diff, now) is Sync.NEED_SNAPSHOT:
             self._resync.want(market.symbol)
 
@@ -152,8 +168,35 @@ class Market:
         market.spark.price(trade.time_ms, trade.price)
 
     def _on_best(self, market: SymbolMarket, best: BookTicker, now: int) -> None:
+        """The ticker before told the top at the book's update id, if this one is the first beyond that."""
+        before, book = market.best, market.book
+        if before is not None and before.update_id <= book.update_id < best.update_id:
+            self._compare(market, before)
         market.best = best
+        market.best_resyncs = book.resyncs
         market.ticker_version += 1
+
+    def _compare(self, market: SymbolMarket, told: BookTicker) -> None:
+        """A top that is not what the venue's other stream says is no price: nobody knows which of them is
+        right (a changed digit on a plain line). Once may be a ticker that was never sent, so it is the second
+        time that discards the book. Not across a resync: tickers may be missing then, too."""
+        book = market.book
+        if book.resyncs != market.best_resyncs:
+            return
+        top = book.top()
+        if top is None or top == (told.bid, told.bid_quantity, told.ask, told.ask_quantity):
+            market.doubts = 0
+            return
+        market.mismatches += 1
+        if market.doubts:
+            self._discard(market)
+        else:
+            market.doubts = 1
+        market.depth_version += 1
+
+    def _discard(self, market: SymbolMarket) -> None:
+        market.doubts = 0
+        market.book.invalidate(_CONTRADICTED)  # the next diff asks for a snapshot
 
     def _on_ticker(self, market: SymbolMarket, ticker: Ticker, now: int) -> None:
         market.ticker = ticker

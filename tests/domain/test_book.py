@@ -355,6 +355,19 @@ def test_age_makes_a_book_unusable_and_an_update_renews_it() -> None:
     assert isinstance(book.read(1_001 + AGE, AGE), Quote)
 
 
+def test_frames_whose_venue_time_stands_still_do_not_keep_a_book_young() -> None:
+    """F28: a producer that repeats itself under new update ids. A time that steps back is another matter."""
+    book = OrderBook(SYMBOL)
+    book.on_snapshot(snapshot(5), 0)
+    book.on_diff(msgspec.structs.replace(diff(6, 6), time_ms=1_000), 0)
+    for number in range(7, 30):
+        book.on_diff(msgspec.structs.replace(diff(number, number), time_ms=1_000), (number - 6) * AGE // 10)
+    assert isinstance(book.read(AGE, AGE), Quote)
+    assert isinstance(book.read(AGE + 1, AGE), Unusable)
+    book.on_diff(msgspec.structs.replace(diff(30, 30), time_ms=400), 3 * AGE)
+    assert isinstance(book.read(3 * AGE, AGE), Quote)
+
+
 def test_an_empty_side_has_no_price() -> None:
     book = OrderBook(SYMBOL)
     book.on_snapshot(snapshot(5), 0)

@@ -10,7 +10,7 @@ import msgspec
 from spark_tui.domain.account import Balance
 from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument, LotSize, Notional, PriceFilter, SymbolStatus
-from spark_tui.domain.market import Candle, DepthDiff, DepthSnapshot, Ticker
+from spark_tui.domain.market import Candle, DepthDiff, DepthSnapshot, MarketEvent
 from spark_tui.domain.order import Fill, OrderRequest
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side
 from spark_tui.venues.port import (
@@ -146,7 +146,7 @@ class FakeVenue:
 
     # --- market ---
 
-    def market(self, event: DepthDiff | Ticker | Candle) -> None:
+    def market(self, event: MarketEvent) -> None:
         self.on_market(event, self.clock.wall_ns())
 
     def tick(self, bid: float | None = None, ask: float | None = None) -> None:

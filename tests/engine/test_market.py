@@ -1,19 +1,25 @@
 """Feeds to books: gaps lead to a resync and never to a price; candles and sparks keep their order."""
 
 import random
+from functools import partial
 from pathlib import Path
+
+import msgspec
 
 from spark_tui.domain.book import Unusable
 from spark_tui.domain.health import WeightGauge
-from spark_tui.domain.market import Candle, Ticker, Trade
+from spark_tui.domain.market import BookTicker, Candle, DepthDiff, Ticker, Trade
 from spark_tui.domain.order import OrderState
 from spark_tui.engine.candles import MAX_CANDLES, CandleSeries, Spark
 from spark_tui.engine.market import Market
 from spark_tui.engine.resync import ResyncQueue
 from spark_tui.link.messages import BookView, GetBook, GetTickers, Tickers
+from spark_tui.store.recordings import read_recording
+from spark_tui.venues.binance.spot.codec_market import decode_depth_snapshot, decode_frame
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
 from tests.engine.harness import buy, rig
+from tests.shared_data import shared
 
 
 async def test_a_gap_makes_the_book_unusable_until_the_snapshot(tmp_path: Path) -> None:
@@ -117,6 +123,108 @@ async def test_a_snapshot_that_was_awaited_when_the_streams_broke_is_still_wante
         await it.clock.run_for(20)
         it.venue.tick()
         assert it.engine.views.usable(NAME, SYMBOL)
+
+
+def told(update_id: int, bid: float = 60_000.0) -> BookTicker:
+    return BookTicker(SYMBOL, update_id, bid, 2.0, 60_010.0, 3.0)
+
+
+async def test_a_top_the_venues_ticker_contradicts_is_no_price(tmp_path: Path) -> None:
+    """A changed digit in a plain line's valid JSON: a level stands where the venue has none."""
+    async with rig(tmp_path) as it:
+        one, usable = it.engine.markets[NAME].symbols[SYMBOL], partial(it.engine.views.usable, NAME, SYMBOL)
+        it.venue.market(told(it.venue._update_id, 59_990.0))
+        assert usable()  # the next ticker might still be about this very update
+        it.venue.market(told(it.venue._update_id + 1, 59_990.0))
+        assert (usable(), one.mismatches) == (False, 1)
+        assert (await it.submit()).code == "BOOK_UNUSABLE"
+        snapshots = it.venue.snapshots
+        it.venue.tick()
+        it.venue.market(told(it.venue._update_id + 1, 59_990.0))
+        assert not one.book.live  # contradicted again: begun anew
+        it.venue.tick()
+        await it.until(lambda: it.venue.snapshots > snapshots)
+        it.venue.tick()
+        assert usable()
+
+
+async def test_one_ticker_that_was_never_sent_costs_no_snapshot(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        one, snapshots = it.engine.markets[NAME].symbols[SYMBOL], it.venue.snapshots
+        it.venue.market(told(it.venue._update_id, 59_990.0))
+        it.venue.market(told(it.venue._update_id + 1))
+        assert one.doubts
+        it.venue.tick()
+        it.venue.market(told(it.venue._update_id + 1))
+        assert it.engine.views.usable(NAME, SYMBOL)
+        assert (it.venue.snapshots, one.mismatches) == (snapshots, 1)
+
+
+async def test_a_doubt_no_ticker_decides_ends_with_a_snapshot(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        one, snapshots = it.engine.markets[NAME].symbols[SYMBOL], it.venue.snapshots
+        it.venue.market(told(it.venue._update_id, 59_990.0))
+        it.venue.market(told(it.venue._update_id + 1))
+        for _ in range(3):
+            assert not it.engine.views.usable(NAME, SYMBOL)
+            it.venue.tick()
+        await it.until(lambda: it.venue.snapshots > snapshots)
+        it.venue.tick()
+        assert it.engine.views.usable(NAME, SYMBOL)
+        assert not one.doubts
+
+
+async def test_tickers_missed_while_a_book_resynced_accuse_nobody(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.market(told(it.venue._update_id, 59_990.0))
+        it.venue.skip(2)
+        it.venue.tick()
+        await it.until(lambda: it.venue.snapshots > 1)
+        it.venue.tick()
+        it.venue.market(told(it.venue._update_id + 1))
+        assert it.engine.views.usable(NAME, SYMBOL)
+        assert it.engine.markets[NAME].symbols[SYMBOL].mismatches == 0
+
+
+def test_the_venues_own_recording_is_hardly_ever_doubted_and_a_changed_digit_is() -> None:
+    """Two tickers in eleven minutes were never sent; that costs no snapshot."""
+    files = [shared("data", "hftbacktest-binance", f"spot_btcusdt_2024080{day}.gz") for day in (8, 9)]
+    market, doubted = _played(files)
+    assert market.symbols[SYMBOL].mismatches == 2
+    assert market.symbols[SYMBOL].book.resyncs == 0
+    assert doubted < 0.001
+
+    market, doubted = _played(files[:1], lost_after=2_000)
+    assert market.symbols[SYMBOL].mismatches == 1  # and then the venue told that level again
+    assert doubted > 0
+
+
+def _played(files: list[Path], *, lost_after: int | None = None) -> tuple[Market, float]:
+    """A recording through a Market, and the share of its diffs after which the top was in doubt. Once
+    after `lost_after` the new best bid has another price, and twenty diffs later is the end."""
+    clock = ManualClock()
+    resync = ResyncQueue(FakeVenue(clock), clock, random.Random(1), lambda level, text: None)
+    market = Market(NAME, (SYMBOL,), clock, resync, max_age_s=5)
+    diffs = doubted = lost = 0
+    for frame in (frame for path in files for frame in read_recording(path)):
+        if frame.kind == "snapshot":
+            market.on_snapshot(decode_depth_snapshot(frame.raw, SYMBOL))
+            continue
+        event = decode_frame(frame.raw)
+        if isinstance(event, DepthDiff):
+            diffs += 1
+            doubted += market.symbols[SYMBOL].doubts > 0
+            top = market.symbols[SYMBOL].book.top()
+            if lost and diffs > lost + 20:
+                break
+            if lost_after is not None and not lost and diffs > lost_after and top:
+                kept = [level for level in event.bids if level[0] <= top[0] or not level[1]]
+                lost = diffs if len(kept) < len(event.bids) else 0
+                event = msgspec.structs.replace(event, bids=kept)
+            market.on_event(event, 0)
+        elif isinstance(event, BookTicker):
+            market.on_event(event, 0)
+    return market, doubted / diffs
 
 
 async def test_the_ticker_is_the_last_price_where_no_trades_come(tmp_path: Path) -> None:
