@@ -64,10 +64,10 @@ class AuditTable(LineTable):
                 Column("what", rest // 2),
                 Column("result", rest - rest // 2 - 1),
             )
-        rest = width - 58
+        rest = width - 59
         return (
             Column("", 1),
-            Column("time", 14),
+            Column("time", 15),
             Column("who", 10),
             Column("face", 8),
             Column("action", 16),
@@ -94,7 +94,7 @@ class AuditTable(LineTable):
                 (row.who, "ink"),
                 *face,
                 (row.action, "b ink" if row.ok is not None else "ink"),
-                (fmt.fit(row.what, columns[-2].width), "ink"),
+                (fmt.fit(brief(row.what), columns[-2].width), "ink"),
                 (fmt.fit(row.result, columns[-1].width), "down" if row.ok is False else "dim"),
             ),
         )
@@ -209,6 +209,11 @@ class Deed(Pane):
         return lines[:height]
 
 
+def brief(what: str) -> str:
+    """`symbol=BTCUSDT side=BUY` without the names, which the details have."""
+    return " ".join(word.partition("=")[2] or word for word in what.split())
+
+
 def when(at_ms: int) -> str:
     """`21 Nov 06:14:46`, UTC as everywhere in the cockpit."""
     return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%d %b %H:%M:%S")
@@ -257,6 +262,11 @@ class LogScreen(CockpitScreen):
     }
     """
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._wanted: tuple[GetAudit, Callable[[Audit], None]] | None = None
+        self._loading = False
+
     def compose_middle(self) -> ComposeResult:
         table = AuditTable(self.context, id="audit")
         yield table
@@ -290,15 +300,23 @@ class LogScreen(CockpitScreen):
     def _ask(self, before: int, take: Callable[[Audit], None]) -> None:
         table = self.table
         ask = GetAudit(text=table.entry.text, before=before, limit=PAGE, all_entries=table.all_entries)
-        self.run_worker(self._load(ask, take), group="audit", exclusive=True)
+        self._wanted = (ask, take)
+        if not self._loading:
+            self._loading = True
+            self.run_worker(self._load(), group="audit")
 
-    async def _load(self, ask: GetAudit, take: Callable[[Audit], None]) -> None:
+    async def _load(self) -> None:
+        """One question at a time; an answer that a newer question has overtaken is dropped."""
         try:
-            result = await self.context.call(ask)
+            while self._wanted is not None:
+                (ask, take), self._wanted = self._wanted, None
+                result = await self.context.call(ask)
+                if isinstance(result, Audit) and self._wanted is None:
+                    take(result)
+                    self.query_one("#deed", Pane).pull()
         except LinkError as error:
+            self._wanted = None
             if error.code != "ENGINE_GONE":  # the banner says that
                 self.context.say("warn", f"Log: {error.text}")
-            return
-        if isinstance(result, Audit):
-            take(result)
-            self.query_one("#deed", Pane).pull()
+        finally:
+            self._loading = False

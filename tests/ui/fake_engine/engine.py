@@ -18,6 +18,7 @@ from spark_tui.link.messages import (
     Fills,
     Focus,
     GetAlgos,
+    GetAudit,
     GetDifferences,
     GetDrills,
     GetHealth,
@@ -46,6 +47,7 @@ from spark_tui.link.messages import (
     Tickers,
 )
 from spark_tui.link.service import LinkError
+from tests.ui.fake_engine import audit
 from tests.ui.fake_engine.facts import balances, health, positions
 from tests.ui.fake_engine.previews import preview_algo, preview_list
 from tests.ui.fake_engine.scenes import orders_of_the_picture
@@ -133,6 +135,8 @@ class FakeEngine(FakeWork):
                 return self.resolve(request)
             case GetInstruments():
                 return Instruments(rows=tuple(instrument(symbol) for symbol in MARKET))
+            case GetAudit():
+                return audit.answer(request)
             case GetHealth():
                 return health()
             case _:

@@ -1,0 +1,154 @@
+"""The audit: who, through which face, what, the rules' verdicts, the result; found again by its words."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from spark_tui.engine import audit_view
+from spark_tui.engine.records import Acted
+from spark_tui.link.local import LocalLink
+from spark_tui.link.messages import (
+    Audit,
+    CancelAll,
+    GetAudit,
+    GetOrders,
+    Kill,
+    PreviewOrder,
+    Resume,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.store.ledger import Entry, Stored
+from tests.engine.harness import Rig, buy, rig
+
+
+async def ask(it: Rig, text: str = "", **more: object) -> Audit:
+    await it.engine.journal.durable()
+    result = await it.ask(GetAudit(text=text, **more))  # type: ignore[arg-type]
+    assert isinstance(result, Audit)
+    return result
+
+
+async def test_an_order_is_on_record_with_face_verdicts_and_result(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        link = LocalLink(it.engine, face="do", operator="ayse", rate_hz=0)
+        await link.call(buy(price="59000"))
+        (row,) = (await ask(it, "order.submit")).rows
+        assert (row.who, row.face, row.ok) == ("ayse", "do", True)
+        assert "price=59000" in row.what
+        assert "ACCEPTED" in row.result
+        assert {verdict.rule for verdict in row.verdicts} >= {"trading_state", "book", "balance"}
+        assert all(verdict.ok for verdict in row.verdicts)
+
+
+async def test_a_refusal_names_the_rule_that_refused(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.submit(buy("1000000"))
+        (row,) = (await ask(it, "denied insufficient_balance")).rows
+        assert row.ok is False
+        assert [verdict.code for verdict in row.verdicts if verdict.code == "INSUFFICIENT_BALANCE"]
+
+
+async def test_a_command_that_fails_is_on_record_too(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        with pytest.raises(LinkError):
+            await it.ask(Resume(reason=" "))
+        (row,) = (await ask(it, "reason_needed")).rows
+        assert (row.action, row.ok) == ("resume", False)
+
+
+async def test_looking_is_not_on_record(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.ask(PreviewOrder(order=buy()))
+        await it.ask(GetOrders())
+        await ask(it)
+        assert not any(row.face or row.ok is not None for row in (await ask(it)).rows)
+
+
+async def test_verdicts_of_what_comes_later_are_not_the_commands(tmp_path: Path) -> None:
+    """Two orders at the same time: each record has the verdicts of its own order."""
+    async with rig(tmp_path) as it:
+        await asyncio.gather(it.submit(buy("0.1")), it.submit(buy("1000000")))
+        rows = {row.ok: row for row in (await ask(it, "order.submit")).rows}
+        assert all(verdict.ok for verdict in rows[True].verdicts)
+        assert not all(verdict.ok for verdict in rows[False].verdicts)
+
+
+async def test_a_kill_whose_record_fails_is_a_kill(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        whole = it.engine.journal.note
+
+        def broken(record: object) -> object:
+            if isinstance(record, Acted):
+                raise RuntimeError("the audit is broken")
+            return whole(record)  # type: ignore[arg-type]
+
+        it.engine.journal.note = broken  # type: ignore[method-assign,assignment]
+        await it.ask(Kill(reason="drill"))
+        assert it.engine.guard.killed
+        assert any("could not be recorded" in notice.text for notice in it.engine.notices.recent)
+
+
+async def test_halts_are_found_with_who_and_why(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.ask(Kill(reason="storm"))
+        assert [row.action for row in (await ask(it, "storm")).rows] == ["kill", "trading"]
+
+
+async def test_every_entry_on_demand(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        assert not [row for row in (await ask(it, order.client_order_id)).rows if row.ok is None]
+        everything = await ask(it, order.client_order_id, all_entries=True)
+        assert {"order intended", "order sent", "order accepted"} <= {row.action for row in everything.rows}
+
+
+async def test_pages_go_back_to_the_first_entry_without_gap_or_repeat(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit_view, "_CHUNK", 7)
+    async with rig(tmp_path) as it:
+        for _ in range(20):
+            await it.ask(CancelAll())
+        seen: list[int] = []
+        before = 0
+        while True:
+            page = await ask(it, all_entries=True, before=before, limit=6)
+            seen += [row.seq for row in page.rows]
+            before = page.before
+            if not before:
+                break
+        assert seen == list(range(seen[0], 0, -1))
+
+
+async def test_one_question_reads_a_bounded_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(audit_view, "MAX_SCANNED", 10)
+    async with rig(tmp_path) as it:
+        await it.submit(buy("1000000"))
+        for _ in range(30):
+            await it.ask(CancelAll())
+        page = await ask(it, "denied")
+        assert page.rows == ()
+        while page.before and not page.rows:
+            page = await ask(it, "denied", before=page.before)
+        assert len(page.rows) == 1
+
+
+@pytest.fixture
+def strange() -> Stored:
+    return Stored(
+        7, 1_795_000_000_000_000_000, "from-the-future", b'{"type":"from-the-future","operator":"x"}'
+    )
+
+
+def test_an_entry_of_a_later_version_is_shown_as_it_is(strange: Stored) -> None:
+    row = audit_view.row_of(strange)
+    assert (row.seq, row.action) == (7, "from-the-future")
+    assert "future" in row.what
+
+
+async def test_a_damaged_body_is_a_row_too(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.ledger.append(Entry("acted", b"\xff\xfe not json"))
+        rows = (await ask(it)).rows
+        assert rows[0].action == "acted"

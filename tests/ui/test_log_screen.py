@@ -1,0 +1,111 @@
+"""The Log screen under the fingers: search as it is typed, older pages on the way down, all on demand."""
+
+import pytest
+
+from spark_tui.link.messages import GetAudit
+from spark_tui.ui.screens.log import LogScreen
+from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
+from tests.ui.fake_engine import audit
+from tests.ui.looks import check_text
+
+SIZES = pytest.mark.parametrize(
+    ("size", "name"), [(WIDE, "120x36"), (NARROW, "80x24")], ids=["120x36", "80x24"]
+)
+
+
+async def opened(face: Cockpit) -> LogScreen:
+    await face.press("f8")
+    await face.until(lambda: "order.submit" in face.pane("audit"))
+    screen = face.app.cockpit_screen
+    assert isinstance(screen, LogScreen)
+    return screen
+
+
+@SIZES
+async def test_look(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size) as face:
+        await opened(face)
+        await face.press("j", "j")
+        check_text(face, f"audit-{name}")
+
+
+async def test_the_selected_deed_shows_what_every_rule_said() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        screen.table.go((str(audit.REFUSED),))
+        await face.settle()
+        deed = face.pane("deed")
+        assert "✗ price band 5870.12/75" in deed
+        assert "✓ trading state" in deed
+        assert "move it closer" in deed
+
+
+async def test_a_search_narrows_with_each_letter_and_enter_keeps_it() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("/", *"band denied")
+        await face.until(lambda: "1 of 450" in face.pane("audit"))
+        await face.press("enter")
+        assert "/ band denied" in face.pane("audit")
+        await face.press("a")  # a key of the screen again, not a letter of the search
+        await face.until(lambda: "every ledger entry" in face.pane("audit"))
+
+
+async def test_escape_drops_the_search_and_never_leaves_the_screen_first() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("/", *"denied", "enter", "escape")
+        await face.until(lambda: "200+" in face.pane("audit"))
+        assert face.app.cockpit_screen.screen_name == "log"
+
+
+async def test_what_is_found_of_another_search_does_not_stay() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        await face.press("/", *"denied")
+        await face.until(lambda: len(screen.table.rows) == 1)
+        await face.press("backspace")
+        await face.press(*"dx")
+        await face.until(lambda: not screen.table.rows)
+        assert "nothing holds all of: denie" in face.pane("audit")
+
+
+async def test_the_last_row_brings_older_ones() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        assert len(screen.table.rows) == 200
+        await face.press("G")
+        await face.until(lambda: len(screen.table.rows) > 200)
+        await face.press("G")
+        await face.until(lambda: not screen.table.before)
+        seqs = [int(key[0]) for key in screen.table.rows]
+        assert seqs == sorted(seqs, reverse=True)
+        assert seqs[-1] == 1
+
+
+async def test_pasted_text_is_searched_for_only_while_searching() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        screen.table.take_paste("denied")
+        assert screen.table.entry.text == ""
+        await face.press("/")
+        screen.table.take_paste("den\x1bied\n")
+        await face.until(lambda: len(screen.table.rows) == 1)
+
+
+async def test_a_search_of_the_engine_says_what_was_typed() -> None:
+    asked: list[GetAudit] = []
+
+    async with cockpit() as face:
+        whole = face.engine.call
+
+        async def spied(request: object) -> object:
+            if isinstance(request, GetAudit):
+                asked.append(request)
+            return await whole(request)  # type: ignore[arg-type]
+
+        face.engine.call = spied  # type: ignore[method-assign,assignment]
+        await opened(face)
+        await face.press("/", *"x")
+        await face.until(lambda: asked and asked[-1].text == "x")
+        assert asked[0].before == 0
