@@ -210,8 +210,9 @@ class Deed(Pane):
 
 
 def brief(what: str) -> str:
-    """`symbol=BTCUSDT side=BUY` without the names, which the details have."""
-    return " ".join(word.partition("=")[2] or word for word in what.split())
+    """`symbol=BTCUSDT side=BUY` without the names, and without what only the details need."""
+    words = [word.partition("=") for word in what.split()]
+    return " ".join(value or name for name, _, value in words if name not in {"venue", "key"})
 
 
 def when(at_ms: int) -> str:
