@@ -1,0 +1,291 @@
+"""Live trading: three keys, the most restrictive wins, and each is asked anew for every order."""
+
+import asyncio
+from decimal import Decimal as D
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.values import Environment, OrderType, Side
+from spark_tui.engine.arming import CANARY_AGE_MS, MAX_MINUTES, phrase
+from spark_tui.engine.options import EngineSettings
+from spark_tui.link.messages import (
+    ArmLive,
+    Canaries,
+    CanaryRow,
+    DisarmLive,
+    GetCanaries,
+    GetStatus,
+    RunCanary,
+    Status,
+    SubmitOrder,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import NAME, REJECTED, SYMBOL, FakeVenue
+from tests.engine.harness import Rig, buy, rig
+
+ARM = ArmLive(symbols=(SYMBOL,), cap=D(500), minutes=30, phrase="ARM LIVE BTCUSDT CAP 500 USDT FOR 30 MIN")
+SMALL = buy("0.001")  # 59 USDT
+
+
+class LiveVenue(FakeVenue):
+    environment = Environment.LIVE
+
+
+class Live:
+    """An engine whose venue is real money, as far as it can tell."""
+
+    def __init__(self, tmp_path: Path, clock: ManualClock | None = None, **changes: object) -> None:
+        self.clock = clock or ManualClock()
+        self.venue = LiveVenue(self.clock, (SYMBOL, "ETHUSDT"))
+        settings = EngineSettings(
+            symbols={NAME: (SYMBOL,)},
+            data_dir=str(tmp_path),
+            live_allowed=True,
+            book_max_age_s=100_000,
+        )
+        self.rig = rig(
+            tmp_path,
+            venue=self.venue,
+            clock=self.clock,
+            settings=msgspec.structs.replace(settings, **changes),
+        )
+
+
+async def canary(it: Rig) -> CanaryRow:
+    asked = asyncio.ensure_future(it.ask(RunCanary(symbol=SYMBOL, quantity=D("0.001"))))
+    await it.until(asked.done)
+    row = await asked
+    assert isinstance(row, CanaryRow)
+    return row
+
+
+async def refusal(it: Rig, ask: ArmLive) -> LinkError:
+    with pytest.raises(LinkError) as refused:
+        await it.ask(ask)
+    return refused.value
+
+
+async def denied(it: Rig, submit: SubmitOrder) -> Order:
+    order = await it.submit(submit)
+    assert (order.state, order.code) == (OrderState.DENIED, "LIVE_NOT_ARMED")
+    return order
+
+
+async def status(it: Rig) -> Status:
+    found = await it.ask(GetStatus())
+    assert isinstance(found, Status)
+    return found
+
+
+async def test_an_armed_engine_sends_and_says_so(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await denied(it, SMALL)
+        assert (await canary(it)).verdict == "green"
+        view = await it.ask(ARM)
+        assert isinstance(view, Canaries)
+        assert view.arming is not None
+        order = await it.submit(SMALL)
+        assert order.state is OrderState.ACCEPTED
+        arming = (await status(it)).arming
+        assert arming is not None
+        assert (arming.symbols, arming.cap, arming.used, arming.lapsed) == ((SYMBOL,), D(500), D(59), "")
+
+
+@pytest.mark.parametrize(
+    ("ask", "code"),
+    [
+        (msgspec.structs.replace(ARM, phrase=""), "PHRASE"),
+        (msgspec.structs.replace(ARM, phrase=ARM.phrase.lower()), "PHRASE"),
+        (msgspec.structs.replace(ARM, cap=D(501)), "PHRASE"),  # the phrase says another cap
+        (msgspec.structs.replace(ARM, minutes=31), "PHRASE"),
+        (msgspec.structs.replace(ARM, symbols=(SYMBOL, "ETHUSDT")), "PHRASE"),
+        (msgspec.structs.replace(ARM, symbols=()), "SCOPE"),
+        (msgspec.structs.replace(ARM, cap=D(0)), "CAP"),
+        (msgspec.structs.replace(ARM, cap=D("NaN")), "CAP"),
+        (msgspec.structs.replace(ARM, minutes=0), "EXPIRY"),
+        (msgspec.structs.replace(ARM, minutes=MAX_MINUTES + 1), "EXPIRY"),
+    ],
+)
+async def test_only_the_typed_phrase_arms(tmp_path: Path, ask: ArmLive, code: str) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        assert (await refusal(it, ask)).code == code
+        await denied(it, SMALL)
+
+
+async def test_the_settings_come_first(tmp_path: Path) -> None:
+    async with Live(tmp_path, live_allowed=False).rig as it:
+        await canary(it)
+        assert (await refusal(it, ARM)).code == "LIVE_NOT_ENABLED"
+        order = await denied(it, SMALL)
+        assert "LIVE_ENABLED" in order.text
+        view = await it.ask(GetCanaries())
+        assert isinstance(view, Canaries)
+        assert "LIVE_ENABLED" in view.not_armable
+
+
+async def test_an_arming_from_before_counts_for_nothing_once_live_is_not_enabled(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(ARM)
+    async with Live(tmp_path, live_allowed=False).rig as it:
+        await denied(it, SMALL)
+        arming = (await status(it)).arming
+        assert arming is not None
+        assert arming.lapsed
+
+
+async def test_arming_needs_a_green_canary(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        assert (await refusal(it, ARM)).code == "NO_CANARY"
+        it.venue.failing["test_order"] = REJECTED
+        await canary(it)
+        assert (await refusal(it, ARM)).code == "NO_CANARY"
+
+
+async def test_arming_needs_a_canary_of_the_last_day(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        row = await canary(it)
+        canaries = it.engine.journal.state.canaries
+        canaries[row.run_id] = msgspec.structs.replace(row, at_ms=row.at_ms - CANARY_AGE_MS)
+        assert (await refusal(it, ARM)).code == "NO_CANARY"
+        now = it.clock.wall_ns() // 1_000_000
+        canaries[row.run_id] = msgspec.structs.replace(row, at_ms=now - CANARY_AGE_MS + 1)
+        await it.ask(ARM)
+
+
+async def test_arming_needs_a_canary_of_this_configuration(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+    async with Live(tmp_path, limits=RiskLimits(max_notional=D(1_000))).rig as it:
+        assert (await refusal(it, ARM)).code == "NO_CANARY"
+
+
+async def test_arming_needs_evidence_that_holds(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        row = await canary(it)
+        path = Path(row.bundle)
+        path.write_bytes(path.read_bytes().replace(b"green", b"greem", 1))
+        refused = await refusal(it, ARM)
+        assert (refused.code, "does not match" in refused.text) == ("NO_CANARY", True)
+
+
+async def test_an_arming_ends_at_its_expiry_to_the_millisecond(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(ARM)
+        armed = it.engine.journal.state.armed
+        assert armed is not None
+        it.clock.advance((armed.expires_ms - it.clock.wall_ns() // 1_000_000 - 1) / 1_000)
+        assert it.engine.arming.keeps_home() == ""
+        it.clock.advance(0.001)
+        order = await denied(it, SMALL)
+        assert "expired" in order.text
+        assert (await status(it)).arming is None
+
+
+async def test_what_expires_between_gate_and_wire_stays_home(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(ARM)
+        it.venue.plan.append("slow")
+        asked = asyncio.ensure_future(it.submit(SMALL))
+        await it.until(lambda: not it.venue.plan)
+        it.clock.advance(ARM.minutes * 60)
+        it.venue.release.set()
+        await it.until(asked.done)
+        assert (await asked).state is OrderState.DENIED
+        assert it.venue.placed == []
+
+
+async def test_an_arming_is_for_its_symbols_only(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        ask = msgspec.structs.replace(
+            ARM, symbols=("ETHUSDT",), phrase=phrase(("ETHUSDT",), ARM.cap, ARM.minutes)
+        )
+        await it.ask(ask)
+        order = await denied(it, SMALL)
+        assert "not for BTCUSDT" in order.text
+
+
+async def test_the_cap_is_for_everything_sent_under_the_arming(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(msgspec.structs.replace(ARM, cap=D(118), phrase=ARM.phrase.replace("500", "118")))
+        first = await it.submit(SMALL)
+        assert first.state is OrderState.ACCEPTED
+        await denied(it, buy("0.0011"))  # 59 + 64.9
+        assert (await it.submit(SMALL)).state is OrderState.ACCEPTED  # 118 of 118
+        await denied(it, SMALL)
+        it.venue.fill(first.client_order_id)
+        await denied(it, SMALL)  # what was traded stays used
+
+
+async def test_a_cancelled_order_gives_its_share_back(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(msgspec.structs.replace(ARM, cap=D(100), phrase=ARM.phrase.replace("500", "100")))
+        order = await it.submit(SMALL)
+        await denied(it, SMALL)
+        await it.engine.cancels.cancel(order.client_order_id)
+        assert (await it.submit(SMALL)).state is OrderState.ACCEPTED
+
+
+async def test_a_sell_counts_what_it_can_bring_not_its_limit(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(msgspec.structs.replace(ARM, cap=D(50), phrase=ARM.phrase.replace("500", "50")))
+        await denied(it, buy("0.001", "40000", side=Side.SELL))  # fills at 60 000
+
+
+async def test_an_order_that_cannot_be_valued_does_not_leave(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(ARM)
+        for quantity in (D("NaN"), None):
+            submit = SubmitOrder(symbol=SYMBOL, side=Side.BUY, type=OrderType.MARKET, quantity=quantity)
+            assert (await it.submit(submit)).state is OrderState.DENIED
+        assert it.venue.placed == []
+
+
+async def test_disarmed_is_disarmed_and_a_restart_changes_nothing(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(ARM)
+        clock = it.clock
+    async with Live(tmp_path, clock).rig as it:
+        assert (await it.submit(SMALL)).state is OrderState.ACCEPTED
+        await it.ask(DisarmLive(reason="done"))
+        await denied(it, SMALL)
+        with pytest.raises(LinkError):
+            await it.ask(DisarmLive())
+    async with Live(tmp_path, clock).rig as it:
+        await denied(it, SMALL)
+
+
+async def test_a_clock_that_was_set_back_lengthens_no_arming(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(ARM)
+        it.clock.step_wall(-3_600)
+        assert "clock" in (await denied(it, SMALL)).text
+
+
+async def test_a_halt_is_stronger_than_an_arming(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(ARM)
+        it.engine.guard.halt("drill")
+        assert (await it.submit(SMALL)).code == "HALTED"
+
+
+async def test_elsewhere_nothing_needs_arming(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        assert (await it.submit(SMALL)).state is OrderState.ACCEPTED
+        assert (await refusal(it, ARM)).code == "LIVE_NOT_ENABLED"
