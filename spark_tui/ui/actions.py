@@ -99,7 +99,7 @@ ACTIONS: tuple[Action, ...] = (
         keys=("u",), screens=(TRADE,), group="Ticket",
     ),
     Action(
-        "ticket.trailing", "Stop that trails", "A stop price, a distance in basis points that trails, or both.",
+        "ticket.trailing", "Stop that trails", "A stop price, a distance that trails, or both.",
         keys=("d",), screens=(TRADE,), group="Ticket",
     ),
     Action(

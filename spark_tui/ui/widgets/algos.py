@@ -66,7 +66,7 @@ class AlgosTable(DeskTable):
             (row.start.kind.value, ink),
             (row.start.symbol, ink),
             (row.start.side.value, side_tone(row.start.side)),
-            ("━" * full + "─" * (BAR - full) + f" {share:>4.0%}", "up" if alive else "dim"),
+            ("━" * full + "─" * (BAR - full) + f" {share:>4.0%}", "up" if alive and full else "dim"),
             (fmt.fixed(row.filled, steps.quantity), ink),
             (row.state, TONES.get(row.state, "ink")),
             (fmt.fit(self._waits(row, steps.price), columns[-1].width), "dim" if alive else TONES[row.state]),

@@ -22,6 +22,7 @@ ENVIRONMENT_TONES = {
 STATE_TONES = {TradingState.ACTIVE: "up", TradingState.REDUCING: "warn", TradingState.HALTED: "down"}
 AGE_SHOWN_S = 3.0  # a venue younger than this has nothing to say
 WIDE = 100
+SCREEN_KEYS = "F1-F" + str(max(int(key[1:]) for one in ACTIONS for key in one.keys if key[1:].isdecimal()))
 
 
 class StatusBar(Pane):
@@ -161,7 +162,7 @@ class Footer(Pane):
                 break
             line += more
         for word in (" Screens", ""):
-            screens: Line = (("F1-F3", "b accent"), (word, "dim"))
+            screens: Line = ((SCREEN_KEYS, "b accent"), (word, "dim"))
             if width_of(line) + width_of(screens) + width_of(kill) <= width:
                 line += screens
                 break
