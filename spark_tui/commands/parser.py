@@ -172,6 +172,12 @@ def _show_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON instead of a table")
 
 
+def _canary_flags(parser: argparse.ArgumentParser) -> None:
+    from spark_tui.commands.canary_words import fill
+
+    fill(parser)
+
+
 def _ledger_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
     parser.add_argument("verb", choices=("verify", "repair"), help="walk the chain, or keep its good part")
@@ -232,6 +238,12 @@ def _run_stop(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _run_canary(arguments: argparse.Namespace) -> int:
+    from spark_tui.commands.canary import run
+
+    return run(arguments)
+
+
 def _run_ledger(arguments: argparse.Namespace) -> int:
     from spark_tui.commands.files import run_ledger
 
@@ -253,6 +265,7 @@ _COMMANDS: dict[str, tuple[str, Fill, Run]] = {
     "do": ("run an action, print its answer as JSON", _do_flags, _run_do),
     "kill": ("halt and cancel every order, engine or no", _kill_flags, _run_kill),
     "show": ("print what the engine knows", _show_flags, _run_show),
+    "canary": ("run, confirm, soak, verify: proof before an order matters", _canary_flags, _run_canary),
     "ledger": ("verify or repair the ledger", _ledger_flags, _run_ledger),
     "tape": ("check recordings", _tape_flags, _run_tape),
 }

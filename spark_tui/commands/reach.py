@@ -15,6 +15,8 @@ from spark_tui.link.service import LinkError
 
 T = TypeVar("T")
 
+ANSWER_S = 30.0
+
 
 def data_dir_of(arguments: argparse.Namespace) -> Path:
     given: Path | None = getattr(arguments, "data_dir", None)
@@ -42,9 +44,11 @@ def require_engine(data_dir: Path) -> EngineFile:
 
 
 @contextlib.asynccontextmanager
-async def line_to(engine: EngineFile, face: str) -> AsyncIterator[RemoteLink]:
-    """A line for requests only. Raises LinkError."""
-    link = await RemoteLink.connect(Path(engine.socket), face=face, operator=operator(), rate_hz=0)
+async def line_to(engine: EngineFile, face: str, *, answer_s: float = ANSWER_S) -> AsyncIterator[RemoteLink]:
+    """A line for requests only, each answered within so long. Raises LinkError."""
+    link = await RemoteLink.connect(
+        Path(engine.socket), face=face, operator=operator(), rate_hz=0, answer_s=answer_s
+    )
     try:
         yield link
     finally:

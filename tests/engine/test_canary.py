@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from decimal import Decimal as D
 from pathlib import Path
 
@@ -337,6 +338,9 @@ async def test_a_dry_soak_looks_every_ten_seconds_and_places_nothing(tmp_path: P
         assert it.clock.mono_ns() - began >= 30e9
         assert it.venue.placed == []
         assert len(bundle(row).sections["rounds"]["rounds"]) == 4
+        names = [one.removeprefix("test ") for one in it.venue.sent_bytes]
+        assert all(re.fullmatch("[A-Za-z0-9_-]{1,36}", name) for name in names)
+        assert len(set(names)) == 4
 
 
 async def test_a_dry_soak_goes_on_over_a_red_check_and_ends_red(tmp_path: Path) -> None:

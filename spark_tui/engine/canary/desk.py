@@ -243,7 +243,7 @@ class CanaryDesk:
                 )
                 break
             at_ms = self._now_ms()
-            reasons, took_s, facts = await self._round(f"{run_id}.{number}", ask, request, operator)
+            reasons, took_s, facts = await self._round(f"{run_id}-{number}", ask, request, operator)
             latencies += took_s
             check = _round_check(number, count, reasons)
             checks.append(check)

@@ -8,7 +8,7 @@ import msgspec
 
 from spark_tui.domain import filters
 from spark_tui.domain.book import Depth, Unusable
-from spark_tui.domain.decimals import ceil_to, divide_down, from_float, plain
+from spark_tui.domain.decimals import ceil_to, divide_down, from_float, nearest, plain
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinNotional, Notional
 from spark_tui.domain.market import DepthSnapshot
 from spark_tui.domain.order import OrderRequest
@@ -28,6 +28,7 @@ LATENCY_AIM_S = 1.0
 BOOKS_APART_BP = 50  # our book against a fresh snapshot of the venue's
 _LEVELS_KEPT = 20
 _SNAPSHOT_LEVELS = 100
+_SHOWN = Decimal("1e-8")
 _ROOM = Decimal("1.25")  # above the smallest notional, so that the market may move meanwhile
 
 Section = tuple[str, Mapping[str, object]]
@@ -104,9 +105,9 @@ def smallest(instrument: Instrument, price: Decimal | None) -> Decimal:
 def expectation(request: OrderRequest, cost: Cost) -> Execution:
     slippage = None if cost.slippage_bp is None else round(from_float(cost.slippage_bp), 2)
     return Execution(
-        price=cost.price,
+        price=None if cost.price is None else nearest(cost.price, _SHOWN),
         quantity=request.quantity,
-        notional=cost.notional,
+        notional=None if cost.notional is None else nearest(cost.notional, _SHOWN),
         fees={} if cost.fee is None else {cost.fee_asset: cost.fee},
         slippage_bp=slippage,
     )
@@ -149,7 +150,8 @@ def _worth(engine: "Engine", request: OrderRequest, assessment: Assessment, cost
     _, quote = assessment.assets
     if cost.notional is None or not quote:
         return None
-    return engine.portfolio.worth(request.venue, quote, cost.notional)
+    worth = engine.portfolio.worth(request.venue, quote, cost.notional)
+    return None if worth is None else nearest(worth, _SHOWN)
 
 
 # --- what is concluded -------------------------------------------------------------------------------------

@@ -1,0 +1,243 @@
+"""`spark-tui canary run|confirm|status|soak|verify`: 0 only when green."""
+
+import argparse
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from typing import Any
+
+from spark_tui.commands import rows
+from spark_tui.commands.errors import REFUSED, CommandError
+from spark_tui.commands.reach import data_dir_of, line_to, require_engine, with_line
+from spark_tui.commands.table import facts, table
+from spark_tui.link.messages import (
+    AnyRequest,
+    Canaries,
+    CanaryRow,
+    CanaryVerdict,
+    ConfirmCanary,
+    Execution,
+    GetCanaries,
+    Result,
+    RunCanary,
+    SoakCanary,
+    StopCanary,
+)
+from spark_tui.link.rendezvous import EngineFile
+from spark_tui.link.service import LinkError
+
+PATIENCE_S = 180.0  # above the time a lost answer's fate takes to be proved, and the comparison after it
+
+_COLUMNS = (
+    "run_id",
+    "kind",
+    "verdict",
+    "symbol",
+    "side",
+    "quantity",
+    "worth_usdt",
+    "state",
+    "age",
+    "reasons",
+)
+DAY_MS = 86_400_000
+
+
+def run(arguments: argparse.Namespace) -> int:
+    match arguments.verb:
+        case "verify":
+            from spark_tui.commands.canary_check import run as verify
+
+            return verify(arguments)
+        case "status":
+            return _status(arguments)
+        case verb:
+            return _try(arguments, _REQUESTS[verb](arguments))
+
+
+def _run(arguments: argparse.Namespace) -> AnyRequest:
+    return RunCanary(**_scope(arguments), price=arguments.price)
+
+
+def _confirm(arguments: argparse.Namespace) -> AnyRequest:
+    return ConfirmCanary(**_scope(arguments), typed=arguments.yes_i_mean)
+
+
+def _soak(arguments: argparse.Namespace) -> AnyRequest:
+    return SoakCanary(
+        **_scope(arguments),
+        duration_s=arguments.duration,
+        dry=arguments.dry_run,
+        typed=arguments.yes_i_mean,
+    )
+
+
+_REQUESTS = {"run": _run, "confirm": _confirm, "soak": _soak}
+
+
+def _scope(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in ("symbol", "side", "quantity", "venue")}
+
+
+def _try(arguments: argparse.Namespace, request: AnyRequest) -> int:
+    patience_s = PATIENCE_S + getattr(arguments, "duration", 0.0) * 2
+    engine = require_engine(data_dir_of(arguments))
+    try:
+        result = asyncio.run(_ask(engine, request, patience_s))
+    except LinkError as error:
+        if arguments.json:
+            reasons = [f"{error.code}: {error.text}"]
+            print(rows.to_json({"run_id": "", "bundle": "", "verdict": "refused", "reasons": reasons}))
+        raise CommandError(error.text, REFUSED) from None
+    assert isinstance(result, CanaryRow)  # what these requests are answered with
+    print(rows.to_json(in_json(result)) if arguments.json else _words(result))
+    if result.verdict is CanaryVerdict.GREEN:
+        return 0
+    for reason in result.reasons:
+        print(f"spark-tui: {reason}", file=sys.stderr)
+    return REFUSED
+
+
+async def _ask(engine: EngineFile, request: AnyRequest, patience_s: float) -> Result:
+    """Its answer. Ctrl-C ends a soak at its next check, so that it is never left running by itself."""
+    async with line_to(engine, "canary", answer_s=patience_s) as link:
+        asked = asyncio.ensure_future(link.call(request))
+        if isinstance(request, SoakCanary):
+            stops: set[asyncio.Task[None]] = set()
+
+            async def stop() -> None:
+                await link.call(StopCanary())
+
+            loop = asyncio.get_running_loop()
+            for name in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(name, lambda: _begin(stop(), stops))
+        return await asked
+
+
+def _begin(work: Coroutine[None, None, None], running: "set[asyncio.Task[None]]") -> None:
+    task = asyncio.create_task(work)
+    running.add(task)
+    task.add_done_callback(running.discard)
+
+
+# --- status ------------------------------------------------------------------------------------------------
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    """Green when the newest canary that was tried under the configuration in force is, and a day old at
+    most."""
+    engine = require_engine(data_dir_of(arguments))
+    found = with_line(engine, "canary", lambda link: link.call(GetCanaries()))
+    assert isinstance(found, Canaries)
+    tried = [row for row in found.rows if row.verdict is not CanaryVerdict.REFUSED]
+    newest = next((row for row in tried if row.config_hash == found.config_hash), None)
+    why = _not_green(newest, found.time_ms)
+    shown = found.rows[: max(1, arguments.last)]
+    if arguments.json:
+        print(rows.to_json(_status_json(found, newest, shown, why)))
+    else:
+        print(_status_words(found, shown))
+    if why:
+        print(f"spark-tui: {why}", file=sys.stderr)
+    return REFUSED if why else 0
+
+
+def _not_green(newest: CanaryRow | None, now_ms: int) -> str:
+    """Empty when it is green."""
+    if newest is None:
+        return "no canary of this configuration ran yet; begin with: spark-tui canary run --symbol SYMBOL"
+    if newest.verdict is not CanaryVerdict.GREEN:
+        return f"the newest canary, {newest.run_id}, is {newest.verdict}: {newest.reasons[0]}"
+    if now_ms - newest.at_ms >= DAY_MS:
+        return f"the newest canary, {newest.run_id}, is green but more than a day old; run it again"
+    return ""
+
+
+def _status_json(
+    found: Canaries, newest: CanaryRow | None, shown: tuple[CanaryRow, ...], why: str
+) -> rows.Row:
+    return {
+        "run_id": newest.run_id if newest else "",
+        "bundle": newest.bundle if newest else "",
+        "verdict": "none" if newest is None else CanaryVerdict.RED if why else newest.verdict,
+        "reasons": [why] if why else [],
+        "config_hash": found.config_hash,
+        "signer": found.signer,
+        "running": found.running,
+        "not_armable": found.not_armable,
+        "arming": rows.simple(found.arming) if found.arming else None,
+        "canaries": [in_json(row) for row in shown],
+    }
+
+
+def _status_words(found: Canaries, shown: tuple[CanaryRow, ...]) -> str:
+    arming = found.arming
+    armed = (
+        f"{', '.join(arming.symbols)} for {rows.cell(arming.used)} of {rows.cell(arming.cap)} USDT,"
+        f" {max(0, arming.expires_ms - found.time_ms) // 60_000} min left"
+        + (f"; it lets nothing leave: {arming.lapsed}" if arming.lapsed else "")
+        if arming
+        else "no"
+    )
+    head: rows.Row = {
+        "configuration": found.config_hash[:12],
+        "evidence_key": found.signer,
+        "running": found.running,
+        "live_armed": armed,
+        "live_lacks": found.not_armable or "only the phrase: spark-tui do live.arm",
+    }
+    lines = [
+        {
+            **rows.simple(row),
+            "worth_usdt": row.notional_usdt,
+            "age": f"{max(0, found.time_ms - row.at_ms) // 1_000} s",
+            "reasons": row.reasons[0] if row.reasons else "",
+        }
+        for row in shown
+    ]
+    return f"{facts(head)}\n\n{table(_COLUMNS, lines, 'No canaries yet.')}"
+
+
+# --- one canary --------------------------------------------------------------------------------------------
+
+
+def in_json(row: CanaryRow) -> rows.Row:
+    """The object that `canary run --json` prints."""
+    return rows.simple(row)
+
+
+def _words(row: CanaryRow) -> str:
+    head: rows.Row = {
+        "canary": f"{row.kind} {row.run_id}: {row.verdict}",
+        "order": " ".join(
+            rows.cell(part)
+            for part in (row.side, row.quantity, row.symbol, row.order_type, row.price)
+            if part is not None
+        )
+        + f" on {row.environment}",
+        "worth_usdt": row.notional_usdt,
+        "rests_on": row.rests_on,
+        "client_order_id": row.client_order_id,
+        "state": row.state,
+        "expected": _execution(row.expected),
+        "actual": _execution(row.actual),
+        "residue": "; ".join(row.residue) or ("none" if row.client_order_id else ""),
+        "evidence": row.bundle,
+    }
+    checks = [{"check": check.name, "passes": check.ok, "says": check.text} for check in row.checks]
+    return f"{facts(head)}\n\n{table(('check', 'passes', 'says'), checks, 'Nothing was checked.')}"
+
+
+def _execution(seen: Execution | None) -> str:
+    if seen is None:
+        return ""
+    parts = {
+        "price": seen.price,
+        "quantity": seen.quantity,
+        "notional": seen.notional,
+        "fee": " + ".join(f"{rows.cell(fee)} {asset}" for asset, fee in seen.fees.items()) or None,
+        "slippage bp": seen.slippage_bp,
+        "latency ms": None if seen.latency_s is None else round(seen.latency_s * 1_000, 1),
+    }
+    return ", ".join(f"{name} {rows.cell(value)}" for name, value in parts.items() if value is not None)

@@ -1,0 +1,66 @@
+"""`spark-tui canary verify FILE`: a bundle judged by itself, with no engine."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from spark_tui.commands import rows
+from spark_tui.commands.errors import REFUSED, USAGE, CommandError
+from spark_tui.commands.reach import data_dir_of
+from spark_tui.store.evidence import Checked, EvidenceError, check_file, known_signer
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """0 only when every byte is as it was signed, by the signer asked for, else by this data directory's
+    key where it has one."""
+    path: Path = arguments.file
+    try:
+        found = check_file(path)
+        signer = arguments.signer or known_signer(data_dir_of(arguments))
+    except EvidenceError as error:
+        raise CommandError(str(error), USAGE) from None
+    problems = list(found.problems)
+    if found.ok and signer and found.signer != signer:
+        problems.append(
+            f"it is signed by {found.signer}, not by {signer}; if you know that signer, say"
+            f" --signer {found.signer}"
+        )
+    if arguments.json:
+        print(rows.to_json(_row(path, found, problems)))
+    elif not problems:
+        print(_words(found, known=bool(signer)))
+    for problem in problems:
+        print(f"spark-tui: {path}: {problem}", file=sys.stderr)
+    return REFUSED if problems else 0
+
+
+def _row(path: Path, found: Checked, problems: list[str]) -> rows.Row:
+    run, verdict = _said(found)
+    return {
+        "run_id": run.get("run_id", ""),
+        "bundle": str(path),
+        "verified": not problems,
+        "verdict": verdict.get("verdict", ""),
+        "reasons": problems or verdict.get("reasons", []),
+        "signer": found.signer,
+        "sha256": found.digest,
+    }
+
+
+def _said(found: Checked) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What a good bundle says of its run and its verdict; what a bad one says is not to be believed."""
+    if not found.ok:
+        return {}, {}
+    return found.sections.get("run", {}), found.sections.get("verdict", {})
+
+
+def _words(found: Checked, *, known: bool) -> str:
+    run, verdict = _said(found)
+    scope = " ".join(str(run[name]) for name in ("side", "quantity", "symbol") if run.get(name))
+    whose = "the key asked for" if known else "compare it with the signer you expect"
+    return (
+        f"Verified: {run.get('kind', 'bundle')} {run.get('run_id', '')} on {run.get('environment', '?')},"
+        f" {scope}, verdict {verdict.get('verdict', '?')}; {len(found.sections)} sections, signer"
+        f" {found.signer} ({whose})."
+    )

@@ -1,0 +1,111 @@
+"""`spark-tui canary` against a real engine on the bundled simulator; `verify` against nothing but a file."""
+
+import json
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.support import COMMAND, Engine, Home, wait_for
+
+SCOPE = ("--symbol", "BTCUSDT")
+MEANT = ("--yes-i-mean", "BTCUSDT")
+
+
+@pytest.fixture(scope="module")
+def engine(shared_home: Home) -> Engine:
+    return shared_home.engine(EXECUTOR_PORT="0")
+
+
+def canary(home: Home, *words: str) -> "subprocess.CompletedProcess[str]":
+    return home.run("canary", *words, "--data-dir", str(home.data))
+
+
+def told(home: Home, *words: str) -> tuple[int, dict[str, Any]]:
+    done = canary(home, *words, "--json")
+    return done.returncode, json.loads(done.stdout)
+
+
+def test_from_a_dry_run_to_a_real_order_and_its_evidence(shared_home: Home, engine: Engine) -> None:
+    home = shared_home
+    before = home.json("show", "orders", "--json")
+    assert told(home, "confirm", *SCOPE, *MEANT)[0] == 1  # nothing to confirm yet
+    code, run = told(home, "run", *SCOPE)
+    assert (code, run["verdict"], run["reasons"]) == (0, "green", [])
+    assert home.json("show", "orders", "--json") == before
+
+    code, meant = told(home, "confirm", *SCOPE)
+    assert (code, meant["verdict"]) == (1, "refused")
+    assert meant["reasons"][0].startswith("NOT_TYPED: ")
+    code, done = told(home, "confirm", *SCOPE, *MEANT)
+    assert (code, done["verdict"], done["residue"]) == (0, "green", [])
+    assert (done["state"], done["rests_on"]) == ("FILLED", run["run_id"])
+    orders = home.json("show", "orders", "--json")
+    assert [order["client_order_id"] for order in orders] == [done["client_order_id"]]
+
+    code, status = told(home, "status")
+    assert (code, status["verdict"], status["run_id"]) == (0, "green", done["run_id"])
+    assert [row["kind"] for row in status["canaries"]] == ["confirm", "confirm", "run", "confirm"]
+
+    for row in (run, done):
+        code, verified = told(home, "verify", row["bundle"])
+        assert (code, verified["run_id"], verified["verdict"]) == (0, row["run_id"], "green")
+    text = Path(done["bundle"]).read_text()
+    assert "WS order.place" in text
+    assert "apiKey" not in text
+
+
+def test_a_bundle_that_was_touched_is_named_and_refused_without_an_engine(
+    shared_home: Home, engine: Engine, tmp_path: Path
+) -> None:
+    _, run = told(shared_home, "run", *SCOPE)
+    copy = tmp_path / "copy.json"
+    copy.write_bytes(Path(run["bundle"]).read_bytes())
+    elsewhere = ("--data-dir", str(tmp_path / "nowhere"))
+    assert shared_home.run("canary", "verify", str(copy), *elsewhere).returncode == 0
+    other = shared_home.run("canary", "verify", str(copy), "--signer", "0123456789abcdef", *elsewhere)
+    assert (other.returncode, "it is signed by" in other.stderr) == (1, True)
+    copy.write_bytes(copy.read_bytes().replace(b'"BUY"', b'"SEL"', 1))
+    touched = shared_home.run("canary", "verify", str(copy), *elsewhere)
+    assert touched.returncode == 1
+    assert "section 1 (run): its content does not match its hash" in touched.stderr
+    assert shared_home.run("canary", "verify", str(tmp_path / "none"), *elsewhere).returncode == 2
+
+
+def test_a_soak_can_be_interrupted(shared_home: Home, engine: Engine) -> None:
+    home = shared_home
+    words = ("canary", "soak", *SCOPE, "--duration", "600", "--dry-run", "--json")
+    soak = subprocess.Popen(
+        [*COMMAND, *words, "--data-dir", str(home.data)],
+        env=home.full({}),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    wait_for(lambda: told(home, "status")[1]["running"].startswith("soak"), "the soak")
+    soak.send_signal(signal.SIGINT)
+    out, _ = soak.communicate(timeout=30)
+    row = json.loads(out)
+    assert (soak.returncode, row["kind"], row["verdict"]) == (1, "soak", "red")
+    assert row["reasons"][0].startswith("STOPPED: ")
+    assert row["checks"][0]["ok"]
+    assert told(home, "verify", row["bundle"])[0] == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run",),
+        ("run", *SCOPE, "--quantity", "1e3"),
+        ("run", *SCOPE, "--side", "HOLD"),
+        ("soak", *SCOPE),
+        ("sing",),
+        (),
+    ],
+)
+def test_a_slip_is_a_usage_error_of_one_line(shared_home: Home, words: tuple[str, ...]) -> None:
+    done = canary(shared_home, *words)
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
