@@ -23,3 +23,13 @@ class WeightGauge(msgspec.Struct, frozen=True, kw_only=True):
 
     used: int
     limit: int
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """One call about the account, for the meters. `method`: GET, POST, ... or WS; `code` is empty when it
+    succeeded, else the venue's, "http-N", or "lost"."""
+
+    route: str
+    method: str
+    code: str
+    took_ms: float

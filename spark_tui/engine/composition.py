@@ -97,6 +97,7 @@ class Composition:
             rng=rng,
             settings=SpotSettings(recv_window_ms=settings.binance.recv_window_ms),
         )
+        venue.on_call = self._metrics.call
         timed = checkpoint(self._metrics)
 
         def reached(name: str) -> None:

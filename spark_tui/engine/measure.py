@@ -1,14 +1,21 @@
 """Between the engine and its meters: what each order took, and a sample of everything else."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
 
+from spark_tui.domain.health import StreamHealth
+from spark_tui.domain.instrument import SymbolStatus
 from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.values import OrderType
 from spark_tui.engine.engine import Engine
 from spark_tui.link.messages import (
     AnyRequest,
     CanaryRow,
+    CancelAll,
+    CancelAllResult,
+    Kill,
     OrderList,
     OrderUpdate,
     ReplaceOrder,
@@ -24,6 +31,14 @@ from spark_tui.telemetry.metrics import BookCounts, Metrics, Sample
 _called_ns: ContextVar[int] = ContextVar("called_ns")
 
 
+USER_STREAM = "user"  # its name in StreamHealth, at every venue
+_NOT_PLACED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
+
+
+def _word(ok: bool) -> str:
+    return "true" if ok else "false"
+
+
 class MeasuredService:
     """A Service that times orders and counts their outcomes, and is otherwise the engine."""
 
@@ -33,16 +48,20 @@ class MeasuredService:
 
     async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
         if not isinstance(request, SubmitOrder | ReplaceOrder | SubmitList):
-            return self._observed(await self._engine.handle(request, operator, attachment))
+            return self._observed(request, await self._engine.handle(request, operator, attachment))
         if isinstance(request, SubmitOrder):
             _called_ns.set(time.perf_counter_ns())
         result = await self._engine.handle(request, operator, attachment)
+        if isinstance(request, ReplaceOrder) and isinstance(result, OrderUpdate):
+            self._metrics.replaces.labels(_word(result.order.state not in _NOT_PLACED)).inc()
         for update in result.legs if isinstance(result, OrderList) else (result,):
             if isinstance(update, OrderUpdate) and not update.replayed:
                 self._count(update.order)
         return result
 
-    def _observed(self, result: Result) -> Result:
+    def _observed(self, request: AnyRequest, result: Result) -> Result:
+        if isinstance(request, CancelAll | Kill) and isinstance(result, CancelAllResult):
+            self._metrics.cancel_alls.labels(_word(not result.left and not result.errors)).inc()
         if isinstance(result, CanaryRow):
             for seconds in result.latencies_s:
                 self._metrics.canary_latency.observe(seconds)
@@ -52,6 +71,9 @@ class MeasuredService:
         self._metrics.orders.labels(order.state).inc()
         if order.state is OrderState.DENIED:
             self._metrics.denials.labels(order.code).inc()
+            self._metrics.risk_violations.labels(order.code).inc()
+        elif order.state is OrderState.REJECTED and order.request.type is OrderType.LIMIT_MAKER:
+            self._metrics.maker_rejects.inc()
 
     def attach(self, face: str, operator: str, rate_hz: float) -> Attachment:
         return self._engine.attach(face, operator, rate_hz)
@@ -104,7 +126,20 @@ def sample(engine: Engine, simulator_restarts: int) -> Sample:
         loop_lag_s=health.loop_lag_ms / 1e3,
         rss_bytes=health.rss_bytes,
         uptime_s=status.uptime_s,
+        user_streams=_user_streams(health.streams),
+        instruments=_instruments(engine),
     )
+
+
+def _user_streams(streams: Iterable[StreamHealth]) -> dict[str, bool]:
+    return {one.venue: one.state == "live" for one in streams if one.name == USER_STREAM}
+
+
+def _instruments(engine: Engine) -> dict[tuple[str, str], int]:
+    counts: Counter[tuple[str, str]] = Counter()
+    for venue, known in engine.instruments().items():
+        counts.update((venue, one.quote) for one in known.values() if one.status is SymbolStatus.TRADING)
+    return dict(counts)
 
 
 def healthz(engine: Engine) -> Mapping[str, object]:

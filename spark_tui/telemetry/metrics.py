@@ -4,6 +4,7 @@ What happens for every frame is counted as plain ints where it happens and folde
 a counter per frame would cost a microsecond each. Only orders are rare enough to be observed one by one.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
@@ -11,9 +12,12 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, generate_la
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from spark_tui.domain.health import StreamHealth, WeightGauge
+from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 
 _LATENCIES_S = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 10.0)
+_CALL_MS = (1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 500.0, 1_000.0, 2_000.0, 5_000.0, 10_000.0)
+_CODE = re.compile(r"-?\d{1,6}|http-\d{3}|[A-Z_]{2,24}|lost")
+_EXCHANGE_INFO = "exchangeInfo"
 _STATES = ("connecting", "live", "stale", "down")
 
 
@@ -48,6 +52,8 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     loop_lag_s: float = 0.0
     rss_bytes: int = 0
     uptime_s: float = 0.0
+    user_streams: dict[str, bool] = {}  # by venue: whether its account events flow
+    instruments: dict[tuple[str, str], int] = {}  # (venue, quote asset): how many trade
 
 
 class Metrics:
@@ -80,7 +86,35 @@ class Metrics:
         self.canary_latency = self._latency(
             "canary_order_latency_seconds", "From the call to the venue's answer, of orders and order/test"
         )
+        self._private = _Private(self.registry)
+        self.risk_violations = Counter(
+            "spark_private_risk_violations",
+            "Orders refused and standing rules broken, by rule code",
+            ["rule"],
+            registry=self.registry,
+        )
+        self.replaces = Counter(
+            "spark_private_order_replace",
+            "Replacements asked for, by whether the new order was placed",
+            ["ok"],
+            registry=self.registry,
+        )
+        self.maker_rejects = Counter(
+            "spark_private_limit_maker_reject",
+            "LIMIT_MAKER orders the venue refused, as a rule because they would have traded at once",
+            registry=self.registry,
+        )
+        self.cancel_alls = Counter(
+            "spark_private_cancel_all",
+            "Cancel-all commands and kills, by whether nothing was left open",
+            ["ok"],
+            registry=self.registry,
+        )
         self.registry.register(_Folded(lambda: self.sample))
+
+    def call(self, call: Call) -> None:
+        """A call about the account ended."""
+        self._private.take(call)
 
     def exposition(self) -> bytes:
         """The text format. Takes milliseconds: call it off the event loop."""
@@ -88,6 +122,41 @@ class Metrics:
 
     def _latency(self, name: str, text: str) -> Histogram:
         return Histogram(name, text, buckets=_LATENCIES_S, registry=self.registry)
+
+
+class _Private:
+    """Calls about the account. Venue codes are few and known; what is not a code counts as "other"."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._calls = Counter(
+            "spark_private_calls",
+            "Calls about the account, by whether they succeeded",
+            ["route", "method", "ok"],
+            registry=registry,
+        )
+        self._errors = Counter(
+            "spark_private_errors", "Those that failed, by code", ["route", "code"], registry=registry
+        )
+        self._duration = Histogram(
+            "spark_private_call_duration_ms",
+            "From sending to the answer",
+            ["route"],
+            buckets=_CALL_MS,
+            registry=registry,
+        )
+        self._exchange_info = Counter(
+            "spark_private_exchange_info", "Times the instruments and limits were fetched", registry=registry
+        )
+
+    def take(self, call: Call) -> None:
+        if call.route.endswith(_EXCHANGE_INFO):
+            self._exchange_info.inc()
+            return
+        self._calls.labels(call.route, call.method, "false" if call.code else "true").inc()
+        self._duration.labels(call.route).observe(call.took_ms)
+        if call.code:
+            known = call.code if _CODE.fullmatch(call.code) else "other"
+            self._errors.labels(call.route, known).inc()
 
 
 class _Folded(Collector):
@@ -104,6 +173,7 @@ class _Folded(Collector):
         yield from _streams(now.streams)
         yield from _books(now.books)
         yield from _weights(now.weights)
+        yield from _accounts(now)
         yield from _scalars(now)
         state = GaugeMetricFamily(
             "spark_tui_trading_state", "1 for the state in force", labels=["environment", "state"]
@@ -153,6 +223,20 @@ def _weights(weights: dict[str, WeightGauge]) -> Iterator[Metric]:
         used.add_metric([venue], gauge.used)
         limit.add_metric([venue], gauge.limit)
     yield from (used, limit)
+
+
+def _accounts(now: Sample) -> Iterator[Metric]:
+    connected = GaugeMetricFamily(
+        "spark_private_websocket_connected", "1 while a venue's account events flow", labels=["venue"]
+    )
+    for venue, up in now.user_streams.items():
+        connected.add_metric([venue], float(up))
+    symbols = GaugeMetricFamily(
+        "spark_private_symbols_total", "Instruments that trade, by quote asset", labels=["venue", "quote"]
+    )
+    for (venue, quote), count in now.instruments.items():
+        symbols.add_metric([venue, quote], count)
+    yield from (connected, symbols)
 
 
 def _scalars(now: Sample) -> Iterator[Metric]:

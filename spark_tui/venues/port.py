@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from spark_tui.domain.account import Balance
-from spark_tui.domain.health import StreamHealth, WeightGauge
+from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent
 from spark_tui.domain.order import Fill, OrderRequest
@@ -161,6 +161,9 @@ class Venue(Protocol):
     keep_home: Callable[[], str]
     """Set by the engine, asked at the last moment before anything leaves that could open an order: a text
     says why it must stay home (it is then provably not sent), an empty one lets it go."""
+
+    on_call: Callable[[Call], None]
+    """Told of every call about the account once it ended. Must not raise."""
 
     async def start(self) -> None:
         """Check clock, keys and instruments; raise VenueError with a sentence fit for the operator."""

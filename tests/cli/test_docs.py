@@ -8,10 +8,11 @@ from enum import StrEnum
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 from pydantic import BaseModel, SecretStr
 
 from spark_tui.commands import parser
-from spark_tui.domain.health import StreamHealth, WeightGauge
+from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.order import OrderState
 from spark_tui.link.messages import OrderUpdate
 from spark_tui.settings import ENVIRONMENT, Settings
@@ -174,11 +175,16 @@ def test_every_metric_is_documented_with_its_labels() -> None:
     metrics = Metrics()
     metrics.orders.labels("FILLED").inc()
     metrics.denials.labels("HALTED").inc()
+    metrics.risk_violations.labels("HALTED").inc()
+    metrics.replaces.labels("true").inc()
+    metrics.cancel_alls.labels("true").inc()
+    metrics.call(Call(route="/api/v3/order", method="POST", code="-2010", took_ms=1))
     stream = StreamHealth(
         venue="v", name="s", state="live", age_s=1, rate=1, lag_ms=1, messages=1, gaps=0, reconnects=0
     )
     book = BookCounts(venue="v", symbol="S", gaps=0, resyncs=0)
     metrics.sample = Sample(streams=(stream,), books=(book,), weights={"v": WeightGauge(used=1, limit=2)})
+    metrics.sample = structs.replace(metrics.sample, user_streams={"v": True}, instruments={("v", "Q"): 1})
     served = {
         (sample.name.removesuffix("_bucket"), ", ".join(key for key in sample.labels if key != "le"))
         for family in metrics.registry.collect()

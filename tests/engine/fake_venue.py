@@ -8,7 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain.account import Balance
-from spark_tui.domain.health import StreamHealth, WeightGauge
+from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument, LotSize, Notional, PriceFilter, SymbolStatus
 from spark_tui.domain.market import Candle, DepthDiff, DepthSnapshot, MarketEvent
 from spark_tui.domain.order import Fill, OrderRequest
@@ -97,6 +97,7 @@ class FakeVenue:
         self.snapshots = 0
         self.streams_up = asyncio.Event()
         self.keep_home: Callable[[], str] = str
+        self.on_call: Callable[[Call], None] = lambda call: None
         self.release = asyncio.Event()  # ends a hanging or a slow place
         self.cancel_gate: asyncio.Event | None = None  # cancel_all answers when it is set
         self.holdings = {"USDT": D(1_000_000), "BTC": D(10)}

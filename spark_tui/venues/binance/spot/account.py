@@ -2,16 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 import msgspec
 
+from spark_tui.domain.health import Call
 from spark_tui.venues.binance import errors
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.signing import Signer
 from spark_tui.venues.binance.spot.numbers import VENUE
 from spark_tui.venues.binance.spot.order_budget import OrderBudget
 from spark_tui.venues.port import Reaction, VenueError
-from spark_tui.wire.clock import Clock, ServerClock
+from spark_tui.wire.clock import NS_PER_MS, Clock, ServerClock
 from spark_tui.wire.exchanges import Exchange, listener
 from spark_tui.wire.limiter import BudgetError, WeightLimiter
 
@@ -37,6 +39,12 @@ class SpotSettings(msgspec.Struct, frozen=True, kw_only=True):
         return self.recv_window_ms + self.engine_timeout_ms + self.margin_ms
 
 
+class Told(Protocol):
+    """How a call ended: HTTP status or None, body, and the venue's code where it is known already."""
+
+    def __call__(self, status: int | None, answer: bytes, code: str = "") -> None: ...
+
+
 class AnsweredError(VenueError):
     """An error with more to it than code and text: `data` is JSON, the halves of a cancel-replace."""
 
@@ -58,6 +66,7 @@ class Account:
         self._fetch_time: Callable[[], Awaitable[int]] | None = None
         self._syncing: asyncio.Task[None] | None = None
         self.keep_home: Callable[[], str] = lambda: ""  # see venues.port.Venue
+        self.on_call: Callable[[Call], None] = lambda call: None  # see venues.port.Venue
 
     @property
     def has_key(self) -> bool:
@@ -133,26 +142,31 @@ class Account:
         except BudgetError as refused:
             raise over_budget(refused.text, refused.retry_after_s) from None
 
-    # --- evidence ------------------------------------------------------------------------------------
+    # --- who listens ---------------------------------------------------------------------------------
 
-    def telling(self, what: str, request: str) -> Callable[[int | None, bytes], None]:
-        """A request leaves; the answer's status and body go to whoever listens (see wire.exchanges)."""
+    def telling(self, method: str, route: str, request: Callable[[], str], *, private: bool = True) -> Told:
+        """A request leaves; the answer's status and body go to whoever listens (see wire.exchanges), and to
+        the meters when the call is about the account."""
         hear = listener()
-        if hear is None:
-            return _nobody_listens
         at_ns, began_ns = self.clock.wall_ns(), self.clock.mono_ns()
 
-        def told(status: int | None, answer: bytes) -> None:
-            hear(
-                Exchange(
-                    what=what,
-                    request=self._redact(request),
-                    answer=self._redact(answer.decode("utf-8", "replace")),
-                    status=status,
-                    at_ns=at_ns,
-                    took_ns=self.clock.mono_ns() - began_ns,
+        def told(status: int | None, answer: bytes, code: str = "") -> None:
+            took_ns = self.clock.mono_ns() - began_ns
+            if private:
+                good = status is not None and 200 <= status < 300
+                code = "" if good else code or _code(status, answer)
+                self.on_call(Call(route=route, method=method, code=code, took_ms=took_ns / NS_PER_MS))
+            if hear is not None:
+                hear(
+                    Exchange(
+                        what=f"{method} {route}",
+                        request=self._redact(request()),
+                        answer=self._redact(answer.decode("utf-8", "replace")),
+                        status=status,
+                        at_ns=at_ns,
+                        took_ns=took_ns,
+                    )
                 )
-            )
 
         return told
 
@@ -185,8 +199,12 @@ class Account:
         return text.replace(self._signer.api_key, "(API key)") if self._signer else text
 
 
-def _nobody_listens(status: int | None, answer: bytes) -> None:
-    """The usual case."""
+def _code(status: int | None, answer: bytes) -> str:
+    """The venue's code, else the HTTP status; "lost" when nothing came."""
+    if status is None:
+        return "lost"
+    code, _ = errors.parse_body(answer)
+    return str(code) if code is not None else f"http-{status}"
 
 
 def _seen(sampling: asyncio.Task[None]) -> None:

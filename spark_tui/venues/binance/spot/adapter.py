@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 
-from spark_tui.domain.health import StreamHealth, WeightGauge
+from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.domain.order import OrderRequest
@@ -93,6 +93,14 @@ class BinanceSpot:
     @keep_home.setter
     def keep_home(self, why: Callable[[], str]) -> None:
         self._account.keep_home = why
+
+    @property
+    def on_call(self) -> Callable[[Call], None]:
+        return self._account.on_call
+
+    @on_call.setter
+    def on_call(self, told: Callable[[Call], None]) -> None:
+        self._account.on_call = told
 
     # --- life ----------------------------------------------------------------------------------------
 

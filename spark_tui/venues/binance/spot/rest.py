@@ -210,7 +210,9 @@ class SpotRest:
         idempotent: bool,
         timeout_s: float,
     ) -> bytes:
-        told = self._account.telling(f"{route.method} {route.path}", unsigned(query))
+        told = self._account.telling(
+            route.method, route.path, lambda: unsigned(query), private=bool(headers) or route is EXCHANGE_INFO
+        )
         try:
             reply = await self._http.request(
                 route.method,

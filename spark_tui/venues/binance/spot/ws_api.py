@@ -159,15 +159,15 @@ class WsApi:
         if session is None:
             why = self._socket.health().detail or "connecting"
             raise NotSentError(f"There is no WebSocket API connection ({why}).")
-        told = self._account.telling(f"WS {method}", ws_payload(params))
+        told = self._account.telling("WS", method, lambda: ws_payload(params))
         try:
             reply = await self._request(
                 session, method, params, weight, phase, priority, timeout_s, on_sent, permit
             )
         except VenueError as error:
-            told(None, error.text.encode())
+            told(None, error.text.encode(), error.code)
             raise
-        told(reply.status, reply.result or reply.text.encode())
+        told(reply.status, reply.result or reply.text.encode(), "" if reply.code is None else str(reply.code))
         if reply.status == 200:
             return reply.result
         raise self._account.error(
