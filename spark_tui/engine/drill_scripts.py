@@ -21,6 +21,7 @@ class Drill(msgspec.Struct, frozen=True):
 async def _lost_reply(stage: Stage) -> None:
     await stage.arm("accept-drop-reply", cut=True)
     bought = await stage.buy()
+    stage.check("the order is UNKNOWN, not given up", stage.order(bought).state is OrderState.UNKNOWN)
     await stage.becomes(bought, OrderState.FILLED)
 
 
@@ -28,6 +29,7 @@ async def _unknown_then_stream(stage: Stage) -> None:
     await stage.arm("error-reply", code=-1007)
     await stage.arm("reorder-reply", order="reply-first", ms=400)
     resting = await stage.rest()
+    stage.check("the order is UNKNOWN, not given up", stage.order(resting).state is OrderState.UNKNOWN)
     await stage.becomes(resting, OrderState.ACCEPTED)
     stage.check("the venue's word of its own ends the doubt", stage.order(resting).venue_order_id != "")
 
@@ -161,6 +163,7 @@ async def _shutdown(stage: Stage) -> None:
     await stage.pause(1.0)
     await stage.until(stage.in_step, DECIDED_S, "half a frame is survived")
     stage.check("the resting order still rests", stage.order(resting).state is OrderState.ACCEPTED)
+    await stage.becomes(await stage.buy(), OrderState.FILLED)
 
 
 async def _kill_in_flight(stage: Stage) -> None:

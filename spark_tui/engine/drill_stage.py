@@ -1,6 +1,6 @@
 """What a drill's script works with: faults, small orders through the engine's gate, waiting, and checks."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from decimal import ROUND_CEILING, Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +8,7 @@ from spark_tui.domain import filters, lifecycle
 from spark_tui.domain.decimals import floor_to
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, Side, TimeInForce, TradingState
+from spark_tui.engine.fault_door import FaultDoor
 from spark_tui.link.messages import OrderUpdate
 from spark_tui.link.service import LinkError
 from spark_tui.wire.clock import NS_PER_S, Clock
@@ -31,22 +32,25 @@ _UNDECIDED = frozenset(
 
 
 class Stage:
-    """`checks` grows as the script goes on. The first symbol watched at `venue` is the one drilled."""
+    """`checks` grows as the script goes on and `doing` says what is waited for; `tell` is called at each
+    step. The first symbol watched at `venue` is the one drilled."""
 
     def __init__(
         self,
         engine: "Engine",
         venue: str,
-        door: Callable[[str, dict[str, Any] | None], Awaitable[None]],
+        door: FaultDoor,
         clock: Clock,
         operator: str,
         seed: int,
+        tell: Callable[["Stage"], None],
     ) -> None:
         self.engine = engine
         self.venue = venue
         self.market = engine.markets[venue]
         self.symbol = next(iter(self.market.symbols))
         self.checks: list[tuple[str, bool]] = []
+        self.doing = ""
         self.ids: list[str] = []
         self.first_trade = 0
         self.position_before = Decimal(0)
@@ -54,6 +58,8 @@ class Stage:
         self._clock = clock
         self._operator = operator
         self._seed = seed
+        self._tell = tell
+        self._armed = False  # any fault
         self._undo: list[tuple[str, dict[str, Any]]] = []
 
     # --- the frame of a drill ------------------------------------------------------------------------------
@@ -68,6 +74,9 @@ class Stage:
 
     async def tidy(self) -> None:
         """Disarm, put clock and symbol back, cancel what the drill left open."""
+        if self._armed:
+            idle = [one.verb for one in await self._door("GET", None) if not one.fired]
+            self.check(f"every fault happened{': not ' + ', '.join(idle) if idle else ''}", not idle)
         await self._door("DELETE", None)
         for verb, args in self._undo:
             await self._door("POST", {"verb": verb, "args": args})
@@ -82,6 +91,8 @@ class Stage:
     # --- faults --------------------------------------------------------------------------------------------
 
     async def arm(self, verb: str, **args: Any) -> None:
+        self._armed = True
+        self._does(f"the fault {verb}")
         await self._door("POST", {"verb": verb, "args": args, "seed": self._seed})
 
     def undo(self, verb: str, **args: Any) -> None:
@@ -92,10 +103,12 @@ class Stage:
 
     async def buy(self) -> str:
         """A small market order; its id."""
+        self._does("a small market order")
         return await self._submit(OrderType.MARKET, None)
 
     async def rest(self) -> str:
         """A small limit order well below the market; its id."""
+        self._does("a small limit order")
         price = self.price * (1 - _AWAY)
         tick = filters.price_tick(self._instrument) or Decimal("0.01")
         return await self._submit(OrderType.LIMIT, floor_to(price, tick))
@@ -163,12 +176,18 @@ class Stage:
 
     def check(self, what: str, held: bool) -> None:
         self.checks.append((what, held))
+        self._does("")
+
+    def _does(self, what: str) -> None:
+        self.doing = what
+        self._tell(self)
 
     async def pause(self, seconds: float) -> None:
         await self._clock.sleep(seconds)
 
     async def until(self, condition: Callable[[], bool], seconds: float, what: str) -> bool:
         """Wait for `condition`; `what` it means is a check."""
+        self._does(what)
         held = await self.wait(condition, seconds)
         self.check(what, held)
         return held
@@ -185,8 +204,10 @@ class Stage:
         def ended() -> bool:
             return self.order(client_id).state in states or not lifecycle.is_open(self.order(client_id).state)
 
+        what = f"the order becomes {' or '.join(states)}"
+        self._does(what)
         await self.wait(ended, DECIDED_S)
-        self.check(f"the order becomes {' or '.join(states)}", self.order(client_id).state in states)
+        self.check(what, self.order(client_id).state in states)
 
     async def decided(self, what: str) -> None:
         def known() -> bool:

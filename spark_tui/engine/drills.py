@@ -2,8 +2,8 @@
 was checked. Only where the venue's host is proved to be a simulator."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -11,6 +11,7 @@ from spark_tui.domain.values import Environment, TradingState
 from spark_tui.engine.drill_checks import invariants
 from spark_tui.engine.drill_scripts import DRILLS, Drill
 from spark_tui.engine.drill_stage import Stage
+from spark_tui.engine.fault_door import FaultDoor
 from spark_tui.engine.supervise import describe
 from spark_tui.link.messages import DrillRow, Drills
 from spark_tui.link.service import LinkError
@@ -19,9 +20,6 @@ from spark_tui.wire.clock import NS_PER_S, Clock
 
 if TYPE_CHECKING:
     from spark_tui.engine.engine import Engine
-
-FaultDoor = Callable[[str, dict[str, Any] | None], Awaitable[None]]
-"""One request to the simulator's faults: HTTP method and JSON body. Raises VenueError."""
 
 
 class DrillRoom:
@@ -41,17 +39,19 @@ class DrillRoom:
         return Drills(rows=tuple(self._rows.values()))
 
     def run(self, name: str, seed: int, operator: str) -> DrillRow:
-        """Begin; the verdict comes as an event and stays in `view`. Raises LinkError: NO_SUCH_DRILL, NOT_SIM,
-        DRILL_RUNNING, NOT_READY."""
+        """Begin; every step comes as an event, and the verdict stays in `view`. Raises
+        LinkError: NO_SUCH_DRILL, NOT_SIM, DRILL_RUNNING, NOT_READY."""
         drill = DRILLS.get(name)
         if drill is None:
             raise LinkError("NO_SUCH_DRILL", f"There is no drill {name}; use one of {', '.join(DRILLS)}.")
         venue, door = self._admit()
-        stage = Stage(self._engine, venue, door, self._clock, operator, seed)
+        tell = partial(self._progress, name, self._clock.mono_ns())
+        stage = Stage(self._engine, venue, door, self._clock, operator, seed, tell)
         self._running = True
-        row = self._say(
-            msgspec.structs.replace(self._rows[name], state="RUNNING", checks=(), text="", seed=seed)
+        begun = msgspec.structs.replace(
+            self._rows[name], state="RUNNING", checks=(), text="", seed=seed, seconds=0.0
         )
+        row = self._say(begun)
         self._engine.supervisor.job(f"drill {name}", self._run(drill, stage))
         return row
 
@@ -83,10 +83,19 @@ class DrillRoom:
             await invariants(stage)
         except (LinkError, VenueError) as error:
             text = error.text
-        except Exception as error:  # a drill that breaks has failed, and says so
+        except BaseException as error:  # a drill that breaks has failed, and says so
             text = f"The drill broke: {describe(error)}."
+            if not isinstance(error, Exception):
+                raise
         finally:
             self._running = False
+            self._judge(drill, stage, text, began)
+
+    def _progress(self, name: str, began_ns: int, stage: Stage) -> None:
+        change = {"checks": tuple(stage.checks), "text": stage.doing, "seconds": self._since(began_ns)}
+        self._say(msgspec.structs.replace(self._rows[name], **change))
+
+    def _judge(self, drill: Drill, stage: Stage, text: str, began_ns: int) -> None:
         failed = [what for what, held in stage.checks if not held]
         passed = not failed and not text
         self._say(
@@ -96,9 +105,12 @@ class DrillRoom:
                 checks=tuple(stage.checks),
                 text=text
                 or (f"Not so: {'; '.join(failed)}." if failed else f"{len(stage.checks)} checks held."),
-                seconds=round((self._clock.mono_ns() - began) / NS_PER_S, 1),
+                seconds=self._since(began_ns),
             )
         )
+
+    def _since(self, began_ns: int) -> float:
+        return round((self._clock.mono_ns() - began_ns) / NS_PER_S, 1)
 
     def _say(self, row: DrillRow) -> DrillRow:
         self._rows[row.name] = row

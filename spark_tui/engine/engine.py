@@ -21,7 +21,8 @@ from spark_tui.engine.cancels import CancelDesk
 from spark_tui.engine.comparison import Comparison
 from spark_tui.engine.condition import Condition
 from spark_tui.engine.differences import DifferenceBook
-from spark_tui.engine.drills import DrillRoom, FaultDoor
+from spark_tui.engine.drills import DrillRoom
+from spark_tui.engine.fault_door import FaultDoor
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.gate import Desk, Gate
 from spark_tui.engine.guard import RATE_WINDOW_NS, Guard, KillSwitch

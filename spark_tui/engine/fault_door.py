@@ -12,7 +12,23 @@ from spark_tui.venues.port import Reaction, VenueError
 _TIMEOUT_S = 5.0
 
 
-def fault_door(rest_base: str) -> Callable[[str, dict[str, Any] | None], Awaitable[None]] | None:
+class Armed(msgspec.Struct, frozen=True):
+    """A fault that is armed at the simulator, and how often it has happened. A spent one leaves the list when
+    the next is armed."""
+
+    verb: str
+    fired: int
+
+
+class _Answer(msgspec.Struct, frozen=True):
+    armed: tuple[Armed, ...]
+
+
+FaultDoor = Callable[[str, dict[str, Any] | None], Awaitable[tuple[Armed, ...]]]
+"""One request to the simulator's faults: HTTP method and JSON body; what is armed then. Raises VenueError."""
+
+
+def fault_door(rest_base: str) -> FaultDoor | None:
     """None for any host but a loopback address."""
     host = urlsplit(rest_base).hostname or ""
     try:
@@ -22,7 +38,7 @@ def fault_door(rest_base: str) -> Callable[[str, dict[str, Any] | None], Awaitab
     if not loopback:
         return None
 
-    async def door(method: str, body: dict[str, Any] | None) -> None:
+    async def door(method: str, body: dict[str, Any] | None) -> tuple[Armed, ...]:
         import httpx  # no engine but one that drills needs a client here
 
         content = msgspec.json.encode(body) if body is not None else None
@@ -36,5 +52,6 @@ def fault_door(rest_base: str) -> Callable[[str, dict[str, Any] | None], Awaitab
             raise VenueError(
                 Reaction.DEFINITE_REJECT, "NO_FAULT", f"The simulator refused: {answer.text[:300]}"
             )
+        return msgspec.json.decode(answer.content, type=_Answer).armed
 
     return door

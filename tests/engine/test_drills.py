@@ -5,17 +5,17 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from spark_tui.domain.order import OrderRequest
 from spark_tui.engine.drill_scripts import DRILLS
-from spark_tui.engine.drills import FaultDoor
 from spark_tui.engine.engine import Engine
-from spark_tui.engine.fault_door import fault_door
+from spark_tui.engine.fault_door import Armed, FaultDoor, fault_door
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import DrillRow, Drills, GetDrills, RunDrill
 from spark_tui.link.service import LinkError
@@ -26,6 +26,7 @@ from spark_tui.store.ledger import Ledger
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import discover
+from spark_tui.venues.port import OrderReport, VenueError
 from spark_tui.wire.clock import SystemClock
 from tests.engine.fake_venue import FakeVenue
 from tests.engine.harness import rig
@@ -67,6 +68,12 @@ async def drilled(folder: Path, *, door: FaultDoor | None = None) -> AsyncIterat
 
 
 async def verdict(engine: Engine, name: str) -> DrillRow:
+    return (await course(engine, name))[-1]
+
+
+async def course(engine: Engine, name: str) -> list[DrillRow]:
+    """Every row a face is sent, the verdict last."""
+    rows: list[DrillRow] = []
     face = engine.attach("verdict", "test", 20.0)
     begun = await engine.handle(RunDrill(name=name, seed=3), "test", None)
     assert isinstance(begun, DrillRow)
@@ -74,8 +81,9 @@ async def verdict(engine: Engine, name: str) -> DrillRow:
     async with asyncio.timeout(150):
         async for batch in face.batches():
             for event in batch:
-                if isinstance(event, DrillRow) and event.state != "RUNNING":
-                    return event
+                rows += [event] if isinstance(event, DrillRow) else []
+            if rows and rows[-1].state != "RUNNING":
+                return rows
     raise AssertionError("no verdict")
 
 
@@ -99,14 +107,57 @@ async def test_a_slow_drill_passes(tmp_path: Path, name: str) -> None:
 
 
 async def test_a_drill_whose_expectation_is_not_met_fails_and_says_which(tmp_path: Path) -> None:
-    async def no_faults(method: str, body: dict[str, Any] | None) -> None:
-        return
-
     async with drilled(tmp_path, door=no_faults) as engine:
         row = await verdict(engine, "rejected")
     assert row.state == "FAILED"
     assert "the order becomes REJECTED" in row.text
     assert ("position = sum of the venue's trades", True) in row.checks
+
+
+async def no_faults(method: str, body: dict[str, Any] | None) -> tuple[Armed, ...]:
+    return ()
+
+
+async def test_a_fault_that_never_happened_fails_its_drill(tmp_path: Path) -> None:
+    """Else a drill would pass for having done nothing."""
+
+    async def idle(method: str, body: dict[str, Any] | None) -> tuple[Armed, ...]:
+        return (Armed(verb="reject", fired=0),)
+
+    async with drilled(tmp_path, door=idle) as engine:
+        row = await verdict(engine, "rejected")
+    assert row.state == "FAILED"
+    assert ("every fault happened: not reject", False) in row.checks
+
+
+async def test_each_check_is_told_while_the_drill_runs(tmp_path: Path) -> None:
+    async with drilled(tmp_path) as engine:
+        rows = await course(engine, "rejected")
+    last = rows[-1]
+    assert last.state == "PASSED"
+    assert {len(row.checks) for row in rows} == set(range(len(last.checks) + 1))
+    assert all(row.checks == last.checks[: len(row.checks)] for row in rows)
+    assert {"the fault reject", "a small market order", "the order becomes REJECTED"} <= {
+        row.text for row in rows
+    }
+
+
+async def test_an_engine_that_sends_an_order_again_fails_the_drill(tmp_path: Path) -> None:
+    """F01: the venue takes the same id twice once the first order has ended, and both trade."""
+    async with drilled(tmp_path) as engine:
+        (runner,) = engine.runners.values()
+        place = runner.venue.place
+
+        async def again(client_id: str, request: OrderRequest, on_sent: Callable[[], None]) -> OrderReport:
+            try:
+                return await place(client_id, request, on_sent)
+            except VenueError:
+                return await place(client_id, request, on_sent)
+
+        runner.venue.place = again  # type: ignore[assignment,method-assign]
+        row = await verdict(engine, "lost-reply")
+    assert row.state == "FAILED"
+    assert ("one venue order for each intent, no trade without one", False) in row.checks
 
 
 def test_the_drills_cover_every_verb() -> None:

@@ -372,6 +372,11 @@ async def test_a_drill_is_picked_run_and_its_verdict_names_what_was_checked(size
         await face.press("r")
         await face.until(lambda: "running" in face.pane("drills"))
         assert asked(face, RunDrill) == [RunDrill(name="lost-reply", seed=1)]
+        ticking = (("the order is UNKNOWN, not given up", True),)
+        face.engine.change_drill("lost-reply", checks=ticking, text="the order becomes FILLED", seconds=1.5)
+        await face.until(lambda: "running: the order becomes FILLED" in face.pane("verdict"))
+        assert "✓ the order is UNKNOWN, not given up" in face.pane("verdict")
+        assert "1/1" in face.pane("drills")
         checks = (("the order is UNKNOWN, then found", True), ("venue orders per intent = 1", False))
         face.engine.change_drill(
             "lost-reply",

@@ -55,7 +55,10 @@ class Differences(msgspec.Struct, frozen=True, kw_only=True, tag="differences"):
 
 
 class DrillRow(msgspec.Struct, frozen=True, kw_only=True, tag="drill"):
-    """A drill and its latest verdict. `state`: READY, RUNNING, PASSED, FAILED. `checks`: what was checked."""
+    """A drill and its latest verdict. `state`: READY, RUNNING, PASSED, FAILED. `checks`: what was checked.
+
+    While it runs the row is sent again at each step: `checks` grows and `text` says what is waited for.
+    """
 
     name: str
     title: str

@@ -93,18 +93,23 @@ class Verdict(Pane):
             return []
         if row.state == "READY":
             return [((" not run yet: r causes the fault and the engine copes through its own gate", "dim"),)]
-        if row.state == "RUNNING":
-            return [((" running: what the engine does is in the lines below", "warn"),)]
-        text = textwrap.wrap(row.text, max(20, width - 2))[:2]
+        running = row.state == "RUNNING"
+        said = f"running: {row.text or 'what the engine does is in the lines below'}" if running else row.text
+        text = textwrap.wrap(said, max(20, width - 2))[:2]
         room = max(0, height - len(text))
         marks = [
             ((f" {'✓' if held else '✗'} {fmt.fit(what, width - 4)}", "ink" if held else "b down"),)
-            for what, held in sorted(row.checks, key=lambda check: check[1])
+            for what, held in (reversed(row.checks) if running else sorted(row.checks, key=_held))
         ]
         if len(marks) > room:
-            marks = [*marks[: room - 1], ((f"   and {len(marks) - room + 1} more that held", "dim"),)]
-        tone = "b up" if row.state == "PASSED" else "b down"
+            more = "before" if running else "more that held"
+            marks = [*marks[: room - 1], ((f"   and {len(marks) - room + 1} {more}", "dim"),)]
+        tone = {"RUNNING": "warn", "PASSED": "b up"}.get(row.state, "b down")
         return [*(((f" {line}", tone),) for line in text), *marks]
+
+
+def _held(check: tuple[str, bool]) -> bool:
+    return check[1]
 
 
 class DrillsScreen(CockpitScreen):
