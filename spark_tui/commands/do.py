@@ -1,6 +1,7 @@
 """`spark-tui do ACTION key=value ...`: any action of the table, answered in JSON. `kill` is a shortcut.
 
-With `--dry` the action's preview instead, in lines, or with `--json` as JSON.
+With `--dry` the action's preview instead, in lines, or with `--json` as JSON. `drill.run` waits for the
+verdict and prints its checks as they come, or with `--json` the drill as JSON at the end.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from spark_tui.commands import dry, rows
+from spark_tui.commands import drill_run, dry, rows
 from spark_tui.commands.errors import REFUSED, USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of, line_to, require_engine
 from spark_tui.domain.order import OrderState
@@ -23,6 +24,7 @@ from spark_tui.link.messages import (
     OrderUpdate,
     Preview,
     Result,
+    RunDrill,
     TestResult,
 )
 from spark_tui.link.service import LinkError
@@ -40,12 +42,13 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.dry:
         request = dry.preview_of(request)
     try:
-        result = asyncio.run(_ask(data_dir_of(arguments), request))
+        result = asyncio.run(_answer(arguments, request))
     except LinkError as error:
         print(rows.to_json({"error": error.code, "text": error.text}))
         raise CommandError(error.text, REFUSED) from None
-    looked = result if isinstance(result, dry.AnyPreview) else None
-    print(dry.text(looked) if looked and not arguments.json else rows.to_json(rows.listed(result)))
+    if arguments.json or not isinstance(result, DrillRow):
+        looked = result if isinstance(result, dry.AnyPreview) else None
+        print(dry.text(looked) if looked and not arguments.json else rows.to_json(rows.listed(result)))
     refusal = _refusal(result)
     if refusal:
         print(f"spark-tui: {refusal}", file=sys.stderr)
@@ -63,6 +66,21 @@ def params_of(words: Sequence[str]) -> dict[str, str]:
             raise CommandError(f"{name} is given twice", USAGE)
         params[name] = value
     return params
+
+
+async def _answer(arguments: argparse.Namespace, request: AnyRequest) -> Result:
+    data_dir = data_dir_of(arguments)
+    if isinstance(request, RunDrill):
+        return await drill_run.run(data_dir, request, arguments.wait, _unseen if arguments.json else _line)
+    return await _ask(data_dir, request)
+
+
+def _line(text: str) -> None:
+    print(text, flush=True)
+
+
+def _unseen(text: str) -> None:
+    """JSON comes whole, at the end."""
 
 
 async def _ask(data_dir: Path, request: AnyRequest) -> Result:

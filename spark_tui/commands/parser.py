@@ -150,7 +150,18 @@ def _do_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("params", nargs="*", metavar="key=value")
     flag = parser.add_argument
     flag("--dry", action="store_true", help="what the gate would say and what would come of it; do nothing")
-    flag("--json", action="store_true", help="JSON, which only --dry does not print by itself")
+    flag("--json", action="store_true", help="JSON, which --dry and drill.run do not print by themselves")
+    flag("--wait", type=_seconds, default=300.0, metavar="SECONDS", help="for the verdict of drill.run (300)")
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= 86_400:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of seconds above 0, up to a day")
+    return seconds
 
 
 def _kill_flags(parser: argparse.ArgumentParser) -> None:

@@ -44,10 +44,12 @@ def require_engine(data_dir: Path) -> EngineFile:
 
 
 @contextlib.asynccontextmanager
-async def line_to(engine: EngineFile, face: str, *, answer_s: float = ANSWER_S) -> AsyncIterator[RemoteLink]:
-    """A line for requests only, each answered within so long. Raises LinkError."""
+async def line_to(
+    engine: EngineFile, face: str, *, answer_s: float = ANSWER_S, rate_hz: float = 0
+) -> AsyncIterator[RemoteLink]:
+    """A line for requests, each answered within so long, and with `rate_hz` for events. Raises LinkError."""
     link = await RemoteLink.connect(
-        Path(engine.socket), face=face, operator=operator(), rate_hz=0, answer_s=answer_s
+        Path(engine.socket), face=face, operator=operator(), rate_hz=rate_hz, answer_s=answer_s
     )
     try:
         yield link

@@ -125,3 +125,21 @@ def test_mistakes_get_a_sentence(
     assert done.returncode == 2
     assert part in done.stderr
     assert done.stderr.count("\n") == 1
+
+
+def test_a_drill_is_waited_for_and_tells_its_checks(shared_home: Home, engine: Engine) -> None:
+    where = ("--data-dir", str(shared_home.data))
+    done = shared_home.run("do", "drill.run", "name=rejected", *where)
+    lines = done.stdout.splitlines()
+    assert (done.returncode, done.stderr) == (0, "")
+    assert lines[0] == "✓ the order becomes REJECTED"
+    assert lines[-1].startswith("PASSED in ")
+    assert all(line.startswith("✓ ") for line in lines[:-1])
+    drill = shared_home.json("do", "drill.run", "name=rejected", "seed=2", "--json")
+    assert (drill["state"], drill["seed"]) == ("PASSED", 2)
+    assert [row["check"] for row in drill["checks"]] == [line[2:] for line in lines[:-1]]
+    hasty = shared_home.run("do", "drill.run", "name=only-a-query", "--wait", "0.1", *where)
+    assert hasty.returncode == 1
+    assert "no verdict within 0.1 s" in hasty.stderr
+    assert shared_home.run("do", "drill.run", "name=nothing", *where).returncode == 1
+    assert shared_home.run("do", "drill.run", "name=rejected", "--wait", "0", *where).returncode == 2
