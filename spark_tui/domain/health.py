@@ -4,7 +4,8 @@ import msgspec
 
 
 class StreamHealth(msgspec.Struct, frozen=True, kw_only=True):
-    """One stream's condition. Ages in seconds of our monotonic clock; `lag_ms` = receipt - venue time."""
+    """One stream's condition. Ages in seconds of our monotonic clock; `lag_ms` = receipt - venue time;
+    `undecoded`: frames that could not be read (among the gaps, too)."""
 
     venue: str
     name: str  # "btcusdt@depth@100ms", "user", "ws-api"
@@ -15,14 +16,17 @@ class StreamHealth(msgspec.Struct, frozen=True, kw_only=True):
     messages: int
     gaps: int
     reconnects: int
+    undecoded: int = 0
     detail: str = ""
 
 
 class WeightGauge(msgspec.Struct, frozen=True, kw_only=True):
-    """Use of the request budget in the current window, by the server's own count."""
+    """Use of the request budget in the current window, by the server's own count, and how many calls wait
+    for some of it."""
 
     used: int
     limit: int
+    waiting: int = 0
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

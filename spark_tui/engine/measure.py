@@ -104,16 +104,24 @@ def sample(engine: Engine, simulator_restarts: int) -> Sample:
         streams=health.streams,
         weights=health.weights,
         books=tuple(
-            BookCounts(venue=venue, symbol=symbol, gaps=one.book.gaps, resyncs=one.book.resyncs)
+            BookCounts(
+                venue=venue,
+                symbol=symbol,
+                gaps=one.book.gaps,
+                resyncs=one.book.resyncs,
+                mismatches=one.mismatches,
+            )
             for venue, market in engine.markets.items()
             for symbol, one in market.symbols.items()
         ),
+        snapshots_waiting={name: runner.resync.waiting for name, runner in engine.runners.items()},
         environment=status.environment,
         trading_state=status.trading_state,
         open_orders=status.open_orders,
         unknown_orders=status.unknown_orders,
         ledger_entries=health.ledger_entries,
         ledger_lag_s=health.ledger_lag_ms / 1e3,
+        ledger_queue=engine.journal.waiting,
         tape_frames=health.tape_frames,
         tape_bytes=health.tape_bytes,
         tape_queue=health.tape_queue,

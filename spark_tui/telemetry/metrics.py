@@ -26,6 +26,7 @@ class BookCounts(msgspec.Struct, frozen=True, kw_only=True):
     symbol: str
     gaps: int
     resyncs: int
+    mismatches: int
 
 
 class Sample(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,12 +35,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     streams: tuple[StreamHealth, ...] = ()
     weights: dict[str, WeightGauge] = {}
     books: tuple[BookCounts, ...] = ()
+    snapshots_waiting: dict[str, int] = {}  # by venue: books that wait for theirs
     environment: str = ""
     trading_state: str = ""
     open_orders: int = 0
     unknown_orders: int = 0
     ledger_entries: int = 0
     ledger_lag_s: float = 0.0
+    ledger_queue: int = 0
     tape_frames: int = 0
     tape_bytes: int = 0
     tape_queue: int = 0
@@ -172,6 +175,7 @@ class _Folded(Collector):
         now = self._sample()
         yield from _streams(now.streams)
         yield from _books(now.books)
+        yield from _snapshots(now.snapshots_waiting)
         yield from _weights(now.weights)
         yield from _accounts(now)
         yield from _scalars(now)
@@ -187,6 +191,9 @@ def _streams(streams: tuple[StreamHealth, ...]) -> Iterator[Metric]:
     frames = CounterMetricFamily("spark_tui_stream_frames", "Frames received", labels=labels)
     gaps = CounterMetricFamily("spark_tui_stream_gaps", "Gaps seen in a stream", labels=labels)
     reconnects = CounterMetricFamily("spark_tui_stream_reconnects", "Connections made again", labels=labels)
+    undecoded = CounterMetricFamily(
+        "spark_tui_stream_undecoded_frames", "Frames that could not be read", labels=labels
+    )
     age = GaugeMetricFamily("spark_tui_stream_age_seconds", "Since the last frame", labels=labels)
     lag = GaugeMetricFamily("spark_tui_stream_lag_seconds", "Receipt minus venue time", labels=labels)
     state = GaugeMetricFamily(
@@ -197,32 +204,50 @@ def _streams(streams: tuple[StreamHealth, ...]) -> Iterator[Metric]:
         frames.add_metric(key, stream.messages)
         gaps.add_metric(key, stream.gaps)
         reconnects.add_metric(key, stream.reconnects)
+        undecoded.add_metric(key, stream.undecoded)
         if stream.age_s is not None:
             age.add_metric(key, stream.age_s)
         if stream.lag_ms is not None:
             lag.add_metric(key, stream.lag_ms / 1_000)
         for name in _STATES:
             state.add_metric([*key, name], float(stream.state == name))
-    yield from (frames, gaps, reconnects, age, lag, state)
+    yield from (frames, gaps, reconnects, undecoded, age, lag, state)
 
 
 def _books(books: tuple[BookCounts, ...]) -> Iterator[Metric]:
     labels = ["venue", "symbol"]
     gaps = CounterMetricFamily("spark_tui_book_gaps", "Diffs that did not follow", labels=labels)
     resyncs = CounterMetricFamily("spark_tui_book_resyncs", "Books begun again", labels=labels)
+    mismatches = CounterMetricFamily(
+        "spark_tui_book_mismatches", "Tops that the venue's own ticker contradicted", labels=labels
+    )
     for book in books:
         gaps.add_metric([book.venue, book.symbol], book.gaps)
         resyncs.add_metric([book.venue, book.symbol], book.resyncs)
-    yield from (gaps, resyncs)
+        mismatches.add_metric([book.venue, book.symbol], book.mismatches)
+    yield from (gaps, resyncs, mismatches)
+
+
+def _snapshots(waiting: dict[str, int]) -> Iterator[Metric]:
+    gauge = GaugeMetricFamily(
+        "spark_tui_book_snapshots_waiting", "Books that wait for a snapshot", labels=["venue"]
+    )
+    for venue, count in waiting.items():
+        gauge.add_metric([venue], count)
+    yield gauge
 
 
 def _weights(weights: dict[str, WeightGauge]) -> Iterator[Metric]:
     used = GaugeMetricFamily("spark_tui_request_weight_used", "By the server's count", labels=["venue"])
     limit = GaugeMetricFamily("spark_tui_request_weight_limit", "Of the current window", labels=["venue"])
+    waiting = GaugeMetricFamily(
+        "spark_tui_request_weight_waiting", "Calls that wait for some of it", labels=["venue"]
+    )
     for venue, gauge in weights.items():
+        waiting.add_metric([venue], gauge.waiting)
         used.add_metric([venue], gauge.used)
         limit.add_metric([venue], gauge.limit)
-    yield from (used, limit)
+    yield from (used, limit, waiting)
 
 
 def _accounts(now: Sample) -> Iterator[Metric]:
@@ -253,6 +278,7 @@ def _scalars(now: Sample) -> Iterator[Metric]:
         ("spark_tui_orders_open", "Orders that may still trade", now.open_orders),
         ("spark_tui_orders_unknown", "Orders whose fate is not known", now.unknown_orders),
         ("spark_tui_ledger_lag_seconds", "Last append's time to durable", now.ledger_lag_s),
+        ("spark_tui_ledger_queue_entries", "Entries waiting for the ledger", now.ledger_queue),
         ("spark_tui_tape_lag_seconds", "Last commit's oldest frame, receipt to durable", now.tape_lag_s),
         ("spark_tui_tape_queue_frames", "Frames waiting for the tape", now.tape_queue),
         ("spark_tui_tape_bytes", "Bytes made durable since start", now.tape_bytes),

@@ -182,9 +182,10 @@ def test_every_metric_is_documented_with_its_labels() -> None:
     stream = StreamHealth(
         venue="v", name="s", state="live", age_s=1, rate=1, lag_ms=1, messages=1, gaps=0, reconnects=0
     )
-    book = BookCounts(venue="v", symbol="S", gaps=0, resyncs=0)
+    book = BookCounts(venue="v", symbol="S", gaps=0, resyncs=0, mismatches=0)
     metrics.sample = Sample(streams=(stream,), books=(book,), weights={"v": WeightGauge(used=1, limit=2)})
     metrics.sample = structs.replace(metrics.sample, user_streams={"v": True}, instruments={("v", "Q"): 1})
+    metrics.sample = structs.replace(metrics.sample, snapshots_waiting={"v": 1})
     served = {
         (sample.name.removesuffix("_bucket"), ", ".join(key for key in sample.labels if key != "le"))
         for family in metrics.registry.collect()

@@ -44,10 +44,13 @@ async def test_figures_are_folded_in_at_each_scrape(server: TelemetryServer) -> 
                 messages=next(counts),
                 gaps=1,
                 reconnects=2,
+                undecoded=4,
             ),
         ),
-        weights={"v": WeightGauge(used=40, limit=6000)},
-        books=(BookCounts(venue="v", symbol="B", gaps=4, resyncs=5),),
+        weights={"v": WeightGauge(used=40, limit=6000, waiting=3)},
+        snapshots_waiting={"v": 2},
+        ledger_queue=9,
+        books=(BookCounts(venue="v", symbol="B", gaps=4, resyncs=5, mismatches=7),),
         tape_dropped=6,
     )
     status, body = await ask(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -57,6 +60,11 @@ async def test_figures_are_folded_in_at_each_scrape(server: TelemetryServer) -> 
     assert 'spark_tui_stream_lag_seconds{stream="s",venue="v"} 0.02' in lines
     assert 'spark_tui_book_resyncs_total{symbol="B",venue="v"} 5.0' in lines
     assert 'spark_tui_request_weight_used{venue="v"} 40.0' in lines
+    assert 'spark_tui_request_weight_waiting{venue="v"} 3.0' in lines
+    assert 'spark_tui_stream_undecoded_frames_total{stream="s",venue="v"} 4.0' in lines
+    assert 'spark_tui_book_mismatches_total{symbol="B",venue="v"} 7.0' in lines
+    assert 'spark_tui_book_snapshots_waiting{venue="v"} 2.0' in lines
+    assert "spark_tui_ledger_queue_entries 9.0" in lines
     assert "spark_tui_tape_dropped_frames_total 6.0" in lines
     _, body = await ask(server, b"GET /metrics?x=1 HTTP/1.1\r\n\r\n")
     assert 'spark_tui_stream_frames_total{stream="s",venue="v"} 8.0' in body

@@ -276,7 +276,8 @@ class BinanceSpot:
         return tuple(found)
 
     def weight(self) -> WeightGauge:
-        return WeightGauge(used=self._account.limiter.used, limit=self._account.limiter.limit)
+        limiter = self._account.limiter
+        return WeightGauge(used=limiter.used, limit=limiter.limit, waiting=limiter.waiting)
 
     # --- inside --------------------------------------------------------------------------------------
 

@@ -164,6 +164,7 @@ class MarketStreams:
             messages=socket.messages,
             gaps=self._unreadable,
             reconnects=socket.reconnects,
+            undecoded=self._unreadable,
             detail=socket.detail,
         )
         return (connection, *streams)
@@ -297,5 +298,6 @@ def _health(stream: _Stream, socket: SocketHealth, now_ns: int, offset_ms: float
         messages=stream.clock.messages,
         gaps=stream.gaps + stream.bad,
         reconnects=socket.reconnects,
+        undecoded=stream.bad,
         detail=socket.detail or bad,
     )

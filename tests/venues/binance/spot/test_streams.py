@@ -79,7 +79,8 @@ async def test_garbage_costs_its_frame_only(peer: Peer) -> None:
         await peer.stream("btcusdt@aggTrade", {"e": "aggTrade"})
         await peer.stream(DEPTH, diff(6, 7))
         await seen.until(lambda: len(seen.market) == 1)
-        assert (health(venue, DEPTH).gaps, health(venue, DEPTH).detail) == (1, "1 unreadable frames")
+        found = health(venue, DEPTH)
+        assert (found.gaps, found.undecoded, found.detail) == (1, 1, "1 unreadable frames")
         assert health(venue, "market").gaps == 1
         assert len(peer.market_sockets) == 1
 
