@@ -103,6 +103,38 @@ async def test_a_twap_runs_to_its_end_through_the_gate(tmp_path: Path) -> None:
         assert rebuilt(it) == it.engine.journal.state.digest()
 
 
+@pytest.mark.parametrize("step_s", [3_600, -3_600])
+async def test_a_clock_that_is_set_moves_no_slice(tmp_path: Path, step_s: int) -> None:
+    """NTP after a wrong start: the schedule neither runs at once nor waits for an hour."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.extend(["fill"] * 4)
+        begun = await start(it, TWAP)
+        counts = []
+        for seconds in (3, 5, 5, 5):  # a slice every 5 s, the first at once
+            await pass_time(it, seconds)
+            counts.append(len(it.venue.placed))
+            it.clock.step_wall(step_s)
+        await pass_time(it, 2)
+        assert counts == [1, 2, 3, 4]
+        assert state_of(it, begun.algo_id) == "DONE"
+        await it.until(lambda: it.engine.journal.waiting == 0)
+        assert rebuilt(it) == it.engine.journal.state.digest()
+
+
+async def test_a_pause_between_a_look_and_its_child_keeps_the_child_home(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with rig(tmp_path, venue=simple_venue(clock), clock=clock) as it:
+        algo_id = (await start(it, ICEBERG)).algo_id
+        algos = it.engine.algos
+        algos._do(algo_id, algos._look(NAME, SYMBOL))  # a child is on its way to the gate
+        await it.ask(PauseAlgo(algo_id=algo_id))
+        await pass_time(it, 1)
+        assert (state_of(it, algo_id), it.venue.placed) == ("PAUSED", [])
+        await it.ask(ResumeAlgo(algo_id=algo_id))
+        await pass_time(it, 1)
+        assert len(it.venue.placed) == 1
+
+
 async def test_the_same_key_is_the_same_algo_and_another_body_is_refused(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         first, again = await start(it, TWAP), await start(it, TWAP)

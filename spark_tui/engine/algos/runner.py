@@ -10,7 +10,7 @@ from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
 from spark_tui.engine.algos.admission import Admission, Assess, admit
 from spark_tui.engine.algos.core import step
-from spark_tui.engine.algos.state import ENDED, AlgoState, Phase
+from spark_tui.engine.algos.state import ENDED, AlgoState, ClockStepped, Phase
 from spark_tui.engine.algos.view import algo_row
 from spark_tui.engine.algos.words import (
     Cancel,
@@ -34,6 +34,7 @@ from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
 LOOK_S: Final = 0.2  # between two looks of one algo
 MAX_LIVE: Final = 50
+STEP_MS: Final = 1_000  # a wall clock that gained or lost so much on the monotonic one was set
 _AGAIN_NS: Final = (
     2 * NS_PER_S
 )  # between two tries to cancel one child, or to submit one that could not begin
@@ -93,6 +94,7 @@ class Algos:
         self._busy: set[str] = set()  # algos whose child is on its way into the ledger and out
         self._again_ns: dict[str, int] = {}  # algo or child id -> not before
         self._waits: dict[str, Wait] = {}
+        self._wall_less_mono_ns = clock.wall_ns() - clock.mono_ns()
         self._shown: dict[str, AlgoRow] = {}  # of living algos: what was published last
 
     # --- what a face asks ----------------------------------------------------------------------------------
@@ -111,6 +113,7 @@ class Algos:
             return self._row(known)
         if denial := self._barred(start, venue):
             raise LinkError(*denial)
+        self._mind_the_clock()
         algo_id = f"algo-{self._next_id()}"
         plan = self._admit(algo_id, start, venue).granted()
         record = AlgoStarted(
@@ -149,6 +152,7 @@ class Algos:
         """Looks after all algos; runs until cancelled."""
         while True:
             await self._clock.sleep(LOOK_S)
+            self._mind_the_clock()
             for algo in self._algos():
                 if algo.phase in ENDED:
                     self._forget(algo)
@@ -187,6 +191,8 @@ class Algos:
         algo_id = algo.algo_id
         key = f"{algo_id}/{command.number}"
         try:
+            if self._journal.state.algos[algo_id].phase is not Phase.RUNNING:
+                return  # paused or stopped since that look
             await self._submit(command.request, algo.operator, key, algo_id)
         except LinkError as error:
             self._again(algo_id)
@@ -209,6 +215,7 @@ class Algos:
             raise LinkError("NO_SUCH_ALGO", f"There is no algo {algo_id}.")
         if algo.phase in ENDED:
             raise LinkError("ALGO", f"Algo {algo_id} is {algo.phase}: {algo.text}.")
+        self._mind_the_clock()
         if isinstance(event, Resume) and algo.phase is not Phase.PAUSED:
             raise LinkError("ALGO", f"Algo {algo_id} is {algo.phase}, not paused.")
         self._do(algo_id, event)
@@ -240,6 +247,18 @@ class Algos:
             floor_notional=self._floor_notional,
             now_ms=self._now_ms(),
         )
+
+    def _mind_the_clock(self) -> None:
+        """Schedules are kept in wall time, which survives a restart: when that is set, they move along."""
+        offset_ns = self._clock.wall_ns() - self._clock.mono_ns()
+        by_ms = (offset_ns - self._wall_less_mono_ns) // NS_PER_MS
+        if abs(by_ms) < STEP_MS:
+            return
+        self._wall_less_mono_ns = offset_ns
+        for algo in self._algos():
+            if algo.phase not in ENDED:
+                record = AlgoEvent(algo_id=algo.algo_id, fact=ClockStepped(by_ms=by_ms), at_ms=self._now_ms())
+                self._journal.note(record)
 
     # --- what it sees --------------------------------------------------------------------------------------
 

@@ -123,7 +123,14 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True, tag="ended"):
     text: str
 
 
-Fact = Paused | Resumed | StopAsked | BestSeen | Triggered | Ended
+class ClockStepped(msgspec.Struct, frozen=True, kw_only=True, tag="clock-stepped"):
+    """Our wall clock was set ahead by so much, or back: every moment known in it moves along, so that no
+    slice leaves early or late for it."""
+
+    by_ms: int
+
+
+Fact = Paused | Resumed | StopAsked | BestSeen | Triggered | Ended | ClockStepped
 
 
 def apply(state: AlgoState, fact: Fact, at_ms: int) -> AlgoState:
@@ -163,6 +170,14 @@ def apply(state: AlgoState, fact: Fact, at_ms: int) -> AlgoState:
             return change(state, triggered=True)
         case Ended():
             return change(state, phase=fact.phase, text=fact.text)
+        case ClockStepped():
+            return change(
+                state,
+                shift_ms=state.shift_ms + fact.by_ms,
+                paused_ms=state.paused_ms + fact.by_ms,
+                last_child_ms=state.last_child_ms + fact.by_ms,
+                retry_at_ms=state.retry_at_ms + fact.by_ms if state.retry_at_ms else 0,
+            )
 
 
 def on_child(state: AlgoState, before: Order | None, after: Order) -> AlgoState:
