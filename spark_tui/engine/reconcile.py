@@ -17,7 +17,7 @@ from spark_tui.engine.supervise import Notify
 from spark_tui.link.service import LinkError
 from spark_tui.venues.port import Venue, VenueError
 from spark_tui.wire.backoff import Backoff
-from spark_tui.wire.clock import Clock, within
+from spark_tui.wire.clock import NS_PER_MS, Clock, within
 
 
 class Reconciler:
@@ -50,6 +50,7 @@ class Reconciler:
         self._every_s = every_s
         self._wanted = asyncio.Event()
         self._listening = False  # the user stream is up
+        self._silent_ns = 0  # when a silence last ended, until its time is wholly looked through
         self._epoch = 0
         self._asked: list[asyncio.Future[None]] = []  # who waits for the next pass that begins
 
@@ -113,6 +114,7 @@ class Reconciler:
             if self._listening and epoch == self._epoch and self.running:
                 self.why = ""
                 self.done.set()
+                self._silent_ns = self._clock.mono_ns()
                 self._on_done()
 
     def _interrupt(self, why: str, *, listening: bool) -> None:
@@ -128,8 +130,15 @@ class Reconciler:
                 await within(self._clock, self._every_s, self._wanted.wait())
 
     async def _pass(self) -> None:
-        """A regular pass looks where something can have happened to us; after a silence, everywhere."""
-        await self._comparison.run(self._traded() | (self._watched() if self.running else set()))
+        """A regular pass looks where something can have happened to us; after a silence, everywhere. The copy
+        that answers then may lag behind (F54), so that is done again once it no longer can."""
+        symbols, thorough = self._traded(), self.running or self._silent_ns > 0
+        late_enough = self._clock.mono_ns() - self._silent_ns > self._venue.decision_window_ms * NS_PER_MS
+        if thorough:
+            symbols |= self._watched()
+        await self._comparison.run(symbols)
+        if late_enough and not self.running:
+            self._silent_ns = 0
 
 
 def revive(books: Bookkeeper, resolver: Resolver, venue: Venue) -> None:

@@ -1,7 +1,8 @@
 """More seeds than the suite runs.
 
 `python -m tests.faults.seeds --seeds N [--first K] [--steps S]` walks; `--lost-replies` loses the reply of
-one order a seed instead. Prints every seed that fails; exits with 1 if any did."""
+one order a seed instead; `--machine` has hypothesis choose N runs of up to S steps, others each time. Prints
+every seed that fails, or the shortest run found that does; exits with 1 if any did."""
 
 import argparse
 import asyncio
@@ -20,6 +21,8 @@ import msgspec
 from spark_tui.domain.order import OrderState
 from spark_tui.simulator.fixed import show
 from tests.faults.invariants import CheckedWorld
+from tests.faults.machine import drive
+from tests.faults.virtual import play
 from tests.faults.walk import walk
 from tests.faults.world import Violation
 
@@ -113,13 +116,18 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=0, metavar="K")
     parser.add_argument("--steps", type=int, default=60, metavar="S")
     parser.add_argument("--lost-replies", action="store_true")
+    parser.add_argument("--machine", action="store_true")
     parser.add_argument("--digest", action="store_true", help="print a digest of the ledgers")
     options = parser.parse_args()
     logging.disable(logging.CRITICAL)
     seeds = range(options.first, options.first + options.seeds)
     began = time.monotonic()
+    if options.machine:
+        drive(options.seeds, options.steps, fixed=False)
+        print(f"{options.seeds} runs of up to {options.steps} steps, {time.monotonic() - began:.0f} s")
+        return 0
     if options.lost_replies:
-        outcome = asyncio.run(lost_replies(seeds))
+        outcome = play(lost_replies(seeds))
         print(
             f"{outcome.intents} intents, at most {outcome.most_per_intent} venue order(s) for one, "
             f"{outcome.unlike} decided wrongly, {time.monotonic() - began:.0f} s"
@@ -129,7 +137,7 @@ def main() -> int:
     ledgers = hashlib.sha256()
     for seed in seeds:
         try:
-            ledgers.update(asyncio.run(walk(seed, options.steps)).ledger.bytes())
+            ledgers.update(play(walk(seed, options.steps)).ledger.bytes())
         except Violation as violation:
             failed += 1
             print(violation, flush=True)

@@ -15,6 +15,7 @@ import msgspec
 
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import OrderType, Side, TradingState
+from spark_tui.engine.algos.state import ENDED, AlgoState
 from spark_tui.engine.engine import Engine
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.state import State
@@ -30,11 +31,12 @@ from spark_tui.simulator.matching import CROWD, Resting
 from spark_tui.simulator.simulation import Simulation
 from spark_tui.simulator.symbols import listed
 from spark_tui.store.chain import Stored
-from spark_tui.store.ledger import Entry
+from spark_tui.store.ledger import Entry, LedgerError
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.wire.clock import ManualClock
 from spark_tui.wire.socket import SocketDown
 from tests.faults.loopback import LoopbackVenue
+from tests.faults.virtual import VirtualLoop
 
 D = Decimal
 SYMBOL, VENUE = "BTCUSDT", "binance-spot"
@@ -73,9 +75,11 @@ class AtOnce(ThreadPoolExecutor):
 
 
 class MemoryLedger:
-    """What the journal needs of a ledger."""
+    """What the journal needs of a ledger. Its disk may be slow, or full."""
 
     lag_ms = 0.0
+    slow_s = 0.0
+    full = False
 
     def __init__(self, clock: ManualClock) -> None:
         self.rows: list[Stored] = []
@@ -86,6 +90,10 @@ class MemoryLedger:
         return len(self.rows)
 
     async def append(self, *entries: Entry) -> int:
+        if self.slow_s:
+            await self._clock.sleep(self.slow_s)
+        if self.full:
+            raise LedgerError("The ledger cannot be written: the disk is full.")
         for entry in entries:
             self.rows.append(Stored(len(self.rows) + 1, self._clock.wall_ns(), entry.kind, entry.body))
         return len(self.rows)
@@ -117,6 +125,7 @@ class World:
         self.deaf = False  # nothing reaches the venue any more: the engine is dead, its tasks not yet
         self.story: list[str] = []
         self.violations: list[str] = []
+        self.keyed: list[SubmitOrder] = []  # what was asked with a key, and may be asked again
         self._starts = 0
         self._crowd = 0
         self._asked: list[asyncio.Task[Result | None]] = []
@@ -142,7 +151,10 @@ class World:
     async def start(self) -> None:
         """An engine on the ledger as it is."""
         self._starts += 1
-        asyncio.get_running_loop().set_default_executor(AtOnce())
+        loop = asyncio.get_running_loop()
+        loop.set_default_executor(AtOnce())
+        if isinstance(loop, VirtualLoop):
+            loop.clock = self.clock
         venue = LoopbackVenue(
             self.simulation,
             KEY,
@@ -174,13 +186,23 @@ class World:
         self.deaf = False
 
     async def stop(self) -> None:
-        await asyncio.gather(*self._asked, return_exceptions=True)
+        """As an operator ends it: in order. Only in a virtual loop does its own patience pass."""
         await self.engine.stop()
-        await self.until(self._running.done, 30.0)
+        if not await self.until(self._running.done, 60.0):
+            raise self.violation("the engine does not stop")
+        await self._running
+        for task in self._asked:
+            task.cancel()
+        await asyncio.gather(*self._asked, return_exceptions=True)
+        self._asked.clear()
 
     def usable(self) -> bool:
         """Orders may leave."""
         return self.engine.views.usable(VENUE, SYMBOL) and not self.engine.runners[VENUE].desk.reconciling
+
+    def algos(self) -> list[AlgoState]:
+        """Those at work."""
+        return [one for one in self.state.algos.values() if one.phase not in ENDED]
 
     # --- time ---
 
@@ -236,11 +258,24 @@ class World:
 
     def hit(self, *, buy: bool, quantity: int) -> None:
         """The crowd takes, down to what rests far away; then the ladder is filled up again."""
-        limit = (MIDDLE + 60 if buy else MIDDLE - 60) * SCALE
-        taker = self._resting(buy, limit // SCALE, quantity)
-        exchange = self.simulation.exchange
-        exchange.crowd_take(self.market, taker, limit, self.simulation.clock.now_ms())
+        self._take(buy=buy, price=MIDDLE + 60 if buy else MIDDLE - 60, quantity=quantity)
         self.market.book.add(self._resting(not buy, MIDDLE + (1 if buy else -1), quantity))
+
+    async def sweep(self, *, buy: bool, levels: int) -> None:
+        """The crowd trades through the ladder and leaves it empty for a moment: stops act, trails move. What
+        comes in to fill it up again meets first what was placed there meanwhile."""
+        far = MIDDLE + levels if buy else MIDDLE - levels
+        self._take(buy=buy, price=far, quantity=1_000 * SCALE)
+        await self.live(0.6)
+        for step in range(1, levels + 1):
+            price = MIDDLE + step if buy else MIDDLE - step
+            self._take(buy=not buy, price=price, quantity=1_000 * SCALE)
+            self.market.book.add(self._resting(not buy, price, 10 * SCALE))
+
+    def _take(self, *, buy: bool, price: int, quantity: int) -> None:
+        taker = self._resting(buy, price, quantity)
+        now_ms = self.simulation.clock.now_ms()
+        self.simulation.exchange.crowd_take(self.market, taker, price * SCALE, now_ms)
 
     # --- asking ---
 
