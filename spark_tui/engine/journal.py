@@ -130,14 +130,28 @@ class Journal:
         await self.retry()
 
     async def _flush(self) -> bool:
-        """One append of what waits, by whoever holds the lock; False when the ledger refused."""
+        """One append of what waits, by whoever holds the lock; False when the ledger refused. A cancel waits
+        for its outcome: what may be on disk must not be written again."""
         batch = [self._waiting[index] for index in range(min(len(self._waiting), _BATCH))]
+        writing = asyncio.ensure_future(self._ledger.append(*batch))
+        cancelled: asyncio.CancelledError | None = None
+        while not writing.done():
+            try:
+                await asyncio.wait({writing})
+            except asyncio.CancelledError as error:
+                cancelled = error
+        written = self._settle(writing, len(batch))
+        if cancelled is not None:
+            raise cancelled
+        return written
+
+    def _settle(self, writing: "asyncio.Future[int]", count: int) -> bool:
         try:
-            await self._ledger.append(*batch)
+            writing.result()
         except Exception as error:  # whatever the store raises: it is not recorded, so nothing may leave
             self._failed(str(error) if isinstance(error, LedgerError) else describe(error))
             return False
-        self._done(len(batch))
+        self._done(count)
         return True
 
     async def _next_outcome(self) -> None:

@@ -1,5 +1,6 @@
 """A disk that is full: orders are refused, cancels work, nothing that happened is lost."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import TradingState
 from spark_tui.engine.journal import Journal
+from spark_tui.engine.records import DifferenceSettled
 from spark_tui.link.messages import CancelOrder, GetStatus, Kill, OrderUpdate, Resume, Status
 from spark_tui.link.service import LinkError
 from spark_tui.store.ledger import Entry, Ledger, LedgerError
@@ -102,3 +104,24 @@ async def test_a_ledger_of_another_version_is_refused_with_a_sentence(tmp_path: 
     with pytest.raises(LedgerError, match="entry 1 "):
         journal.replay()
     ledger.close()
+
+
+@pytest.mark.parametrize("turns", [1, 2, 3])
+async def test_who_is_cancelled_while_it_writes_leaves_nothing_to_be_written_twice(
+    tmp_path: Path, turns: int
+) -> None:
+    async with rig(tmp_path) as it:
+        await it.until(lambda: it.engine.journal.waiting == 0)
+        before, kept = it.ledger.entries, it.engine.journal.state.settled
+        it.engine.journal.note(
+            DifferenceSettled(difference_id="one", choice="accept", operator="tester", at_ms=1), awaited=True
+        )
+        asking = asyncio.ensure_future(it.engine.journal.durable())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        await it.until(lambda: it.engine.journal.waiting == 0)
+        assert it.ledger.entries == before + 1
+        assert kept == {"one": "accept"}
