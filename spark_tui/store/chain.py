@@ -167,6 +167,8 @@ class Walk:
         head = connection.execute("SELECT seq, hash FROM head").fetchone()
         if head is None:
             return "the record of its end is missing"
+        if not isinstance(head[0], int):  # a damaged record may come back as another SQL type
+            return "the record of its end cannot be read"
         known = max(head[0], witness.seq if witness else -1)
         if known > self.tail.seq:
             return f"it ends at entry {self.tail.seq}, but {known} were acknowledged: its tail is missing"

@@ -70,6 +70,8 @@ def step(
 async def take(world: CheckedWorld, name: str, **chosen: Any) -> None:
     """One step, with what was chosen for it."""
     world.story.append(told(name, chosen))
+    if "side" in chosen:  # a word until here, so that a run reads as code
+        chosen["side"] = Side(chosen["side"])
     await STEPS[name].do(world, **chosen)
 
 
@@ -85,7 +87,7 @@ def told(name: str, chosen: dict[str, Any]) -> str:
 
 # --- what there is to choose from --------------------------------------------------------------------------
 
-SIDES = tuple(Side)
+SIDES = ("BUY", "SELL")
 PATIENCE = (0.3, 0.0, 2.0)
 """How long the next step waits for an answer; the request lives on without."""
 AWAY = (5, 0, -3, 20, 50)

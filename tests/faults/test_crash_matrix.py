@@ -1,13 +1,11 @@
-"""The engine killed at every named step, and the ledger cut at every byte of its last three records: what
-comes back satisfies the invariants and has lost nothing that was acknowledged.
+"""The engine killed at every named step: what comes back satisfies the invariants and has lost nothing that
+was acknowledged. (The file itself, cut at every byte: `test_ledger_cuts.py`.)
 
 A kill here is one instant of virtual time at which nothing more reaches disk or venue; real processes are
 killed in `test_crash.py`. What is not yet acknowledged may be missing from the ledger after a power cut, so
 each kill is also restarted from each such shorter ledger.
 """
 
-import shutil
-import sqlite3
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -20,9 +18,7 @@ from spark_tui.domain.values import LegRole, ListKind, OrderType, Side
 from spark_tui.engine.records import OrderRecord, from_body
 from spark_tui.link.messages import AmendOrder, CancelOrder, ReplaceOrder, SubmitLeg, SubmitList, SubmitOrder
 from spark_tui.store.chain import Stored
-from spark_tui.store.ledger import Entry, Ledger, LedgerError, verify
 from tests.faults.invariants import CheckedWorld
-from tests.faults.walk import walk
 from tests.faults.world import MIDDLE, SYMBOL
 
 D = Decimal
@@ -147,82 +143,6 @@ async def test_a_cancel_that_was_under_way_is_decided_after_the_restart() -> Non
 def _intents(rows: list[Stored]) -> set[str]:
     records = [from_body(row.body) for row in rows]
     return {one.client_order_id for one in records if isinstance(one, OrderRecord)}
-
-
-# --- the file itself ---------------------------------------------------------------------------------------
-
-
-async def written(folder: Path) -> tuple[Path, list[Stored], list[int]]:
-    """A walk's ledger as kill -9 leaves it, its rows, and how long its log was before each of the last
-    records."""
-    rows = (await walk(5, 40)).ledger.rows
-    clock = iter(row.at_ns for row in [rows[0], *rows])
-    ledger = Ledger.open(folder / "running" / "ledger.db", lambda: next(clock))
-    log = folder / "running" / "ledger.db-wal"
-    sizes = []
-    for number, row in enumerate(rows):
-        if number >= len(rows) - RECORDS:
-            sizes.append(log.stat().st_size)
-        await ledger.append(Entry(row.kind, row.body))
-    for part in ("", "-wal"):
-        shutil.copy(f"{ledger.path}{part}", folder / f"ledger.db{part}")
-    ledger.close()
-    return folder / "ledger.db", rows, sizes
-
-
-def _last_seq(path: Path) -> int:
-    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
-    try:
-        return int(connection.execute("SELECT max(seq) FROM entries").fetchone()[0])
-    finally:
-        connection.close()
-
-
-@pytest.mark.parametrize("stride", [97, pytest.param(1, marks=pytest.mark.campaign)])
-async def test_a_log_cut_at_any_byte_of_its_last_three_records_is_a_clean_prefix(
-    tmp_path: Path, stride: int
-) -> None:
-    path, rows, sizes = await written(tmp_path)
-    shutil.copy(path, tmp_path / "kept.db")
-    log = path.with_name("ledger.db-wal")
-    whole = log.read_bytes()
-    sizes_of: dict[int, int] = {}  # by last record left: where the log was cut
-    edges = {size + off for size in (*sizes, len(whole)) for off in (-1, 0, 1)}
-    for size in sorted({*range(sizes[0], len(whole), stride), *edges}):
-        log.write_bytes(whole[:size])
-        path.with_name("ledger.db-shm").unlink(missing_ok=True)
-        sizes_of[_last_seq(path)] = size
-    assert set(range(len(rows) - RECORDS, len(rows) + 1)) <= set(sizes_of)
-    assert min(sizes_of) >= len(rows) - RECORDS - 1  # one byte short of the last three is the record before
-    for last, size in sizes_of.items():
-        log.write_bytes(whole[:size])
-        path.with_name("ledger.db-shm").unlink(missing_ok=True)
-        assert verify(path).ok
-        ledger = Ledger.open(path, lambda: 1)
-        assert [(row.kind, row.body) for row in ledger.read()] == [
-            (row.kind, row.body) for row in rows[:last]
-        ]
-        ledger.close()
-        shutil.copy(tmp_path / "kept.db", path)
-        for part in ("-head", "-shm"):
-            path.with_name(f"ledger.db{part}").unlink(missing_ok=True)
-
-
-async def test_a_main_file_cut_anywhere_is_refused_with_a_sentence_or_whole(tmp_path: Path) -> None:
-    path, rows, _ = await written(tmp_path)
-    path.with_name("ledger.db-wal").unlink()
-    ledger = Ledger.open(tmp_path / "folded" / "ledger.db", lambda: 1)
-    for row in rows:
-        await ledger.append(Entry(row.kind, row.body))
-    ledger.close()
-    folded = tmp_path / "folded" / "ledger.db"
-    whole = folded.read_bytes()
-    for size in range(len(whole) - 1, len(whole) - 9_000, -211):
-        folded.write_bytes(whole[:size])
-        with pytest.raises(LedgerError, match="ledger"):
-            Ledger.open(folded, lambda: 1)
-    folded.write_bytes(whole)
-    Ledger.open(folded, lambda: 1).close()
 
 
 def test_the_step_names_are_all_here() -> None:
