@@ -208,7 +208,8 @@ class Bookkeeper:
             return
         if int(record.fill.trade_id) <= self.state.reconciled.get(pair, -1):
             return  # accounted for by an earlier reconciliation
-        assets = self.assets(record.venue, record.symbol)
+        # a symbol that was delisted while something of it is held is still ours to count
+        assets = self.assets(record.venue, record.symbol) or self.state.assets.get(pair)
         if assets is None:
             self._notify("warn", f"Trade {record.fill.trade_id} in {record.symbol}, an unknown instrument.")
             return

@@ -76,11 +76,11 @@ async def _half_open(stage: Stage) -> None:
 async def _dropped_diff(stage: Stage) -> None:
     book = stage.market.symbols[stage.symbol].book
     resyncs = book.resyncs
-    await stage.arm("drop-event", stream=f"{stage.symbol.lower()}@depth", times=1)
+    await stage.arm("drop-event", stream=f"{stage.symbol.lower()}@depth@", times=1)
     await stage.until(lambda: book.resyncs > resyncs, 10.0, "a lost difference is noticed")
     await stage.until(stage.in_step, 20.0, "the book is whole again")
     resyncs = book.resyncs
-    await stage.arm("duplicate-event", stream=f"{stage.symbol.lower()}@depth", times=1)
+    await stage.arm("duplicate-event", stream=f"{stage.symbol.lower()}@depth@", times=1)
     await stage.until(lambda: book.resyncs > resyncs, 10.0, "a repeated difference is noticed")
     await stage.until(stage.in_step, 20.0, "the book is whole again")
     await stage.becomes(await stage.buy(), OrderState.FILLED)

@@ -265,3 +265,17 @@ async def test_an_order_is_remembered_until_its_fills_are_reconciled(
         reconciler.look_again()
         await it.until(lambda: reconciler.passes > passes + 1)
         assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.5")
+
+
+async def test_a_trade_in_a_symbol_that_was_delisted_still_moves_what_is_held(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("fill")
+        await it.submit(buy("0.5"))
+        it.engine.runners[NAME].desk.instruments = {}
+        it.venue.external("web-1", buy_request())
+        it.venue.fill("web-1", D("0.4"), quiet=True)
+        reconciler = it.engine.runners[NAME].reconciler
+        passes = reconciler.passes
+        reconciler.look_again()
+        await it.until(lambda: reconciler.passes > passes)
+        assert position(it) == D("0.9")
