@@ -6,16 +6,27 @@ Only processes that trade read this; faces need no more than the data directory.
 import difflib
 import os
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+import msgspec
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    model_validator,
+)
 
+from spark_tui.domain.rules import STANDARD, Rule, RuleKind
 from spark_tui.domain.values import Environment
 from spark_tui.link.rendezvous import default_config_file
+from spark_tui.rules_form import RuleForm
 
 VENUES = ("binance-spot",)
 
@@ -76,10 +87,9 @@ class Binance(_Section):
 
 
 class Risk(_Section):
-    """The guard's limits; a limit that is not set does not apply. Money in the quote asset.
+    """The guard's rules: short keys for the usual ones, `rules` for all. Money in the quote asset.
 
-    On from the start: a price this far from mid is a typing mistake, and the rate stays just below the
-    venue's own 100 orders in 10 s, so that we are never the ones it has to stop. 0 switches either off.
+    What is on from the start is in `domain.rules.STANDARD`. 0 switches one of those with a short key off.
     """
 
     symbols: Symbols = ()
@@ -87,6 +97,40 @@ class Risk(_Section):
     max_notional: Money | None = None
     price_band_percent: Limit | None = Decimal(75)
     orders_per_10s: int | None = Field(default=90, ge=0)
+    rules: tuple[RuleForm, ...] = ()
+
+    @model_validator(mode="after")
+    def _ids_are_unique(self) -> "Risk":
+        ids = [form.id for form in self.rules]
+        twice = next((one for one in ids if ids.count(one) > 1), "")
+        if twice:
+            raise ValueError(f"there are two rules {twice!r}; an id names one")
+        return self
+
+    def in_force(self) -> tuple[Rule, ...]:
+        """The standard rules as the short keys change them, then every rule of `rules`: the id decides which
+        one it takes the place of."""
+        rules = {rule.id: rule for rule in STANDARD}
+        for rule in self._short():
+            rules[rule.id] = rule
+        for form in self.rules:
+            rules[form.id] = form.rule()
+        return tuple(rules.values())
+
+    def _short(self) -> Iterator[Rule]:
+        if self.symbols:
+            yield Rule(id="symbols", kind=RuleKind.SYMBOLS, symbols=self.symbols)
+        for rule_id, kind, limit, window_s in (
+            ("min-notional", RuleKind.MIN_ORDER_NOTIONAL, self.min_notional, None),
+            ("max-notional", RuleKind.MAX_ORDER_NOTIONAL, self.max_notional, None),
+            ("price-band", RuleKind.PRICE_BAND, self.price_band_percent, None),
+            ("order-rate", RuleKind.MAX_ORDER_RATE, self.orders_per_10s, 10),
+        ):
+            standard = next((rule for rule in STANDARD if rule.id == rule_id), None)
+            if limit:
+                yield Rule(id=rule_id, kind=kind, limit=Decimal(limit), window_s=window_s)
+            elif standard is not None:
+                yield msgspec.structs.replace(standard, enabled=False)
 
 
 class Tape(_Section):
@@ -237,13 +281,15 @@ def _sentence(error: ValidationError, origin: Mapping[tuple[str, ...], str], con
         return f"{place}: unknown key {written!r}{_nearest(key[-1], _known(key[:-1]))}."
     name = origin.get(key)
     where = f"{name} ({written})" if name else f"{place}: {written}"
-    return f"{where} is wrong: {first['msg'][:1].lower()}{first['msg'][1:]}."
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{where} is wrong: {said[:1].lower()}{said[1:]}."
 
 
 def _known(section: tuple[str, ...]) -> tuple[str, ...]:
     model: type[BaseModel] = Settings
     for part in section:
         kind = model.model_fields[part].annotation
+        kind = next(iter(get_args(kind)), kind)  # of a list: what it is a list of
         if not (isinstance(kind, type) and issubclass(kind, BaseModel)):
             return ()
         model = kind

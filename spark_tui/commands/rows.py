@@ -32,6 +32,7 @@ from spark_tui.link.messages import (
     Positions,
     Preview,
     Result,
+    RuleRow,
     Rules,
     StartAlgo,
     Status,
@@ -180,6 +181,19 @@ def venue(row: VenueRow) -> Row:
     return {**simple(row), "weight_used": row.weight.used, "weight_limit": row.weight.limit}
 
 
+def rule(row: RuleRow) -> Row:
+    """A rule's own terms beside how it stands; `scope` in words."""
+    terms, stands = simple(row.rule), simple(row)
+    scope = terms.pop("scope")
+    return {
+        **terms,
+        **scope,
+        "scope": " ".join(f"{name}={value}" for name, value in scope.items() if value),
+        **{name: value for name, value in stands.items() if name not in ("rule", "base")},
+        "base": None if row.base is None else simple(row.base),
+    }
+
+
 def book(view: BookView) -> Row:
     """Levels as [price, quantity, own quantity], best first."""
     return simple(view)
@@ -239,7 +253,9 @@ def listed(result: Result) -> list[Row] | Row:
             return [venue(row) for row in result.rows]
         case Audit():
             return [audit(row) for row in result.rows]
-        case Tickers() | Rules() | Instruments():
+        case Rules():
+            return [rule(row) for row in result.rows]
+        case Tickers() | Instruments():
             return [simple(row) for row in result.rows]
         case Status():
             return {**simple(result), "venues": [venue(row) for row in result.venues]}

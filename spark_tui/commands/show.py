@@ -58,7 +58,7 @@ _COLUMNS = {
     "balances": "venue asset free locked total",
     "tickers": "symbol last change_percent bid ask high low quote_volume age_s usable venue",
     "venues": "name environment state age_s clock_offset_ms weight_used weight_limit detail",
-    "rules": "rule label allowed used unit ok text",
+    "rules": "id enabled said scope effect used headroom unit ok origin text",
     "instruments": "venue symbol base quote status order_types",
     "audit": "seq time_ms who face action what ok result",
     "streams": "venue name state age_s rate lag_ms messages gaps reconnects detail",

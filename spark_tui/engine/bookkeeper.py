@@ -8,8 +8,9 @@ from typing import Protocol
 import msgspec
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.order import Accepted, Intended, Order, OrderEvent, OrderState
+from spark_tui.domain.order import Accepted, CancelRequested, Intended, Order, OrderEvent, OrderState
 from spark_tui.domain.values import Side
+from spark_tui.engine.activity import strategy_of
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.records import ExternalFill, OrderRecord
@@ -94,8 +95,11 @@ class Bookkeeper:
         self._announce_fills(effect.fills)
         if effect.anomaly:
             self._notify("warn", f"Order {client_order_id}: {effect.anomaly}.")
+        strategy = strategy_of(self.state, order.parent)
         if isinstance(event, Accepted):
-            self._guard.venue_accepted()
+            self._guard.activity.accepted(order.request, strategy)
+        elif isinstance(event, CancelRequested):
+            self._guard.activity.canceled(order.request, strategy)
         if self.follow_up is not None:
             if ask and effect.query:
                 self.follow_up.query(client_order_id)

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from spark_tui.domain.risk import RiskLimits
 from spark_tui.domain.values import Environment
 from spark_tui.engine.engine import Engine
 from spark_tui.engine.fault_door import fault_door
@@ -110,7 +109,7 @@ class Composition:
             tape,
             EngineSettings(
                 symbols={venue.name: watched_symbols(settings, found)},
-                limits=_limits(settings),
+                rules=settings.risk.in_force(),
                 data_badge=found.data,
                 live_allowed=settings.trade_mode is TradeMode.LIVE and settings.live_enabled,
                 hosts={venue.name: urlsplit(found.endpoints.rest).hostname or ""},
@@ -161,14 +160,3 @@ def _decisive(settings: Settings) -> dict[str, str]:
         "venues": " ".join(settings.venues),
         "recv_window_ms": str(settings.binance.recv_window_ms),
     }
-
-
-def _limits(settings: Settings) -> RiskLimits:
-    risk = settings.risk
-    return RiskLimits(
-        symbols=frozenset(risk.symbols),
-        min_notional=risk.min_notional,
-        max_notional=risk.max_notional,
-        price_band_percent=risk.price_band_percent or None,
-        orders_per_10s=risk.orders_per_10s or None,
-    )

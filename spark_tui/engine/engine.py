@@ -8,8 +8,8 @@ from decimal import Decimal
 from functools import partial
 
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.order import OrderRequest, OrderState
-from spark_tui.domain.values import Environment
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import Environment, TradingState
 from spark_tui.engine.algos.around import Around
 from spark_tui.engine.algos.runner import Algos
 from spark_tui.engine.arming import LiveArming
@@ -25,11 +25,12 @@ from spark_tui.engine.drills import DrillRoom
 from spark_tui.engine.fault_door import FaultDoor
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.gate import Desk, Gate
-from spark_tui.engine.guard import RATE_WINDOW_NS, Guard, KillSwitch
+from spark_tui.engine.guard import Guard, KillSwitch
 from spark_tui.engine.hub import Face, Hub
 from spark_tui.engine.identity import Identities, draw_run
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.lists import ListDesk
+from spark_tui.engine.losses import Losses
 from spark_tui.engine.market import Market
 from spark_tui.engine.notices import Notices
 from spark_tui.engine.options import EngineSettings
@@ -38,15 +39,19 @@ from spark_tui.engine.outbox import Outbox
 from spark_tui.engine.portfolio import Portfolio
 from spark_tui.engine.protection import Protection
 from spark_tui.engine.reconcile import Reconciler
-from spark_tui.engine.records import RunStarted, TradingStateChanged
+from spark_tui.engine.records import RuleChanged, RunStarted, TradingStateChanged
 from spark_tui.engine.replaces import ReplaceDesk
 from spark_tui.engine.requests import Requests
 from spark_tui.engine.resolver import Resolver
 from spark_tui.engine.resync import ResyncQueue
+from spark_tui.engine.riskview import RiskView
+from spark_tui.engine.riskwatch import RiskWatch
+from spark_tui.engine.rulebook import Rulebook
+from spark_tui.engine.rules_desk import RulesDesk, told
 from spark_tui.engine.supervise import Supervisor
 from spark_tui.engine.venue_runner import VenueRunner
 from spark_tui.engine.views import Views
-from spark_tui.link.messages import AnyRequest, Event, OrderUpdate, Result
+from spark_tui.link.messages import AnyRequest, CancelAllResult, Event, OrderUpdate, Result
 from spark_tui.link.service import Attachment
 from spark_tui.store.ledger import Ledger
 from spark_tui.store.tape import Tape
@@ -82,10 +87,11 @@ class Engine:
         self._clock = clock
         self._rng = rng or random.SystemRandom()
         self._stopping = asyncio.Event()
+        self._kills: set[asyncio.Future[CancelAllResult]] = set()
         self._sweep_wanted = asyncio.Event()
         self.hub = Hub(clock)
         self.notices = Notices(self._now_ms, self.hub.publish)
-        self.guard = Guard(clock, breaker=settings.breaker, on_change=self._on_trading_state)
+        self.guard = Guard(clock, on_change=self._on_trading_state)
         self.supervisor = Supervisor(clock, self._rng, self.notices, self.guard.reduce)
         self.journal = Journal(
             ledger, clock, on_failure=self._on_ledger_failure, on_recovery=self._on_ledger_recovery
@@ -122,6 +128,18 @@ class Engine:
             on_fills=self.portfolio.on_fills,
             on_order=self.protection.on_order,
         )
+        self.rulebook = Rulebook(settings.rules, self.journal, self._now_ms, self._on_rule)
+        losses = Losses(self.journal.state, self.portfolio, clock, self._utc_day)
+        view = RiskView(
+            self.journal.state,
+            self.portfolio,
+            self.guard.activity,
+            losses,
+            self._now_ms,
+            venues=self._venues,
+            assets=self._assets,
+            others=self.books.open_externals,
+        )
         self.canary = CanaryDesk(self, settings, clock)
         self.arming = LiveArming(
             self.journal.state,
@@ -137,7 +155,8 @@ class Engine:
             self.journal.state,
             self.guard,
             self.portfolio,
-            settings.limits,
+            self.rulebook,
+            view,
             live=self.arming.refusal,
             others=self.books.open_externals,
         )
@@ -181,7 +200,7 @@ class Engine:
             peek_id=self.identities.peek,
             publish=self.hub.publish,
             notify=self.notices,
-            floor_notional=settings.limits.min_notional,
+            floor_notional=self.rulebook.floor_notional,
         )
         self.differences = DifferenceBook(self.journal, self._now_ms, self.hub.publish)
         self.kill_switch = KillSwitch(
@@ -191,6 +210,20 @@ class Engine:
             on_report=self.books.on_report,
             keep_sweeping=self._sweep_wanted.set,
         )
+        self.riskwatch = RiskWatch(
+            self.rulebook,
+            view,
+            losses,
+            self.guard,
+            self.journal,
+            self.notices,
+            clock,
+            kill=self._kill_for,
+            utc_day=self._utc_day,
+        )
+        self.outbox.on_denied = self.riskwatch.on_denied
+        self.outbox.on_rejected = self.riskwatch.check
+        self.rules = RulesDesk(self.rulebook, view, self.riskwatch, self.journal)
         self.runners = {name: self._runner(venue, tape) for name, venue in self._venues.items()}
         self.condition = Condition(
             settings,
@@ -241,6 +274,7 @@ class Engine:
                     self.supervisor.service(name, runner.run)
                 self.supervisor.service("the algos", self.algos.run)
                 self.supervisor.service("the heart", self._heart)
+                self.supervisor.service("the risk watch", self.riskwatch.run)
                 self.supervisor.service("the sweeper", self._sweeper)
                 try:
                     await self._stopping.wait()
@@ -282,12 +316,9 @@ class Engine:
         state = self.journal.replay()
         self.identities.begin(draw_run(self._rng, state.runs))
         now_ms = self._now_ms()
-        recent = sum(
-            order.state is not OrderState.DENIED
-            and 0 <= now_ms - order.created_ms < RATE_WINDOW_NS // NS_PER_MS
-            for order in state.orders.values()
-        )
-        self.guard.restore(state.trading, recent)
+        self.guard.restore(state.trading)
+        self.guard.activity.restore(state, now_ms)
+        self.rulebook.restore()
         self.journal.note(RunStarted(run=self.identities.run, at_ms=now_ms))
         if self._settings.killed:
             self.guard.halt_in_memory(self._settings.killed)
@@ -399,9 +430,19 @@ class Engine:
     def _on_trading_state(self, change: TradingStateChanged) -> None:
         """Record it, then tell everyone."""
         self.journal.note(change)
+        if change.state is TradingState.ACTIVE:
+            self.riskwatch.on_resumed(change)
         level = "good" if change.state.value == "ACTIVE" else "bad"
         self.notices(level, f"Trading is {change.state}: {change.reason or 'no reason given'}.")
         self.hub.publish(self.condition.status())
+
+    def _on_rule(self, change: RuleChanged) -> None:
+        self.notices("info", told(change))
+
+    def _kill_for(self, reason: str) -> None:
+        """A rule pulls the kill switch; not even the task group is needed for that."""
+        self._kills.add(kill := asyncio.ensure_future(self.kill_switch.kill(reason, "rule")))
+        kill.add_done_callback(self._kills.discard)
 
     def _on_ledger_failure(self, text: str) -> None:
         self.notices.begin("ledger", f"ledger: {text}", "bad")

@@ -14,16 +14,21 @@ from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.lists import check_list
 from spark_tui.domain.order import Order, OrderRequest, OrderState
-from spark_tui.domain.risk import RiskContext, RiskLimits, Verdict
+from spark_tui.domain.risk import RiskContext, Verdict
+from spark_tui.domain.rules import MANUAL, Rule, RuleKind
+from spark_tui.domain.slippage import Taken, take
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side, TradingState
 from spark_tui.engine.exposure import WAITING, open_exposure, worst
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.market import Market
 from spark_tui.engine.portfolio import Portfolio
+from spark_tui.engine.riskview import RiskView
+from spark_tui.engine.rulebook import Rulebook
 from spark_tui.engine.state import State
 from spark_tui.engine.witness import saw
 
 _NOT_LOCKED_YET = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
+WALK_LEVELS = 500  # of the book that an order is walked through
 _ALGO = frozenset(
     {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
 )
@@ -56,11 +61,13 @@ class Desk(msgspec.Struct, kw_only=True):
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     """What else happens with the order that is judged. `gone`: the order it takes the place of. `beside`:
-    orders that leave in the same call. `first`: the order whose fill lets this one work."""
+    orders that leave in the same call. `first`: the order whose fill lets this one work. `strategy`: whose
+    order it is."""
 
     gone: Order | None = None
     beside: tuple[OrderRequest, ...] = ()
     first: OrderRequest | None = None
+    strategy: str = MANUAL
 
 
 ALONE = Scenario()
@@ -76,12 +83,14 @@ class Gate:
         state: State,
         guard: Guard,
         portfolio: Portfolio,
-        limits: RiskLimits,
+        rulebook: Rulebook,
+        view: RiskView,
         *,
         live: Callable[[OrderRequest, Decimal | None], str],
         others: Callable[[str], list[Order]],
     ) -> None:
-        self.limits = limits
+        self._rulebook = rulebook
+        self._view = view
         self._others = others
         self._desks = desks
         self._state = state
@@ -99,10 +108,11 @@ class Gate:
         if instrument is None:
             refusal = _unknown_instrument(request, desk)
             return Assessment(request=request, verdicts=(refusal,), denial=refusal, instrument=None, mid=None)
-        context = self._context(request, desk, instrument, scenario)
+        rules = self._concerning(request, scenario.strategy)
+        context = self._context(request, desk, instrument, scenario, rules)
         not_live = self._live_refusal(request, context, scenario)
         context = msgspec.structs.replace(context, live_armed=not not_live)
-        verdicts = (*self._venue_pause(), *risk.check(request, context, self.limits))
+        verdicts = (*self._venue_pause(), *risk.check(request, context, rules))
         verdicts = tuple(_saying(not_live, verdict) for verdict in verdicts)
         saw(verdicts)
         denial = None if risk.passes(verdicts) else next(verdict for verdict in verdicts if not verdict.ok)
@@ -160,6 +170,9 @@ class Gate:
         failures = check_list(instrument, kind, legs, context)
         return (f"FILTER_{failures[0].filter}", failures[0].text) if failures else None
 
+    def _concerning(self, request: OrderRequest, strategy: str) -> tuple[Rule, ...]:
+        return tuple(rule for rule in self._rulebook.rules if risk.concerns(rule, request, strategy))
+
     def _venue_pause(self) -> tuple[Verdict, ...]:
         seconds, why = self._guard.paused()
         if seconds <= 0:
@@ -176,7 +189,12 @@ class Gate:
         return self._live(request, sum(known, Decimal(0)) if len(known) == len(amounts) else None)
 
     def _context(
-        self, request: OrderRequest, desk: Desk, instrument: Instrument, scenario: Scenario
+        self,
+        request: OrderRequest,
+        desk: Desk,
+        instrument: Instrument,
+        scenario: Scenario,
+        rules: tuple[Rule, ...],
     ) -> RiskContext:
         quote = desk.market.quote(request.symbol)
         bid = ask = mid = None
@@ -207,7 +225,6 @@ class Gate:
             bid=bid,
             ask=ask,
             book_why=why,
-            recent_orders_10s=self._guard.recent_orders() + len(scenario.beside),
             filter_failures=filters.check(
                 instrument,
                 request,
@@ -216,6 +233,16 @@ class Gate:
             balances_free=self._free(request.venue, instrument, scenario),
             position=position.quantity if position else Decimal(0),
             open_exposure=open_exposure(here, request.side, mid) + _share(scenario.first, request.side),
+            strategy=scenario.strategy,
+            taken=_taken(request, desk.market, rules),
+            around=self._view.around(
+                rules,
+                request,
+                gone=scenario.gone,
+                beside=scenario.beside,
+                first=scenario.first,
+                strategy=scenario.strategy,
+            ),
         )
 
     def _filter_context(
@@ -270,6 +297,16 @@ class Gate:
             _add(free, base, scenario.first.quantity if buys else -scenario.first.quantity)
             _add(free, quote, -money if buys else money)
         return free
+
+
+def _taken(request: OrderRequest, market: Market, rules: tuple[Rule, ...]) -> Taken | None:
+    """What the order would take from the book now, where a rule asks for it."""
+    if not any(rule.kind is RuleKind.MAX_SLIPPAGE for rule in rules):
+        return None
+    depth = market.depth(request.symbol, WALK_LEVELS)
+    if isinstance(depth, Unusable):
+        return None
+    return take(request, depth.asks if request.side is Side.BUY else depth.bids)
 
 
 def _most(request: OrderRequest, context: RiskContext) -> Decimal | None:

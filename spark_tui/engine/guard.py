@@ -6,10 +6,10 @@ and the screens. Whatever fails on the way is reported and does not stop it.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
 from spark_tui.domain.values import TradingState
+from spark_tui.engine.activity import Activity
 from spark_tui.engine.records import TradingStateChanged
 from spark_tui.engine.supervise import describe
 from spark_tui.link.messages import CancelAllResult
@@ -17,25 +17,18 @@ from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, merged, sweep
 from spark_tui.wire.clock import NS_PER_S, Clock
 
-RATE_WINDOW_NS = 10 * NS_PER_S
-
 
 class Guard:
     """What may leave. `on_change` is told after each change, and must cope with whatever follows from it
     itself."""
 
-    def __init__(
-        self, clock: Clock, *, breaker: int, on_change: Callable[[TradingStateChanged], None]
-    ) -> None:
+    def __init__(self, clock: Clock, *, on_change: Callable[[TradingStateChanged], None]) -> None:
         self.state = TradingState.ACTIVE
         self.reason = ""
         self.killed = False
+        self.activity = Activity(clock)
         self._clock = clock
-        self._breaker = breaker
         self._on_change = on_change
-        self._sent: deque[int] = deque(maxlen=10_000)
-        self._same_code = ""
-        self._same_count = 0
         self._paused_until_ns = 0
         self._pause_reason = ""
 
@@ -45,10 +38,9 @@ class Guard:
             return ""
         return f"Trading was halted before it was sent ({self.reason})."
 
-    def restore(self, trading: TradingStateChanged, recent_orders: int) -> None:
-        """Take over what the ledger says: a halt survives the restart, and so does the order rate."""
+    def restore(self, trading: TradingStateChanged) -> None:
+        """Take over what the ledger says: a halt survives the restart."""
         self._take(trading.state, trading.reason, trading.killed)
-        self._sent.extend([self._clock.mono_ns()] * recent_orders)
 
     @property
     def halted(self) -> bool:
@@ -72,18 +64,7 @@ class Guard:
             self._change(TradingState.REDUCING, reason, False, "engine")
 
     def resume(self, reason: str, operator: str) -> None:
-        self._same_count = 0
         self._change(TradingState.ACTIVE, reason, False, operator)
-
-    def count_order(self) -> None:
-        self._sent.append(self._clock.mono_ns())
-
-    def recent_orders(self) -> int:
-        """Orders that passed the gate in the last 10 s."""
-        horizon = self._clock.mono_ns() - RATE_WINDOW_NS
-        while self._sent and self._sent[0] <= horizon:
-            self._sent.popleft()
-        return len(self._sent)
 
     def pause(self, seconds: float, reason: str) -> None:
         """The venue takes no new orders for so long (-1015); cancels go on."""
@@ -94,16 +75,6 @@ class Guard:
     def paused(self) -> tuple[float, str]:
         """Seconds left of such a pause, and the venue's words; 0 when there is none."""
         return max(0.0, (self._paused_until_ns - self._clock.mono_ns()) / NS_PER_S), self._pause_reason
-
-    def venue_accepted(self) -> None:
-        self._same_code, self._same_count = "", 0
-
-    def venue_rejected(self, code: str, text: str) -> None:
-        """The same refusal again and again is a loop, not bad luck (F36): stop opening risk."""
-        self._same_count = self._same_count + 1 if code == self._same_code else 1
-        self._same_code = code
-        if self._same_count == self._breaker:
-            self.reduce(f"{self._breaker} orders in a row refused by the venue with {code} ({text})")
 
     def _take(self, state: TradingState, reason: str, killed: bool) -> None:
         self.state, self.killed = state, killed

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.rules import STANDARD, Rule
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     """`symbols`: what is streamed, by venue name; the first is shown to a face that has not chosen."""
 
     symbols: dict[str, tuple[str, ...]]
-    limits: RiskLimits = RiskLimits()
+    rules: tuple[Rule, ...] = STANDARD
     live_allowed: bool = False  # TRADE_MODE=live and LIVE_ENABLED=true; then it still has to be armed
     hosts: dict[str, str] = {}  # where each venue is served: what proves its environment
     config: dict[str, str] = {}  # what else an operator configured that decides about orders; no secrets
@@ -17,7 +17,6 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     data_dir: str = ""
     metrics_port: int = 0  # as served; 0 when off
     book_max_age_s: float = 5.0  # an older book is no price
-    breaker: int = 5  # equal refusals of the venue in a row that reduce trading
     reconcile_every_s: float = 45.0  # between regular comparisons with the venue
     killed: str = ""  # why the kill process struck while no engine could record it; empty: it did not
     killed_by: str = ""

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 
 from spark_tui.domain.order import Order, OrderRequest
+from spark_tui.engine.activity import strategy_of
 from spark_tui.engine.bookkeeper import Bookkeeper
-from spark_tui.engine.gate import Assessment, Gate
+from spark_tui.engine.gate import Assessment, Gate, Scenario
 from spark_tui.engine.outbox import Answered, Outbox
 from spark_tui.engine.state import State
 from spark_tui.link.messages import OrderUpdate, Preview, TestResult
@@ -33,7 +34,7 @@ class OrderDesk:
             same = known.request == request and not known.replaces and known.part is None
             return await self._replay(known, key, same=same and known.parent == parent)
         client_id = self._outbox.next_id()
-        assessment = self._gate.assess(request)
+        assessment = self._gate.assess(request, Scenario(strategy=strategy_of(self._books.state, parent)))
         self._outbox.intend(
             client_id, request, assessment, operator, key, parent=parent, denial=denial_of(assessment)
         )

@@ -18,6 +18,8 @@ from spark_tui.domain.order import (
     Sent,
     Uncertain,
 )
+from spark_tui.domain.risk import Verdict
+from spark_tui.engine.activity import strategy_of
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Assessment
 from spark_tui.engine.guard import Guard
@@ -79,6 +81,9 @@ class Outbox:
         self._in_flight: dict[str, asyncio.Future[None]] = {}  # by client order id, until the venue answered
         self._withdrawn: set[str] = set()  # cancelled before they were sent
         self._closed = False
+        # set once by the composition root, before anything runs
+        self.on_denied: Callable[[tuple[Verdict, ...]], None] = lambda verdicts: None
+        self.on_rejected: Callable[[], None] = lambda: None
 
     # --- before --------------------------------------------------------------------------------------------
 
@@ -119,8 +124,9 @@ class Outbox:
             assessment.assets,
         )
         if denial is None:
-            self._guard.count_order()
+            self._guard.activity.ordered(request, strategy_of(self._books.state, parent))
         else:
+            self.on_denied(assessment.verdicts)
             self.deny(client_id, *denial)
 
     async def run(self, ids: tuple[str, ...], what: str, work: Coroutine[None, None, None]) -> None:
@@ -222,12 +228,15 @@ class Outbox:
         """The venue's refusal."""
         self._books.record(client_id, Rejected(code=code, text=text, at_ms=self._books.now_ms()))
 
-    def refusal_counts(self, error: VenueError) -> None:
-        """For the breaker; the venue's own limit on orders is waited for instead."""
+    def refusal_counts(self, client_id: str, error: VenueError) -> None:
+        """For the rules that count them; the venue's own limit on orders is waited for instead."""
         if error.code == ORDER_LIMIT:
             self._guard.pause(error.retry_after_s or PAUSE_S, error.text)
         else:
-            self._guard.venue_rejected(error.code, error.text)
+            order = self._books.state.orders[client_id]
+            strategy = strategy_of(self._books.state, order.parent)
+            self._guard.activity.rejected(order.request, strategy, error.code, error.text)
+            self.on_rejected()
 
     async def close(self, timeout_s: float) -> None:
         """Take no more intents and wait shortly for the answers of those in flight; what stays open is
@@ -240,7 +249,7 @@ class Outbox:
         if error.code == ORDER_LIMIT or sent or error.reaction is Reaction.DEFINITE_REJECT:
             for client_id in ids:
                 self.reject(client_id, error.code, error.text)
-            self.refusal_counts(error)
+            self.refusal_counts(ids[0], error)
         else:
             self.deny_all(ids, error.code, error.text)
 

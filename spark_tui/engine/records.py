@@ -5,6 +5,7 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain.order import Fill, OrderEvent
+from spark_tui.domain.rules import Rule
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.algos.state import Fact, Plan
 from spark_tui.link.messages import CanaryRow, StartAlgo
@@ -73,6 +74,29 @@ class DifferenceSettled(msgspec.Struct, frozen=True, kw_only=True, tag="differen
     difference_id: str
     choice: str
     operator: str
+    at_ms: int
+
+
+class RuleChanged(msgspec.Struct, frozen=True, kw_only=True, tag="rule"):
+    """A risk rule was put, or (`rule` None) taken away again. `over`: what the configuration says of it,
+    which this overrides for as long as it says so."""
+
+    rule_id: str
+    rule: Rule | None
+    over: Rule | None
+    operator: str
+    why: str
+    at_ms: int
+
+
+class RuleForgiven(msgspec.Struct, frozen=True, kw_only=True, tag="rule-forgiven"):
+    """What a rule had counted when the operator resumed: from there it counts anew. `day`: the UTC day."""
+
+    rule_id: str
+    value: Decimal
+    day: str
+    operator: str
+    reason: str
     at_ms: int
 
 
@@ -153,6 +177,8 @@ Record = (
     | TradingStateChanged
     | DayStarted
     | DifferenceSettled
+    | RuleChanged
+    | RuleForgiven
     | AlgoStarted
     | AlgoEvent
     | CanaryTried

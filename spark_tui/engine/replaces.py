@@ -12,6 +12,7 @@ from spark_tui.domain.order import (
     ReplaceFailed,
     ReplaceRequested,
 )
+from spark_tui.engine.activity import strategy_of
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Assessment, Gate, Scenario
 from spark_tui.engine.journal import Journal
@@ -132,7 +133,9 @@ class ReplaceDesk:
         old = self._working(old_id)
         _fit_for_replace(old, request)
         # what may stay counts: with `allow_failure` both may be live
-        return old, self._gate.assess(request, Scenario() if allow_failure else Scenario(gone=old))
+        strategy = strategy_of(self._books.state, old.parent)
+        scenario = Scenario(gone=None if allow_failure else old, strategy=strategy)
+        return old, self._gate.assess(request, scenario)
 
     async def _replace(self, old_id: str, new_id: str, request: OrderRequest, mode: ReplaceMode) -> None:
         if not await self._outbox.recorded("replace", (new_id,)):
@@ -162,7 +165,7 @@ class ReplaceDesk:
             self._take(new_id, half.report)
         elif half.outcome is HalfOutcome.FAILURE:
             self._outbox.reject(new_id, half.code, half.text)
-            self._outbox.refusal_counts(VenueError(Reaction.DEFINITE_REJECT, half.code, half.text))
+            self._outbox.refusal_counts(new_id, VenueError(Reaction.DEFINITE_REJECT, half.code, half.text))
         else:
             why = outcome.cancel.text or "the old order was not cancelled"
             self._outbox.reject(new_id, outcome.cancel.code or "NOT_ATTEMPTED", f"Not placed: {why}")

@@ -13,7 +13,6 @@ from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.preview import Previews
 from spark_tui.engine.submission import find_venue, refuse_long, to_request
 from spark_tui.engine.supervise import describe
-from spark_tui.engine.views import rules_view
 from spark_tui.link.messages import (
     AlgoPreview,
     AmendOrder,
@@ -23,8 +22,11 @@ from spark_tui.link.messages import (
     CancelList,
     CancelOrder,
     ConfirmCanary,
+    DeleteRule,
+    DisableRule,
     DisarmLive,
     Done,
+    EnableRule,
     Focus,
     GetAlgos,
     GetAudit,
@@ -52,6 +54,7 @@ from spark_tui.link.messages import (
     PreviewList,
     PreviewOrder,
     PreviewReplace,
+    PutRule,
     Reconcile,
     ReplaceOrder,
     ResolveDifference,
@@ -110,6 +113,10 @@ class Requests:
             CancelAll: self._cancel_all,
             Kill: self._kill,
             Resume: self._resume,
+            **dict.fromkeys(
+                (PutRule, EnableRule, DisableRule, DeleteRule),
+                lambda q, operator, _: engine.rules.change(q, operator),
+            ),
             Focus: self._focus,
             RunDrill: self._drill,
             RunCanary: lambda q, operator, _: engine.canary.run(q, self._venue(q.venue, q.symbol), operator),
@@ -145,9 +152,7 @@ class Requests:
             GetDrills: lambda q: engine.drills.view(),
             GetDifferences: lambda q: engine.differences.view(),
             GetCanaries: lambda q: engine.canary.view(),
-            GetRules: lambda q: rules_view(
-                engine.gate.limits, settings.breaker, engine.guard.recent_orders()
-            ),
+            GetRules: lambda q: engine.rules.rows(),
         }
 
     async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:

@@ -25,6 +25,8 @@ from spark_tui.engine.records import (
     LiveDisarmed,
     OrderRecord,
     Record,
+    RuleChanged,
+    RuleForgiven,
     RunStarted,
     TradesReconciled,
     TradingStateChanged,
@@ -62,6 +64,7 @@ class State:
         self.lists: dict[str, tuple[str, ...]] = {}  # list id -> ids of its legs that are in memory
         self._holdings = Holdings()
         self.positions = self._holdings.positions
+        self.closings = self._holdings.closings
         self.assets = self._holdings.assets
         self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)
         self.reconciled: dict[Pair, int] = {}
@@ -70,6 +73,9 @@ class State:
         self.settled: OrderedDict[str, str] = OrderedDict()  # difference id -> the operator's choice
         self.canaries: OrderedDict[str, CanaryRow] = OrderedDict()  # by run id, oldest first
         self.armed: LiveArmed | None = None  # as armed; whether it still counts is for `engine.arming`
+        self.rules: OrderedDict[str, RuleChanged] = OrderedDict()  # changes that stand, by rule id
+        self.forgiven: dict[str, RuleForgiven] = {}  # by rule id
+        self.unheard: dict[str, None] = {}  # ids of ended orders whose fills we do not know in full
         self.runs: set[str] = set()
         self.trading = TradingStateChanged(
             state=TradingState.ACTIVE, reason="", killed=False, operator="", at_ms=0
@@ -95,6 +101,10 @@ class State:
                 self.settled[record.difference_id] = record.choice
                 if len(self.settled) > MAX_SETTLED:
                     self.settled.popitem(last=False)
+            case RuleChanged():
+                self._change_rule(record)
+            case RuleForgiven():
+                self.forgiven[record.rule_id] = record
             case AlgoStarted():
                 self._start_algo(record)
             case AlgoEvent():
@@ -142,6 +152,8 @@ class State:
                 "settled": list(self.settled.items()),
                 "canaries": list(self.canaries.values()),
                 "armed": self.armed,
+                "rules": list(self.rules.values()),
+                "forgiven": list(self.forgiven.values()),
                 "runs": sorted(self.runs),
                 "trading": self.trading,
                 "day": self.day,
@@ -175,6 +187,14 @@ class State:
         rows = self._book(before, applied.order)
         return Effect(order=applied.order, fills=rows, anomaly=applied.anomaly, query=applied.query)
 
+    def _change_rule(self, record: RuleChanged) -> None:
+        """A rule that changes counts anew: what was forgiven was forgiven to the old one."""
+        self.forgiven.pop(record.rule_id, None)
+        if record.rule is None:
+            self.rules.pop(record.rule_id, None)
+        else:
+            self.rules[record.rule_id] = record
+
     def _start_algo(self, record: AlgoStarted) -> None:
         self.algos[record.algo_id] = AlgoState(
             algo_id=record.algo_id,
@@ -201,6 +221,10 @@ class State:
             self.open.setdefault(order.client_order_id)
         else:
             self.open.pop(order.client_order_id, None)
+        if not lifecycle.is_open(order.state) and lifecycle.exposure(order) > 0:
+            self.unheard.setdefault(order.client_order_id)
+        else:
+            self.unheard.pop(order.client_order_id, None)
         if order.venue_order_id:
             request = order.request
             self.by_venue_id[request.venue, request.symbol, order.venue_order_id] = order.client_order_id
@@ -214,6 +238,7 @@ class State:
         request = oldest.request
         self._holdings.settle((request.venue, request.symbol), oldest.client_order_id)
         del self.orders[oldest.client_order_id]
+        self.unheard.pop(oldest.client_order_id, None)
         self.by_venue_id.pop((request.venue, request.symbol, oldest.venue_order_id), None)
         if self.keys.get(oldest.key) == oldest.client_order_id:
             del self.keys[oldest.key]

@@ -4,11 +4,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.book import Unusable
-from spark_tui.domain.decimals import plain
 from spark_tui.domain.market import Level
 from spark_tui.domain.order import Order, OrderState
 from spark_tui.domain.parameters import ALGO
-from spark_tui.domain.risk import RiskLimits, Verdict
 from spark_tui.domain.values import Side
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.exposure import waits
@@ -24,7 +22,6 @@ from spark_tui.link.messages import (
     Orders,
     OrderUpdate,
     Positions,
-    Rules,
     Status,
     TickerRow,
     TradeRow,
@@ -236,24 +233,3 @@ def _rows(levels: list[Level], own: dict[float, float]) -> tuple[DepthRow, ...]:
     return tuple(
         DepthRow(price=price, quantity=quantity, own=own.get(price, 0.0)) for price, quantity in levels
     )
-
-
-def rules_view(limits: RiskLimits, breaker: int, recent_orders: int) -> Rules:
-    """The guard's limits as rows to read."""
-    symbols = ", ".join(sorted(limits.symbols)) or "every instrument"
-    band, rate = limits.price_band_percent, limits.orders_per_10s
-    rows = [
-        ("symbols", "symbols", symbols),
-        ("min_notional", "order floor", _money(limits.min_notional)),
-        ("max_notional", "order cap", _money(limits.max_notional)),
-        ("price_band", "price band", "none" if band is None else f"{plain(band)} % from mid"),
-        ("order_rate", "order rate", "none" if rate is None else f"{recent_orders} of {rate} in 10 s"),
-        ("breaker", "breaker", f"{breaker} equal refusals in a row reduce trading"),
-    ]
-    return Rules(
-        rows=tuple(Verdict(rule=rule, label=label, ok=True, code="", text=text) for rule, label, text in rows)
-    )
-
-
-def _money(limit: object) -> str:
-    return "none" if limit is None else f"{limit} in quote money"

@@ -102,7 +102,7 @@ def offer_order(order: SubmitOrder, ahead: Ahead, model: Model, environment: Env
     instrument = model.instruments.get((order.venue or model.look[0], order.symbol))
     unit = instrument.quote if instrument else ""
     live = environment is Environment.LIVE
-    cap = next((rule for rule in ahead.verdicts if rule.rule == "max_notional" and rule.allowed), None)
+    cap = next((rule for rule in ahead.verdicts if rule.label == "order cap" and rule.allowed), None)
     worth = _money(ahead.notional, unit) + (f" of {fmt.exact(cap.allowed)} allowed" if cap else "")
     follows = (
         "rests in the book until filled or canceled" if order.price else "fills at once at the best prices"

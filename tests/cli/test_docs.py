@@ -14,6 +14,8 @@ from pydantic import BaseModel, SecretStr
 from spark_tui.commands import parser
 from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.order import OrderState
+from spark_tui.domain.risk.verdict import NO_FIGURE
+from spark_tui.domain.rules import KINDS, STANDARD
 from spark_tui.link.messages import OrderUpdate
 from spark_tui.settings import ENVIRONMENT, Settings
 from spark_tui.telemetry.metrics import BookCounts, Metrics, Sample
@@ -84,9 +86,19 @@ def test_every_setting_is_documented_with_its_default_and_environment_name() -> 
 
 def test_every_limit_is_explained_with_its_default() -> None:
     default = {key: value for key, value in settings(Settings()) if key.startswith("risk.")}
-    words = {"-": "none", "[]": "every instrument"}
+    words = {"-": "none", "[]": "none"}
     told = {row[0].strip("`"): row[1] for row in rows(page("risk.md")) if row[0].startswith("`risk.")}
     assert told == {key: words.get(value, value) for key, value in default.items()}
+
+
+def test_every_kind_of_rule_is_explained_with_its_code() -> None:
+    told = {row[0].strip("`"): row[-1] for row in rows(section("risk.md", "Kinds"))}
+    assert told == {kind.value: facts.code for kind, facts in KINDS.items()}
+
+
+def test_the_standard_rules_are_the_ones_told() -> None:
+    told = {row[0].strip("`"): (row[1], row[2]) for row in rows(section("risk.md", "On from the start"))}
+    assert told == {rule.id: (f"{rule.limit:f}", rule.effect.value) for rule in STANDARD}
 
 
 @pytest.mark.parametrize("path", [path for path in PAGES if "```toml" in path.read_text("utf-8")])
@@ -159,10 +171,11 @@ def test_every_denial_code_is_explained() -> None:
     """Codes are written out where they are given: all of them, gathered from the source."""
     source = "".join(
         (ROOT / "spark_tui" / name).read_text("utf-8")
-        for name in ("domain/risk.py", "engine/gate.py", "engine/outbox.py")
+        for name in ("domain/risk/always.py", "engine/gate.py", "engine/outbox.py")
     )
     codes = set(re.findall(r'_no\(\s*\*rule, "([A-Z_]+)"', source))
     codes |= set(re.findall(r'code="([A-Z_]+)"', source)) | set(re.findall(r'return "([A-Z_]+)", ', source))
+    codes |= {kind.code for kind in KINDS.values()} | {NO_FIGURE}
     assert {"HALTED", "MAX_NOTIONAL", "WITHDRAWN", "SYMBOL_NOT_ALLOWED"} <= codes
     text = section("trading.md", "Why an order was refused")
     assert [code for code in sorted(codes) if code not in text] == []

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spark_tui.domain.rules import STANDARD, Rule, RuleEffect, RuleKind
 from spark_tui.domain.values import Environment
 from spark_tui.engine.exchange import wanted_base
 from spark_tui.settings import Settings, SettingsError, TradeMode, load, require_not_milder
@@ -55,6 +56,46 @@ def test_money_keeps_its_text(file: Path) -> None:
     assert risk.symbols == ("BTCUSDT",)
 
 
+def test_the_short_keys_are_rules_and_zero_switches_one_off(file: Path) -> None:
+    write(file, "[risk]\nmax_notional = 500\nprice_band_percent = 0\norders_per_10s = 5\nsymbols = ['a']")
+    rules = {rule.id: rule for rule in load(file, {}, {}).risk.in_force()}
+    assert rules["max-notional"] == Rule(
+        id="max-notional", kind=RuleKind.MAX_ORDER_NOTIONAL, limit=Decimal(500)
+    )
+    assert not rules["price-band"].enabled
+    assert (rules["order-rate"].limit, rules["order-rate"].window_s) == (5, 10)
+    assert rules["symbols"].symbols == ("A",)
+    assert set(rules) == {rule.id for rule in STANDARD} | {"max-notional", "symbols"}
+
+
+def test_a_written_rule_takes_the_place_of_the_one_with_its_id(file: Path) -> None:
+    write(
+        file,
+        "[risk]\nmax_notional = 500\n"
+        "[[risk.rules]]\nid = 'daily-loss'\nkind = 'max-daily-loss'\nlimit = 250\neffect = 'halt'\n"
+        "[[risk.rules]]\nid = 'max-notional'\nkind = 'max_order_notional'\nlimit = 100\nsymbol = 'btcusdt'\n"
+        "[[risk.rules]]\nid = 'day'\nkind = 'trading_hours'\nhours = 'mon-fri 09:00-17:00'\nenabled = false",
+    )
+    rules = {rule.id: rule for rule in load(file, {}, {}).risk.in_force()}
+    assert (rules["daily-loss"].kind, rules["daily-loss"].effect) == (
+        RuleKind.MAX_DAILY_LOSS,
+        RuleEffect.HALT,
+    )
+    assert (rules["max-notional"].limit, rules["max-notional"].scope.symbol) == (100, "BTCUSDT")
+    assert not rules["day"].enabled
+
+
+def test_without_a_word_the_standard_rules_are_in_force(file: Path) -> None:
+    write(file, "")
+    assert load(file, {}, {}).risk.in_force() == STANDARD
+
+
+def test_an_id_names_one_rule(file: Path) -> None:
+    write(file, 2 * "[[risk.rules]]\nid = 'a'\nkind = 'max_leverage'\nlimit = 2\n")
+    with pytest.raises(SettingsError, match="two rules 'a'"):
+        load(file, {}, {})
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
@@ -65,6 +106,9 @@ def test_money_keeps_its_text(file: Path) -> None:
         ("risk = 3", ["risk", "dictionary"]),
         ("[risk]\nmax_notional = -1", ["risk.max_notional", "greater than 0"]),
         ("[risk]\nmax_notional = nan", ["risk.max_notional", "finite"]),
+        ("[[risk.rules]]\nid = 'a'\nkind = 'max_leverage'", ["risk.rules", "max_leverage needs a limit"]),
+        ("[[risk.rules]]\nid = 'a'\nkind = 'max_leverge'\nlimit = 3", ["risk.rules.kind", "max_leverage"]),
+        ("[[risk.rules]]\nid = 'a'\nkind = 'price_band'\nlimt = 3", ["'risk.rules.limt'", "mean 'limit'"]),
         ("symbols = []", ["symbols", "at least 1"]),
         ("venues = ['binance']", ["'binance'", "did you mean 'binance-spot'"]),
         ("x =", ["is not TOML"]),

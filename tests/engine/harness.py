@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from spark_tui.domain.order import Order
+from spark_tui.domain.rules import STANDARD
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.engine.engine import Engine
 from spark_tui.engine.options import EngineSettings
@@ -17,6 +18,8 @@ from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, FakeVenue
 
 D = Decimal
+LOUD = ("position-share", "order-rate")  # the tests' orders are large, and many
+RULES = tuple(rule for rule in STANDARD if rule.id not in LOUD)
 
 
 def buy(
@@ -82,7 +85,7 @@ async def rig(
     clock = clock or ManualClock()
     venue = venue or FakeVenue(clock)
     ledger = Ledger.open(tmp_path / "ledger.db", clock.wall_ns)
-    settings = settings or EngineSettings(symbols={NAME: (SYMBOL,)})
+    settings = settings or EngineSettings(symbols={NAME: (SYMBOL,)}, rules=RULES)
     engine = Engine((venue,), ledger, None, settings, clock, checkpoint, rng=random.Random(7))
     running = asyncio.create_task(engine.run())
     found = Rig(engine, venue, clock, ledger)

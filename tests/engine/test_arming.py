@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from spark_tui.domain.order import Order, OrderState
-from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.rules import STANDARD, Rule, RuleKind
 from spark_tui.domain.values import Environment, OrderType, Side
 from spark_tui.engine.arming import CANARY_AGE_MS, MAX_MINUTES, phrase
 from spark_tui.engine.options import EngineSettings
@@ -30,6 +30,7 @@ from tests.engine.harness import Rig, buy, rig
 
 ARM = ArmLive(symbols=(SYMBOL,), cap=D(500), minutes=30, phrase="ARM LIVE BTCUSDT CAP 500 USDT FOR 30 MIN")
 SMALL = buy("0.001")  # 59 USDT
+CAP = Rule(id="cap", kind=RuleKind.MAX_ORDER_NOTIONAL, limit=D(1_000))
 
 
 class LiveVenue(FakeVenue):
@@ -162,7 +163,7 @@ async def test_arming_needs_a_canary_of_the_last_day(tmp_path: Path) -> None:
 async def test_arming_needs_a_canary_of_this_configuration(tmp_path: Path) -> None:
     async with Live(tmp_path).rig as it:
         await canary(it)
-    async with Live(tmp_path, limits=RiskLimits(max_notional=D(1_000))).rig as it:
+    async with Live(tmp_path, rules=(*STANDARD, CAP)).rig as it:
         assert (await refusal(it, ARM)).code == "NO_CANARY"
 
 

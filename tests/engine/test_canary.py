@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from spark_tui.domain.order import OrderState
-from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.rules import Rule, RuleKind
 from spark_tui.domain.values import Environment, OrderType, Side
 from spark_tui.engine.canary.admission import FRESH_MS
 from spark_tui.engine.canary.follow import RESTS_S
@@ -62,6 +62,10 @@ def bundle(row: CanaryRow) -> Checked:
     return found
 
 
+def capped(most: int) -> Rule:
+    return Rule(id="cap", kind=RuleKind.MAX_ORDER_NOTIONAL, limit=D(most))
+
+
 def codes(row: CanaryRow) -> list[str]:
     return [reason.partition(":")[0] for reason in row.reasons]
 
@@ -106,8 +110,8 @@ async def test_without_a_size_it_is_the_smallest_the_venue_takes(tmp_path: Path)
     ],
 )
 async def test_a_run_is_red_for_a_reason(tmp_path: Path, trouble: str, code: str) -> None:
-    limits = RiskLimits(max_notional=D(20)) if trouble == "cap" else RiskLimits()
-    async with rig(tmp_path, settings=told(tmp_path, limits=limits)) as it:
+    rules = (capped(20),) if trouble == "cap" else ()
+    async with rig(tmp_path, settings=told(tmp_path, rules=rules)) as it:
         match trouble:
             case "halted":
                 it.engine.guard.halt("drill")
@@ -129,10 +133,10 @@ async def test_a_run_is_red_for_a_reason(tmp_path: Path, trouble: str, code: str
 
 async def test_the_configuration_has_one_hash_that_every_rule_is_part_of(tmp_path: Path) -> None:
     hashes = []
-    for number, limits in enumerate((RiskLimits(), RiskLimits(), RiskLimits(max_notional=D(500)))):
+    for number, rules in enumerate(((), (), (capped(500),))):
         place = tmp_path / str(number)
         place.mkdir()
-        async with rig(place, settings=told(place, limits=limits)) as it:
+        async with rig(place, settings=told(place, rules=rules)) as it:
             hashes.append(it.engine.canary.config_hash())
     assert hashes[0] == hashes[1] != hashes[2]
 
@@ -250,7 +254,7 @@ async def test_a_run_of_another_scope_cannot_be_confirmed(
 async def test_a_run_of_another_configuration_cannot_be_confirmed(tmp_path: Path) -> None:
     async with rig(tmp_path, settings=told(tmp_path)) as it:
         await row_of(it, SMALL)
-    async with rig(tmp_path, settings=told(tmp_path, breaker=3)) as it:
+    async with rig(tmp_path, settings=told(tmp_path, rules=(capped(500),))) as it:
         row = await refused(it, CONFIRM, "FOREIGN_SCOPE")
         assert "configuration" in row.reasons[0]
 

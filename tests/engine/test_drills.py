@@ -48,7 +48,7 @@ async def drilled(folder: Path, *, door: FaultDoor | None = None) -> AsyncIterat
     found = await discover(server.base_url)
     venue = BinanceSpot(found.endpoints, found.credentials, clock=clock, rng=rng, settings=SETTINGS)
     ledger = Ledger.open(folder / "ledger.db", clock.wall_ns)
-    settings = EngineSettings(symbols={venue.name: ("BTCUSDT",)}, breaker=50)
+    settings = EngineSettings(symbols={venue.name: ("BTCUSDT",)}, rules=())
     door = door or fault_door(found.endpoints.rest)
     engine = Engine((venue,), ledger, None, settings, clock, rng=rng, fault_door=door)
     running = asyncio.create_task(engine.run())

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spark_tui.domain.order import OrderState
-from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.rules import Rule, RuleKind
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.records import from_body
@@ -162,7 +162,9 @@ async def test_a_number_too_long_to_write_out_never_reaches_the_ledger(tmp_path:
 
 
 async def test_a_denied_intent_is_in_the_ledger_with_its_reason(tmp_path: Path) -> None:
-    settings = EngineSettings(symbols={NAME: (SYMBOL,)}, limits=RiskLimits(max_notional=D(100)))
+    settings = EngineSettings(
+        symbols={NAME: (SYMBOL,)}, rules=(Rule(id="cap", kind=RuleKind.MAX_ORDER_NOTIONAL, limit=D(100)),)
+    )
     async with rig(tmp_path, settings=settings) as it:
         order = await it.submit()
         assert (order.state, order.code) == (OrderState.DENIED, "MAX_NOTIONAL")
@@ -264,7 +266,10 @@ async def test_equal_refusals_in_a_row_trip_the_breaker(tmp_path: Path) -> None:
 
 
 async def test_the_order_rate_counts_across_a_restart(tmp_path: Path) -> None:
-    settings = EngineSettings(symbols={NAME: (SYMBOL,)}, limits=RiskLimits(orders_per_10s=2))
+    settings = EngineSettings(
+        symbols={NAME: (SYMBOL,)},
+        rules=(Rule(id="rate", kind=RuleKind.MAX_ORDER_RATE, limit=D(2), window_s=10),),
+    )
     async with rig(tmp_path, settings=settings) as it:
         await it.submit(buy("0.1"))
         await it.submit(buy("0.1"))

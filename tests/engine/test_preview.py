@@ -8,21 +8,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_tui.domain.order import OrderState
-from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.rules import Rule, RuleKind
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import OrderUpdate, Preview, PreviewOrder, SubmitOrder
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
 
-LIMITS = RiskLimits(
-    symbols=frozenset({SYMBOL}),
-    min_notional=D(20),
-    max_notional=D(100_000),
-    price_band_percent=D(5),
-    orders_per_10s=3,
+RULES = (
+    Rule(id="symbols", kind=RuleKind.SYMBOLS, symbols=(SYMBOL,)),
+    Rule(id="floor", kind=RuleKind.MIN_ORDER_NOTIONAL, limit=D(20)),
+    Rule(id="cap", kind=RuleKind.MAX_ORDER_NOTIONAL, limit=D(100_000)),
+    Rule(id="band", kind=RuleKind.PRICE_BAND, limit=D(5)),
+    Rule(id="rate", kind=RuleKind.MAX_ORDER_RATE, limit=D(3), window_s=10),
 )
-SETTINGS = EngineSettings(symbols={NAME: (SYMBOL,)}, limits=LIMITS)
+SETTINGS = EngineSettings(symbols={NAME: (SYMBOL,)}, rules=RULES)
 
 
 async def preview(it: Rig, order: SubmitOrder) -> Preview:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spark_tui.domain.market import Ticker
 from spark_tui.domain.order import OrderState
-from spark_tui.domain.risk import RiskLimits
+from spark_tui.domain.rules import Rule, RuleKind
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side, TimeInForce
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import (
@@ -38,14 +38,14 @@ from tests.engine.harness import Rig, buy, rig
 from tests.engine.test_algos_engine import ICEBERG, TRAILING, TWAP, pass_time, simple_venue
 from tests.engine.test_lists import ABOVE, BELOW, DOWN, LISTS, PENDING, UP, WORKING, leg
 
-LIMITS = RiskLimits(
-    symbols=frozenset({SYMBOL}),
-    min_notional=D(20),
-    max_notional=D(100_000),
-    price_band_percent=D(5),
-    orders_per_10s=12,
+RULES = (
+    Rule(id="symbols", kind=RuleKind.SYMBOLS, symbols=(SYMBOL,)),
+    Rule(id="floor", kind=RuleKind.MIN_ORDER_NOTIONAL, limit=D(20)),
+    Rule(id="cap", kind=RuleKind.MAX_ORDER_NOTIONAL, limit=D(100_000)),
+    Rule(id="band", kind=RuleKind.PRICE_BAND, limit=D(5)),
+    Rule(id="rate", kind=RuleKind.MAX_ORDER_RATE, limit=D(12), window_s=10),
 )
-SETTINGS = EngineSettings(symbols={NAME: (SYMBOL,)}, limits=LIMITS)
+SETTINGS = EngineSettings(symbols={NAME: (SYMBOL,)}, rules=RULES)
 
 _odd = st.sampled_from([D("NaN"), D("Infinity"), D(0), D(-1), D("1E+3"), D("1E+25"), D("0.123456789")])
 _amounts = st.decimals(min_value="0.0001", max_value="4", places=5) | _odd
@@ -279,7 +279,9 @@ async def test_an_algo_is_refused_with_the_filters_name_and_the_nearest_value(
 
 
 async def test_an_algo_whose_orders_the_gate_refuses_does_not_begin(tmp_path: Path) -> None:
-    settings = EngineSettings(symbols={NAME: (SYMBOL,)}, limits=RiskLimits(max_notional=D(1_000)))
+    settings = EngineSettings(
+        symbols={NAME: (SYMBOL,)}, rules=(Rule(id="cap", kind=RuleKind.MAX_ORDER_NOTIONAL, limit=D(1_000)),)
+    )
     async with rig(tmp_path, settings=settings) as it:
         with pytest.raises(LinkError) as refused:
             await it.ask(TWAP)
@@ -301,7 +303,9 @@ async def test_what_time_lifts_is_waited_for_not_refused(tmp_path: Path) -> None
 
 async def test_a_twap_that_waits_for_a_far_price_may_begin(tmp_path: Path) -> None:
     """Its orders leave only near that price, and are judged then."""
-    settings = EngineSettings(symbols={NAME: (SYMBOL,)}, limits=RiskLimits(price_band_percent=D(1)))
+    settings = EngineSettings(
+        symbols={NAME: (SYMBOL,)}, rules=(Rule(id="band", kind=RuleKind.PRICE_BAND, limit=D(1)),)
+    )
     async with rig(tmp_path, settings=settings) as it:
         told = await answer(it, PreviewAlgo(start=msgspec.structs.replace(TWAP, limit_price=D(58_000))))
         assert isinstance(told, AlgoPreview)

@@ -167,7 +167,7 @@ class World:
             (venue,),
             self.ledger,
             None,
-            EngineSettings(symbols={VENUE: (SYMBOL,)}, breaker=50),
+            EngineSettings(symbols={VENUE: (SYMBOL,)}, rules=()),
             self.clock,
             lambda name: self.checkpoint(name),  # noqa: PLW0108 - the one of that moment
             rng=random.Random(f"engine/{self.seed}/{self._starts}"),

@@ -25,7 +25,9 @@ from spark_tui.link.service import LinkError
 Assess = Callable[[OrderRequest], Assessment]
 
 # what an order that leaves later, at the price of then, is not refused for now
-_OF_THE_MOMENT: Final = frozenset({"PRICE_BAND", "FILTER_PERCENT_PRICE", "FILTER_PERCENT_PRICE_BY_SIDE"})
+_OF_THE_MOMENT: Final = frozenset(
+    {"PRICE_BAND", "SLIPPAGE", "FILTER_PERCENT_PRICE", "FILTER_PERCENT_PRICE_BY_SIDE"}
+)
 
 
 class Admission(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from spark_tui.domain.book import Quote, Unusable
 from spark_tui.domain.decimals import from_float
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
-from spark_tui.engine.algos.admission import Admission, Assess, admit
+from spark_tui.engine.algos.admission import Admission, admit
 from spark_tui.engine.algos.core import step
 from spark_tui.engine.algos.state import ENDED, AlgoState, ClockStepped, Phase
 from spark_tui.engine.algos.view import algo_row
@@ -24,6 +24,7 @@ from spark_tui.engine.algos.words import (
     Submit,
     Wait,
 )
+from spark_tui.engine.gate import Assessment, Scenario
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.records import AlgoEvent, AlgoStarted
 from spark_tui.engine.supervise import Notify, Supervisor
@@ -61,7 +62,8 @@ CancelChild = Callable[[str], Awaitable[OrderUpdate]]
 class Algos:
     """`submit` (request, operator, key, parent) is the one gate's, and so is `assess`; `cancel` takes a
     child's client order id. `next_id` gives a new id, or raises LinkError while nothing can be recorded;
-    `peek_id` tells it without taking it. `floor_notional`: the guard's own least order."""
+    `peek_id` tells it without taking it. `floor_notional` (venue, symbol, strategy): the rules' own least
+    order."""
 
     def __init__(
         self,
@@ -72,12 +74,12 @@ class Algos:
         *,
         submit: SubmitChild,
         cancel: CancelChild,
-        assess: Assess,
+        assess: Callable[[OrderRequest, Scenario], Assessment],
         next_id: Callable[[], str],
         peek_id: Callable[[], str],
         publish: Callable[[AlgoRow], None],
         notify: Notify,
-        floor_notional: Decimal | None = None,
+        floor_notional: Callable[[str, str, str], Decimal | None],
     ) -> None:
         self._journal = journal
         self._clock = clock
@@ -237,14 +239,15 @@ class Algos:
     def _admit(self, algo_id: str, start: StartAlgo, venue: str) -> Admission:
         instrument = self._around.instrument(venue, start.symbol)
         assert instrument is not None  # else it is barred
+        strategy = start.kind.lower()
         return admit(
             algo_id,
             start,
             venue,
             instrument,
             self._look(venue, start.symbol),
-            self._assess,
-            floor_notional=self._floor_notional,
+            lambda request: self._assess(request, Scenario(strategy=strategy)),
+            floor_notional=self._floor_notional(venue, start.symbol, strategy),
             now_ms=self._now_ms(),
         )
 

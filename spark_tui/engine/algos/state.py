@@ -19,7 +19,19 @@ from spark_tui.link.messages import StartAlgo
 EQUAL_FAILURES: Final = 3  # refusals with one code in a row that make an algo fail
 _BACKOFF_MS: Final = (2_000, 5_000, 10_000)
 PASSING: Final = frozenset(
-    {"RECONCILING", "BOOK_UNUSABLE", "ORDER_RATE", "VENUE_ORDER_LIMIT", "HALTED", "WITHDRAWN", "STOPPING"}
+    {
+        "RECONCILING",
+        "BOOK_UNUSABLE",
+        "ORDER_RATE",
+        "CANCEL_RATE",
+        "COOL_DOWN",
+        "NO_FIGURE",
+        "TRADING_HOURS",
+        "VENUE_ORDER_LIMIT",
+        "HALTED",
+        "WITHDRAWN",
+        "STOPPING",
+    }
 )  # our own refusals that time lifts: waited for, not counted
 _PASSING_MS: Final = 5_000
 

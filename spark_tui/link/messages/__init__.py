@@ -58,7 +58,6 @@ from spark_tui.link.messages.orders import (
     PositionRow,
     Positions,
     Preview,
-    Rules,
     TestResult,
 )
 from spark_tui.link.messages.previews import AlgoPreview, LegPreview, ListPreview
@@ -81,7 +80,6 @@ from spark_tui.link.messages.requests import (
     GetOrder,
     GetOrders,
     GetPositions,
-    GetRules,
     GetStatus,
     GetTickers,
     GetVenues,
@@ -104,6 +102,15 @@ from spark_tui.link.messages.requests import (
     SubmitList,
     SubmitOrder,
     TestOrder,
+)
+from spark_tui.link.messages.rules import (
+    DeleteRule,
+    DisableRule,
+    EnableRule,
+    GetRules,
+    PutRule,
+    RuleRow,
+    Rules,
 )
 
 __all__ = [
@@ -134,13 +141,16 @@ __all__ = [
     "CandlesView",
     "ClientFrame",
     "ConfirmCanary",
+    "DeleteRule",
     "DepthRow",
     "Difference",
     "Differences",
+    "DisableRule",
     "DisarmLive",
     "Done",
     "DrillRow",
     "Drills",
+    "EnableRule",
     "Event",
     "Execution",
     "Failure",
@@ -183,6 +193,7 @@ __all__ = [
     "PreviewOrder",
     "PreviewReplace",
     "Push",
+    "PutRule",
     "Reconcile",
     "ReplaceOrder",
     "Reply",
@@ -191,6 +202,7 @@ __all__ = [
     "Result",
     "Resume",
     "ResumeAlgo",
+    "RuleRow",
     "Rules",
     "RunCanary",
     "RunDrill",

@@ -89,12 +89,6 @@ class CancelAllResult(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-all
     errors: tuple[str, ...] = ()
 
 
-class Rules(msgspec.Struct, frozen=True, kw_only=True, tag="rules"):
-    """The guard's limits as rows to read."""
-
-    rows: tuple[Verdict, ...]
-
-
 class TestResult(msgspec.Struct, frozen=True, kw_only=True, tag="test"):
     """The gate's preview and the venue's answer to order/test; `code` and `text` are empty when it passed."""
 

@@ -17,6 +17,7 @@ from spark_tui.link.messages.canary import (
     SoakCanary,
     StopCanary,
 )
+from spark_tui.link.messages.rules import DeleteRule, DisableRule, EnableRule, GetRules, PutRule
 
 
 class SubmitOrder(Request, frozen=True, tag="order.submit"):
@@ -251,10 +252,6 @@ class GetHealth(Request, frozen=True, tag="health"):
     pass
 
 
-class GetRules(Request, frozen=True, tag="rules"):
-    pass
-
-
 AnyRequest = (
     SubmitOrder
     | GetAudit
@@ -270,6 +267,10 @@ AnyRequest = (
     | Reconcile
     | ResolveDifference
     | RunDrill
+    | PutRule
+    | EnableRule
+    | DisableRule
+    | DeleteRule
     | RunCanary
     | ConfirmCanary
     | SoakCanary

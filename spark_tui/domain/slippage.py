@@ -1,0 +1,74 @@
+"""What an order would take from the book at once. Books are float; the average that enters a decision is
+Decimal."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import msgspec
+
+from spark_tui.domain.decimals import EXACT, divide_down, from_float, multiply, usable
+from spark_tui.domain.market import Level
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import OrderType, Side
+
+_DUST = 1e-9  # float sums of a whole order may fall short by so much
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """`average`: price of what would trade at once; None when nothing would. `short`: the known book holds
+    less than a market order needs, so its price cannot be told."""
+
+    average: Decimal | None = None
+    short: bool = False
+
+
+NOTHING_TAKEN = Taken()
+
+
+def takes(request: OrderRequest) -> bool:
+    """Whether the order may trade the moment it arrives."""
+    return request.type in (OrderType.MARKET, OrderType.LIMIT)
+
+
+def take(request: OrderRequest, levels: Sequence[Level]) -> Taken:
+    """`levels`: the other side of the book, best first."""
+    if not takes(request) or not _sized(request):
+        return NOTHING_TAKEN
+    if request.price is not None and request.type is OrderType.LIMIT:
+        limit, buys = float(request.price), request.side is Side.BUY
+        levels = [level for level in levels if (level[0] <= limit if buys else level[0] >= limit)]
+    quantity, money = _sum(request, levels)
+    if request.type is OrderType.MARKET and not _covers(request, quantity, money):
+        return Taken(short=True)
+    return Taken(divide_down(from_float(money), from_float(quantity))) if quantity > 0 else NOTHING_TAKEN
+
+
+def slippage_bp(request: OrderRequest, average: Decimal, mid: Decimal) -> Decimal:
+    """How much worse than the middle that is, in basis points; below zero when better. `mid` is above 0."""
+    worse = EXACT.subtract(average, mid) if request.side is Side.BUY else EXACT.subtract(mid, average)
+    return EXACT.divide(multiply(worse, Decimal(10_000)), mid)
+
+
+def _sized(request: OrderRequest) -> bool:
+    numbers = (request.quantity, request.quote_quantity, request.price)
+    return all(number is None or usable(number) for number in numbers)
+
+
+def _sum(request: OrderRequest, levels: Sequence[Level]) -> tuple[float, float]:
+    """Base quantity and quote money that `levels` give the order."""
+    quantity = money = 0.0
+    want = float(request.quantity) if request.quantity is not None else float("inf")
+    purse = float(request.quote_quantity) if request.quote_quantity is not None else float("inf")
+    for price, available in levels:
+        part = min(available, want - quantity, (purse - money) / price)
+        quantity += part
+        money += part * price
+        if part < available:
+            break
+    return quantity, money
+
+
+def _covers(request: OrderRequest, quantity: float, money: float) -> bool:
+    if request.quantity is not None:
+        return quantity >= float(request.quantity) * (1 - _DUST)
+    return money >= float(request.quote_quantity or 0) * (1 - _DUST)

@@ -1,0 +1,102 @@
+"""Rules as faces see and change them."""
+
+from decimal import Decimal
+
+from spark_tui.domain import risk
+from spark_tui.domain.decimals import EXACT, ZERO, short
+from spark_tui.domain.rules import KINDS, Rule, RuleKind, Unit
+from spark_tui.engine.journal import Journal
+from spark_tui.engine.records import RuleChanged
+from spark_tui.engine.riskview import RiskView
+from spark_tui.engine.riskwatch import RiskWatch
+from spark_tui.engine.rulebook import Entry, Rulebook
+from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, RuleRow, Rules
+
+
+class RulesDesk:
+    """Each change is durable before it is answered, and acts at once."""
+
+    def __init__(self, rulebook: Rulebook, view: RiskView, watch: RiskWatch, journal: Journal) -> None:
+        self._rulebook = rulebook
+        self._view = view
+        self._watch = watch
+        self._journal = journal
+
+    def rows(self) -> Rules:
+        entries = self._rulebook.entries()
+        around = self._view.around(tuple(entry.rule for entry in entries))
+        return Rules(rows=tuple(_row(entry, around) for entry in entries))
+
+    async def change(self, ask: PutRule | EnableRule | DisableRule | DeleteRule, operator: str) -> Rules:
+        """Raises LinkError as the rulebook does; LedgerError when it could not be recorded."""
+        match ask:
+            case PutRule(rule=rule):
+                self._rulebook.put(rule, operator)
+            case EnableRule(rule_id=rule_id):
+                self._rulebook.enable(rule_id, operator, enabled=True)
+            case DisableRule(rule_id=rule_id):
+                self._rulebook.enable(rule_id, operator, enabled=False)
+            case DeleteRule(rule_id=rule_id):
+                self._rulebook.delete(rule_id, operator)
+        await self._journal.durable()
+        self._watch.check()
+        return self.rows()
+
+
+def told(change: RuleChanged) -> str:
+    """A change of a rule as a line of the log."""
+    who, why = change.operator or "somebody", f", {change.why}" if change.why else ""
+    if change.rule is None:
+        return f"Rule {change.rule_id} was taken back by {who}{why}."
+    off = "" if change.rule.enabled else ", switched off"
+    where = scope_words(change.rule)
+    return f"Rule {change.rule_id} by {who}: {said(change.rule)}{where}, {change.rule.effect}{off}{why}."
+
+
+def scope_words(rule: Rule) -> str:
+    """` for BTCUSDT at sim`; empty for a rule that holds anywhere."""
+    scope = rule.scope
+    parts = [f"for {scope.symbol}" if scope.symbol else "", f"at {scope.venue}" if scope.venue else ""]
+    parts.append(f"by {scope.strategy}" if scope.strategy else "")
+    return "".join(f" {part}" for part in parts if part)
+
+
+def _row(entry: Entry, around: risk.Around) -> RuleRow:
+    rule = entry.rule
+    verdict = risk.gauge(rule, around)
+    return RuleRow(
+        rule=rule,
+        origin=entry.origin,
+        label=verdict.label,
+        said=said(rule),
+        ok=verdict.ok,
+        text=verdict.text,
+        used=verdict.used,
+        allowed=verdict.allowed,
+        headroom=_headroom(verdict.used, verdict.allowed),
+        unit=verdict.unit,
+        base=entry.base if entry.changed is not None else None,
+        changed_by=entry.changed.operator if entry.changed is not None else "",
+        changed_ms=entry.changed.at_ms if entry.changed is not None else 0,
+    )
+
+
+def _headroom(used: Decimal | None, allowed: Decimal | None) -> Decimal | None:
+    return None if used is None or allowed is None else max(EXACT.subtract(allowed, used), ZERO)
+
+
+def said(rule: Rule) -> str:
+    """The rule in words: `largest order 2500 quote`."""
+    kind = KINDS[rule.kind]
+    if rule.kind is RuleKind.SYMBOLS:
+        return f"{kind.title}: {', '.join(rule.symbols)}"
+    if rule.kind is RuleKind.TRADING_HOURS:
+        return f"{kind.title}: {rule.hours} UTC"
+    unit = "" if kind.unit in (Unit.NONE, Unit.COUNT) else f" {kind.unit}"
+    window = f" in {rule.window_s} s" if rule.kind in _RATES else ""
+    cool = f", then {rule.window_s} s of rest" if rule.window_s and rule.kind not in _RATES else ""
+    limit = short(rule.limit) if rule.limit is not None else "?"
+    return f"{kind.title} {limit}{unit}{window}{cool}"
+
+
+_RATES = frozenset({RuleKind.MAX_ORDER_RATE, RuleKind.MAX_CANCEL_RATE})
