@@ -134,7 +134,7 @@ class HttpClient:
         try:
             return await within(self._clock, timeout_s, self._tries(call))
         except Expired:
-            raise call.failure(f"no reply from the server within {timeout_s:g} s") from None
+            raise call.failure(self._why_late(call)) from None
 
     async def close(self) -> None:
         """Close every connection; calls under way fail, later ones are refused."""
@@ -159,6 +159,12 @@ class HttpClient:
                     return reply
             await self._clock.sleep(backoff.next())
 
+    def _why_late(self, call: "_Call") -> str:
+        if call.waits_for_budget:
+            used = f"{self._limiter.used} of {self._limiter.limit} request weight is used"
+            return f"{used}, and its turn did not come within {call.timeout_s:g} s"
+        return f"no reply from the server within {call.timeout_s:g} s"
+
     async def _in_turn(self, call: "_Call") -> HttpReply:
         if call.priority:
             return await self._once(call)
@@ -168,8 +174,11 @@ class HttpClient:
             return await self._once(call)
 
     async def _spend(self, call: "_Call", weight: int) -> int:
+        call.waits_for_budget = True
         try:
-            return await self._limiter.acquire(weight, priority=call.priority, max_wait_s=call.timeout_s)
+            window = await self._limiter.acquire(weight, priority=call.priority, max_wait_s=call.timeout_s)
+            call.waits_for_budget = False
+            return window
         except BudgetError as refused:
             raise HttpFailure(call.phase, refused.text, retry_after_s=refused.retry_after_s) from refused
 
@@ -258,6 +267,7 @@ class _Call:
     attempts: int  # left
     timeout_s: float
     phase: Phase = Phase.CONNECT
+    waits_for_budget: bool = False
 
     def failure(self, what: str) -> HttpFailure:
         return HttpFailure(self.phase, f"{self.method} {self.path}: {what}.")

@@ -285,7 +285,7 @@ async def test_waiting_for_weight_until_the_deadline_is_not_sent():
     http = client("http://127.0.0.1:9", clock, limiter)
     call = asyncio.create_task(http.request("GET", "/x", timeout_s=5))
     await clock.run_for(6)
-    with pytest.raises(HttpFailure, match="within 5 s") as failed:
+    with pytest.raises(HttpFailure, match="10 of 10 request weight is used.*within 5 s") as failed:
         await call
     assert failed.value.phase is Phase.CONNECT
     with pytest.raises(HttpFailure, match="ask for less") as failed:
