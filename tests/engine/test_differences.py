@@ -39,6 +39,11 @@ async def compare(it: Rig) -> dict[str, Difference]:
     return {row.kind: row for row in result.rows}
 
 
+def recorded(it: Rig) -> int:
+    """Ledger entries but for the audit's, which has one for each request of ours."""
+    return sum(entry.kind != "acted" for entry in it.ledger.read())
+
+
 async def shown(it: Rig) -> tuple[Difference, ...]:
     result = await it.ask(GetDifferences())
     assert isinstance(result, Differences)
@@ -60,10 +65,10 @@ async def test_a_missed_fill_is_booked_and_says_so_once(tmp_path: Path) -> None:
         assert (row.client_order_id, row.applied, row.choices) == (order.client_order_id, "booked", ())
         assert it.order(order.client_order_id).filled == D("0.2")
         await it.until(lambda: it.engine.journal.waiting == 0)
-        entries = it.ledger.entries
+        entries = recorded(it)
         assert await compare(it) == {}
         await it.until(lambda: it.engine.journal.waiting == 0)
-        assert it.ledger.entries == entries
+        assert recorded(it) == entries
 
 
 @pytest.mark.parametrize(
@@ -250,9 +255,9 @@ async def test_fills_that_cannot_be_had_get_a_marked_stand_in_that_yields(tmp_pa
         assert [row.kind for row in await shown(it)] == ["SYNTHETIC_FILL"]
         assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.2")
         await it.until(lambda: it.engine.journal.waiting == 0)
-        entries = it.ledger.entries
+        entries = recorded(it)
         assert await compare(it) == {}
-        assert it.ledger.entries == entries
+        assert recorded(it) == entries
 
         it.venue.account_trades = hidden
         await compare(it)
