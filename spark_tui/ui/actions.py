@@ -9,6 +9,7 @@ from difflib import get_close_matches
 
 from spark_tui.link.messages import AnyRequest, CancelAll, CancelOrder, Focus, Kill, Resume, StopEngine
 from spark_tui.ui.action_words import EVERYWHERE, ORDER, SYMBOL, VENUE, Action, ActionError, Param, submit
+from spark_tui.ui.canary_actions import CANARY_ACTIONS
 from spark_tui.ui.order_actions import ORDER_ACTIONS, TRADE
 from spark_tui.ui.rule_actions import RULE_ACTIONS
 
@@ -194,6 +195,7 @@ ACTIONS: tuple[Action, ...] = (
         "log.all", "Every ledger entry", "What was done, or every entry of the ledger, and back.",
         keys=("a",), screens=("log",), footer="All",
     ),
+    Action("screen.canary", "Canary screen", "Try, confirm, read the evidence.", keys=("f6",)),
     Action("theme", "Next theme", "Change the colours; themes are files you may copy and edit.", keys=("T",)),
     Action("redraw", "Redraw", "Paint the whole screen again.", keys=("ctrl+l",)),
     Action(
@@ -205,6 +207,7 @@ ACTIONS: tuple[Action, ...] = (
         "Stop the engine process, after y. Open orders stay at the exchange, unguarded.",
         request=_stop,
     ),
+    *CANARY_ACTIONS,
     *(action for action in ORDER_ACTIONS if action.group != "Trading"),
     *RULE_ACTIONS,
 )  # fmt: skip

@@ -64,7 +64,13 @@ def _log(context: Context) -> CockpitScreen:
     return LogScreen(context)
 
 
-SCREENS = {"trade": _trade, "health": _health, "drills": _drills, "log": _log}
+def _canary(context: Context) -> CockpitScreen:
+    from spark_tui.ui.screens.canary import CanaryScreen  # lazy, as above
+
+    return CanaryScreen(context)
+
+
+SCREENS = {"trade": _trade, "health": _health, "drills": _drills, "log": _log, "canary": _canary}
 HOME = "trade"  # always at the bottom of the stack; the others lie on it
 
 

@@ -24,6 +24,7 @@ from spark_tui.link.messages import (
 from spark_tui.link.service import LinkError
 from spark_tui.ui import offers
 from spark_tui.ui.actions import BY_ID, EVERYWHERE, Action, ActionError, build_request
+from spark_tui.ui.canary_commands import CanaryCommands
 from spark_tui.ui.log_commands import log_commands
 from spark_tui.ui.offers import Offer
 from spark_tui.ui.order_actions import ORDER_ACTIONS
@@ -105,6 +106,7 @@ class Commands:
         self._orders = OrderCommands(self)
         self.table.update(self._orders.table)
         self.table.update(log_commands(app))
+        self.table.update(CanaryCommands(self).table)
 
     def run(self, action_id: str, params: Params) -> None:
         action = BY_ID[action_id]

@@ -17,6 +17,8 @@ from spark_tui.link.messages import (
     AlgoRow,
     Balances,
     BookView,
+    Canaries,
+    CanaryRow,
     CandlesView,
     Difference,
     Differences,
@@ -43,6 +45,7 @@ MAX_FILLS = 500
 MAX_NOTICES = 300
 MAX_CANDLES = 500
 MAX_ALGOS = 200
+MAX_CANARIES = 200
 
 CLOSED = frozenset(
     {
@@ -73,6 +76,7 @@ class Topic(StrEnum):
     DIFFERENCES = "differences"
     ALGOS = "algos"
     DRILLS = "drills"
+    CANARIES = "canaries"
     LINK = "link"
     LOOK = "look"  # the instrument or interval looked at
     SECOND = "second"  # a second passed: ages moved on
@@ -109,6 +113,8 @@ class Model:
         self.differences: Differences | None = None
         self.algos: dict[str, AlgoRow] = {}  # by id, newest last
         self.drills: dict[str, DrillRow] = {}  # by name
+        self.canaries: Canaries | None = None  # as last asked; the rows are in `canary_rows`
+        self.canary_rows: dict[str, CanaryRow] = {}  # by run id, newest last
         self.book: BookView | None = None
         self.trades: TradesView | None = None
         self.candles: dict[int, Candle] = {}  # by open time
@@ -180,6 +186,11 @@ class Model:
             case DrillRow():
                 self.drills[event.name] = event
                 self.dirty.add(Topic.DRILLS)
+            case CanaryRow():
+                self.canary_rows[event.run_id] = event
+                if len(self.canary_rows) > MAX_CANARIES:
+                    del self.canary_rows[next(iter(self.canary_rows))]
+                self.dirty.add(Topic.CANARIES)
             case Notice():
                 self.notices.append(event)
                 self.dirty.add(Topic.LOG)
@@ -226,6 +237,11 @@ class Model:
         self.instruments = {(row.venue, row.symbol): row for row in rows}
         self._steps.clear()
         self.dirty |= {Topic.TICKERS, Topic.BOOK, Topic.CANDLES, Topic.ORDERS, Topic.TRADES}
+
+    def set_canaries(self, known: Canaries) -> None:
+        self.canaries = known
+        self.canary_rows = {row.run_id: row for row in reversed(known.rows)}
+        self.dirty.add(Topic.CANARIES)
 
     def set_look(self, key: Key, interval: str) -> None:
         """Look at another instrument: what belonged to the old one is forgotten, never shown as new."""

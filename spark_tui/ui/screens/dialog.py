@@ -18,6 +18,7 @@ from spark_tui.ui.widgets.pane import Pane
 GROUND = "ink5"  # the ground of dialogs
 WIDTH = 70  # cells a dialog likes to have, its frame included
 FRAME = 4
+LONG_PHRASE = 20
 LABEL = 13  # cells of a fact's label
 GROUPED = re.compile(r"(?<=\d) (?=\d{3}\b)")  # the gap between a number's groups
 GLUE = "\x00"  # no white space to the wrapping, one cell wide
@@ -155,21 +156,24 @@ class ConfirmScreen(DialogScreen):
     def wanted_size(self) -> tuple[int, int]:
         width = min(WIDTH, self.app.size.width - 2)
         facts = len(fact_lines(self.offer.facts, width - FRAME))
-        return width, facts + 8 + max(1, len(self.offer.choices))
+        return width, facts + 8 + max(1, len(self.offer.choices)) + self._long_phrase
+
+    @property
+    def _long_phrase(self) -> bool:
+        """What is typed then has a line of its own."""
+        return len(self.offer.phrase) > LONG_PHRASE
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         now = self.context.clock.mono_s()
         lines: list[Line] = [(), *fact_lines(self.offer.facts, width), ()]
         if self.offer.phrase:
-            lines.append(
-                (
-                    (f" type {self.offer.phrase} to {self.offer.choices[0][1]}  ", "dim"),
-                    (f" {self.guard.typed}▏".ljust(len(self.offer.phrase) + 3), "b ink on background"),
-                )
-            )
+            what: Span = (f" type {self.offer.phrase} to {self.offer.choices[0][1]}  ", "dim")
+            room = len(self.offer.phrase) + 3
+            typed: Span = (f" {self.guard.typed}▏".ljust(room), "b ink on background")
+            lines += [(what,), ((" " * 6, "dim"), typed)] if self._long_phrase else [(what, typed)]
         else:
-            for key, what in self.offer.choices:
-                lines.append(((f" {spoken(key):>3}  ", "b accent"), (what, "ink")))
+            for key, deed in self.offer.choices:
+                lines.append(((f" {spoken(key):>3}  ", "b accent"), (deed, "ink")))
         lines.append(())
         lines.append(
             (

@@ -46,6 +46,8 @@ class StatusBar(Pane):
         state_tone = ink if live else f"b {STATE_TONES[status.trading_state]}"
         state = "RECONCILING" if status.reconciling else status.trading_state.value
         left.append((f"  {state}", f"{'b warn' if status.reconciling and not live else state_tone} {ground}"))
+        if live:
+            left.append((f"  {_armed(status, self.context.model.venue_now_ms())}", f"b background {ground}"))
         for venue in status.venues:
             left += self._venue(venue, ground, quiet, live)
         if status.unknown_orders:
@@ -90,6 +92,13 @@ class StatusBar(Pane):
             (1, ((f"wt {used:.0%}  ", f"{weight_tone} {ground}"),)),
             (4, ((f"{clock}Z " if wide else f"{clock[:5]} ", f"{quiet} {ground}"),)),
         ]
+
+
+def _armed(status: Status, now_ms: int) -> str:
+    arming = status.arming
+    if arming is None or arming.lapsed or now_ms >= arming.expires_ms:
+        return "NOT ARMED"
+    return f"ARMED {fmt.elapsed((arming.expires_ms - now_ms) / 1_000)}"
 
 
 def _sign_tone(value: Decimal | None) -> str:

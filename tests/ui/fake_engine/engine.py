@@ -9,9 +9,12 @@ from spark_tui.link.messages import (
     Algos,
     AmendOrder,
     AnyRequest,
+    ArmLive,
     CancelAll,
     CancelList,
     CancelOrder,
+    ConfirmCanary,
+    DisarmLive,
     Done,
     Drills,
     Event,
@@ -19,6 +22,7 @@ from spark_tui.link.messages import (
     Focus,
     GetAlgos,
     GetAudit,
+    GetCanaries,
     GetDifferences,
     GetDrills,
     GetHealth,
@@ -37,7 +41,9 @@ from spark_tui.link.messages import (
     Result,
     Resume,
     ResumeAlgo,
+    RunCanary,
     RunDrill,
+    SoakCanary,
     StartAlgo,
     StopAlgo,
     StopEngine,
@@ -48,6 +54,7 @@ from spark_tui.link.messages import (
 )
 from spark_tui.link.service import LinkError
 from tests.ui.fake_engine import audit
+from tests.ui.fake_engine.canaries import FakeCanaries
 from tests.ui.fake_engine.facts import balances, health, positions
 from tests.ui.fake_engine.previews import preview_algo, preview_list
 from tests.ui.fake_engine.scenes import orders_of_the_picture
@@ -64,6 +71,7 @@ class FakeEngine(FakeWork):
         super().__init__(clock, environment)
         self.asked: list[AnyRequest] = []
         self.mute = False
+        self.canaries = FakeCanaries(environment)
         if orders:
             orders_of_the_picture(self)
 
@@ -135,6 +143,14 @@ class FakeEngine(FakeWork):
                 return self.resolve(request)
             case GetInstruments():
                 return Instruments(rows=tuple(instrument(symbol) for symbol in MARKET))
+            case GetCanaries():
+                return self.canaries.view(self.clock.now_ms)
+            case RunCanary():
+                return self.canaries.run(request, self.clock.now_ms)
+            case ConfirmCanary():
+                return self.canaries.confirm(request, self.clock.now_ms)
+            case SoakCanary() | ArmLive() | DisarmLive():
+                return self.canaries.view(self.clock.now_ms)
             case GetAudit():
                 return audit.answer(request)
             case GetHealth():

@@ -1,0 +1,144 @@
+"""What the Canary screen's keys do, and arming live trading from the cockpit."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec import structs
+
+from spark_tui.domain.values import Side
+from spark_tui.link.messages import (
+    AnyRequest,
+    ArmLive,
+    Canaries,
+    CanaryKind,
+    CanaryRow,
+    CanaryVerdict,
+    ConfirmCanary,
+    RunCanary,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.ui import offers_canary
+from spark_tui.ui.actions import ActionError, build_request
+from spark_tui.ui.canary_actions import CANARY_ACTIONS
+
+if TYPE_CHECKING:
+    from spark_tui.ui.commands import Commands
+    from spark_tui.ui.screens.canary import CanaryScreen
+
+Params = Mapping[str, str]
+
+
+class CanaryCommands:
+    def __init__(self, commands: "Commands") -> None:
+        self._commands = commands
+        self._context = commands.context
+        self._model = commands.model
+        self.table: dict[str, Callable[[Params], None]] = {
+            **{action.id: partial(commands.in_words, action) for action in CANARY_ACTIONS},
+            "screen.canary": lambda _: commands.app.show_screen("canary"),
+            "canary.run": self._run,
+            "canary.confirm": self._confirm,
+            "canary.side": self._side,
+            "canary.symbol": self._symbol,
+            "live.arm": self._arm,
+        }
+
+    def _screen(self) -> "CanaryScreen":
+        from spark_tui.ui.screens.canary import CanaryScreen
+
+        found = self._commands.app.cockpit_screen
+        assert isinstance(found, CanaryScreen)  # Commands.run has switched to it
+        return found
+
+    def _side(self, params: Params) -> None:
+        pane = self._screen().next
+        pane.side = Side.SELL if pane.side is Side.BUY else Side.BUY
+        pane.pull()
+
+    def _symbol(self, params: Params) -> None:
+        known = list(self._model.tickers)
+        if known:
+            at = known.index(self._model.look) + 1 if self._model.look in known else 0
+            self._model.set_look(known[at % len(known)], self._model.interval)
+            self._commands.app.follow()
+            self._screen().next.pull()
+
+    def _words(self, params: Params) -> dict[str, str]:
+        """The scope on the screen, as far as nothing else was said."""
+        venue, symbol = self._model.look
+        return {"symbol": symbol, "venue": venue, "side": self._screen().next.side.value, **params}
+
+    # --- run and confirm -----------------------------------------------------------------------------------
+
+    def _run(self, params: Params) -> None:
+        request = self._built("canary.run", params)
+        if isinstance(request, RunCanary):
+            self._commands.work(self._ask("Canary", request))
+
+    def _confirm(self, params: Params) -> None:
+        request = self._built("canary.confirm", params)
+        if not isinstance(request, ConfirmCanary):
+            return
+        run = next((row for row in reversed(self._model.canary_rows.values()) if _is_of(row, request)), None)
+        if run is None:
+            self._context.say(
+                "warn", f"No run of {request.side} {request.symbol} to confirm: r runs it first."
+            )
+            return
+        known = self._model.canaries
+        offer = offers_canary.offer_confirm(run, known, self._model.venue_now_ms())
+        answer = self._commands.offer(offer)
+        self._commands.work(self._confirm_if(answer, request))
+
+    async def _confirm_if(self, answer: Awaitable[str], request: ConfirmCanary) -> None:
+        typed = await answer
+        if typed:
+            await self._ask("Canary", structs.replace(request, typed=typed))
+
+    # --- live ----------------------------------------------------------------------------------------------
+
+    def _arm(self, params: Params) -> None:
+        request = self._built("live.arm", params)
+        if not isinstance(request, ArmLive):
+            return
+        offer = offers_canary.offer_arming(request, self._model.status)
+        answer = self._commands.offer(offer)
+        self._commands.work(self._arm_if(answer, request))
+
+    async def _arm_if(self, answer: Awaitable[str], request: ArmLive) -> None:
+        typed = await answer
+        if typed:
+            await self._ask("Arm live", structs.replace(request, phrase=typed))
+
+    # --- the engine ----------------------------------------------------------------------------------------
+
+    def _built(self, action: str, params: Params) -> AnyRequest | None:
+        words = self._words(params) if action.startswith("canary.") else dict(params)
+        try:
+            return build_request(action, words)
+        except ActionError as error:
+            self._context.say("warn", str(error))
+            return None
+
+    async def _ask(self, what: str, request: AnyRequest) -> None:
+        try:
+            result = await self._context.call(request)
+        except LinkError as error:
+            self._context.say("bad", f"{what}: {error.text}")
+            return
+        if isinstance(result, CanaryRow):
+            self._model.apply(result)
+        elif isinstance(result, Canaries):
+            self._model.set_canaries(result)
+        self._commands.app.pump.nudge()
+
+
+def _is_of(row: CanaryRow, request: ConfirmCanary) -> bool:
+    """A green run that this confirm would rest on."""
+    return (
+        row.kind is CanaryKind.RUN
+        and row.verdict is CanaryVerdict.GREEN
+        and (row.symbol, row.side) == (request.symbol, request.side)
+        and request.quantity in {None, row.quantity}
+    )

@@ -1,0 +1,278 @@
+"""The Canary screen: what the next canary would look at, what the latest found, what live trading lacks."""
+
+import textwrap
+from collections.abc import Sequence
+
+from textual.app import ComposeResult
+
+from spark_tui.domain.values import Side
+from spark_tui.link.messages import (
+    Canaries,
+    CanaryCheck,
+    CanaryKind,
+    CanaryRow,
+    CanaryVerdict,
+    Execution,
+    GetCanaries,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.ui import format as fmt
+from spark_tui.ui.context import Context
+from spark_tui.ui.lines import Line
+from spark_tui.ui.model import Model, Topic
+from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.widgets.desk import NARROW, Events
+from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
+from spark_tui.ui.widgets.pane import Pane
+
+VERDICTS = {
+    CanaryVerdict.GREEN: ("● green", "b up"),
+    CanaryVerdict.RED: ("✗ red", "b down"),
+    CanaryVerdict.REFUSED: ("○ refused", "b warn"),
+}
+HASH_SHOWN = 12
+ASK_S = 5.0
+
+
+class Next(Pane):
+    """The scope of the next canary, the configuration it would speak of, and live trading."""
+
+    topics = frozenset({Topic.CANARIES, Topic.LOOK, Topic.STATUS, Topic.SECOND})
+
+    def __init__(self, context: Context, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self.side = Side.BUY
+
+    def heading(self, width: int) -> Line:
+        return self.rule((("Next canary", "dim"),), (), width)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        model = self.context.model
+        known = model.canaries
+        symbol = model.look[1] or "no instrument"
+        scope: Line = (
+            (" scope   ", "dim"),
+            (f"{self.side} {symbol}", "b up" if self.side is Side.BUY else "b down"),
+            (" the smallest the venue takes, MARKET", "ink"),
+        )
+        if known is None:
+            return [scope, ((" waiting for the engine", "dim"),)]
+        rests: Line = (
+            (" config  ", "dim"),
+            (known.config_hash[:HASH_SHOWN], "ink"),
+            ("   evidence key ", "dim"),
+            (known.signer or "made on first use", "ink"),
+        )
+        doing = known.running or "nothing runs"
+        if width >= NARROW:
+            rests = (*rests, ("   now ", "dim"), (doing, "b warn" if known.running else "ink"))
+        return [scope, rests, *_live(model, known, width)][:height]
+
+
+def _live(model: Model, known: Canaries, width: int) -> list[Line]:
+    arming = model.status.arming if model.status else None
+    if arming is None:
+        why = known.not_armable or "only the phrase is missing: live.arm"
+        return [((" live    ", "dim"), (fmt.fit(f"not armed. {why}", width - 10), "ink"))]
+    left = max(0, arming.expires_ms - model.venue_now_ms()) // 1_000
+    text = (
+        f"ARMED for {', '.join(arming.symbols)}: {fmt.fixed(arming.used, 2)} of {fmt.exact(arming.cap)} USDT"
+        f" used, {fmt.elapsed(left)} left"
+    )
+    if arming.lapsed:
+        text = f"armed, but nothing leaves: {arming.lapsed}"
+    return [((" live    ", "dim"), (fmt.fit(text, width - 10), "b down"))]
+
+
+class CanaryTable(LineTable):
+    topics = frozenset({Topic.CANARIES, Topic.SECOND})
+
+    def heading(self, width: int) -> Line:
+        rows = self.context.model.canary_rows.values()
+        green = sum(row.verdict is CanaryVerdict.GREEN for row in rows)
+        return self.rule(self.name_span("Canaries"), ((f"{green} of {len(rows)} green ", "dim"),), width)
+
+    def keys(self) -> Sequence[RowKey]:
+        return [(key,) for key in reversed(self.context.model.canary_rows)]
+
+    def selected(self) -> CanaryRow | None:
+        return self.context.model.canary_rows.get(self.cursor[0]) if self.cursor else None
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        if width < NARROW:
+            return (
+                Column("verdict", 9),
+                Column("kind", 7),
+                Column("order", 25),
+                Column("age", 4, right=True),
+                Column("because", max(10, width - 51)),
+            )
+        return (
+            Column("verdict", 9),
+            Column("kind", 7),
+            Column("order", 30),
+            Column("worth", 8, right=True),
+            Column("took", 7, right=True),
+            Column("state", 9),
+            Column("age", 4, right=True),
+            Column("because", max(10, width - 82)),
+        )
+
+    def empty(self) -> str:
+        return "no canary yet: r looks at everything an order needs and places nothing"
+
+    def row(self, key: RowKey, width: int) -> Line:
+        row = self.context.model.canary_rows[key[0]]
+        columns = self.columns(width)
+        order = f"{row.side} {fmt.exact(row.quantity)} {row.symbol} {row.order_type}"
+        took = max(row.latencies_s, default=None)
+        because = row.reasons[0] if row.reasons else "every check holds"
+        reason = (fmt.fit(because, columns[-1].width), "down" if row.reasons else "dim")
+        age = (fmt.age(max(0, self.context.model.venue_now_ms() - row.at_ms) / 1_000), "dim")
+        head = (VERDICTS[row.verdict], (row.kind.value, "ink"), (fmt.fit(order, columns[2].width), "ink"))
+        if width < NARROW:
+            return cells(columns, (*head, age, reason))
+        figures = (
+            (fmt.fixed(row.notional_usdt, 2), "ink"),
+            ("" if took is None else f"{took * 1_000:.0f} ms", "dim"),
+            (row.state, "ink"),
+        )
+        return cells(columns, (*head, *figures, age, reason))
+
+    def chosen(self, key: RowKey) -> None:
+        self.screen.query_one("#seen", Pane).pull()
+
+
+class Seen(Pane):
+    """What the selected canary looked at; of an order, expected beside actual."""
+
+    topics = frozenset({Topic.CANARIES, Topic.SECOND})
+
+    def __init__(self, context: Context, table: CanaryTable, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._table = table
+
+    def heading(self, width: int) -> Line:
+        row = self._table.selected()
+        if row is None:
+            return self.rule((("Evidence", "dim"),), (), width)
+        tail: Line = ((f"{row.operator} · {row.environment} · {fmt.clock(row.at_ms)}Z ", "dim"),)
+        return self.rule(((f"{row.kind} {row.run_id}", "dim"),), tail, width)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        row = self._table.selected()
+        if row is None:
+            return []
+        lines = [*_beside(row, width), *_fate(row, width)]
+        bundle = row.bundle.rpartition("/")[2]
+        kept = f"evidence/{bundle}" if bundle else "none: it was not tried"
+        lines.append(((" evidence  ", "dim"), (fmt.fit(kept, width - 12), "ink")))
+        marks = [
+            line
+            for check in sorted(row.checks, key=lambda check: check.ok)
+            for line in _check_lines(check, width)
+        ]
+        room = max(0, height - len(lines))
+        if len(marks) > room:
+            marks = [*marks[: room - 1], ((f"   and {len(marks) - room + 1} more", "dim"),)] if room else []
+        return [*lines, *marks]
+
+
+def _check_lines(check: CanaryCheck, width: int) -> list[Line]:
+    """What failed may take a second line."""
+    mark, tone = ("✓", "dim") if check.ok else ("✗", "b down")
+    parts = textwrap.wrap(check.text, max(20, width - 16))[: 1 if check.ok else 2] or [""]
+    name = f" {mark} {fmt.fit(check.name, 10):<11}"
+    return [
+        ((name if not index else " " * len(name), tone), (part, tone)) for index, part in enumerate(parts)
+    ]
+
+
+_FIGURES = (("price", 12), ("quantity", 12), ("notional", 12), ("fee", 18), ("slip", 9), ("took", 8))
+
+
+def _beside(row: CanaryRow, width: int) -> list[Line]:
+    """Expected, and under it what came of it."""
+    if row.expected is None:
+        return []
+    shown = _FIGURES if width >= NARROW else (_FIGURES[0], *_FIGURES[2:5])
+    title: Line = ((" " * 10, "dim"), *((f"{name:>{cell + 1}}", "dim") for name, cell in shown))
+    lines = [title, _figures("expected", row.expected, shown, "ink")]
+    if row.actual is not None:
+        lines.append(_figures("actual", row.actual, shown, "b ink"))
+    return lines
+
+
+def _figures(label: str, seen: Execution, shown: Sequence[tuple[str, int]], tone: str) -> Line:
+    fees = " + ".join(f"{fmt.exact(amount)} {asset}" for asset, amount in seen.fees.items())
+    texts = {
+        "price": fmt.exact(seen.price),
+        "quantity": fmt.exact(seen.quantity),
+        "notional": fmt.fixed(seen.notional, 2),
+        "fee": fees or fmt.ABSENT,
+        "slip": fmt.ABSENT if seen.slippage_bp is None else f"{seen.slippage_bp} bp",
+        "took": "" if seen.latency_s is None else f"{seen.latency_s * 1_000:.0f} ms",
+    }
+    figures = ((f" {fmt.fit(texts[name], cell):>{cell}}", tone) for name, cell in shown)
+    return ((f" {label:<9}", "dim"), *figures)
+
+
+def _fate(row: CanaryRow, width: int) -> list[Line]:
+    if row.kind is not CanaryKind.CONFIRM or not row.client_order_id:
+        return []
+    left = "; ".join(row.residue) or "none: nothing open, fills and trades as the venue's"
+    fate: Line = (
+        (" order     ", "dim"),
+        (f"{row.client_order_id} {row.state}", "ink"),
+        (f"   rests on {row.rests_on}" if width >= NARROW else "", "dim"),
+    )
+    return [fate, ((" residue   ", "dim"), (fmt.fit(left, width - 12), "b down" if row.residue else "up"))]
+
+
+class CanaryScreen(CockpitScreen):
+    screen_name = "canary"
+    DEFAULT_CSS = """
+    CanaryScreen {
+        #middle { layout: vertical; }
+        #next { height: 4; }
+        #canaries { height: 1fr; }
+        #seen { height: 14; }
+        #events { height: 5; }
+        &.narrow #seen { height: 9; }
+        &.narrow #events { height: 3; }
+    }
+    """
+
+    def compose_middle(self) -> ComposeResult:
+        table = CanaryTable(self.context, id="canaries")
+        yield Next(self.context, id="next")
+        yield table
+        yield Seen(self.context, table, id="seen")
+        yield Events(self.context, id="events")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.table)
+        self.set_interval(ASK_S, self.reload)
+        self.reload()
+
+    @property
+    def table(self) -> CanaryTable:
+        return self.query_one("#canaries", CanaryTable)
+
+    @property
+    def next(self) -> Next:
+        return self.query_one("#next", Next)
+
+    def reload(self) -> None:
+        self.run_worker(self._load(), group="canaries", exclusive=True)
+
+    async def _load(self) -> None:
+        try:
+            result = await self.context.call(GetCanaries())
+        except LinkError:
+            return  # the banner says that the engine is gone
+        if isinstance(result, Canaries):
+            self.context.model.set_canaries(result)
+            for pane in self.panes:
+                pane.pull()

@@ -1,0 +1,130 @@
+"""Canaries of the scripted engine: a run is green, a confirm of the typed symbol too."""
+
+from decimal import Decimal
+
+from msgspec import structs
+
+from spark_tui.domain.values import Environment, Side
+from spark_tui.link.messages import (
+    Canaries,
+    CanaryCheck,
+    CanaryKind,
+    CanaryRow,
+    CanaryVerdict,
+    ConfirmCanary,
+    Execution,
+    RunCanary,
+)
+from tests.ui.fake_engine.world import START_MS, VENUE
+
+CONFIG = "2caa27299854549509cfb04ac1cc8f1dba7c49be177fbee5fd490528f47b6e04"
+EXPECTED = Execution(
+    price=Decimal("67012.4"),
+    quantity=Decimal("0.001"),
+    notional=Decimal("67.0124"),
+    fees={"BTC": Decimal("0.000001")},
+    slippage_bp=Decimal("0.1"),
+)
+ACTUAL = structs.replace(EXPECTED, price=Decimal("67012.5"), slippage_bp=Decimal("0.2"), latency_s=0.0072)
+CHECKS = tuple(
+    CanaryCheck(name=name, ok=True, text=text)
+    for name, text in (
+        ("venue", "binance-spot is up"),
+        ("ledger", "the ledger takes records"),
+        ("rules", "all 9 rules pass"),
+        ("book", "our book is 0.10 bp from the venue's"),
+        ("order/test", "the venue would take the order"),
+        ("latency", "order/test took 6 ms, the aim is 1 s"),
+        ("worth", "worth 67.01 USDT"),
+    )
+)
+STALE = CanaryCheck(
+    name="fresh", ok=False, text="c7f3c-2 is 812 s old, the most is 600 s; run it again", code="STALE_RUN"
+)
+
+
+class FakeCanaries:
+    def __init__(self, environment: Environment) -> None:
+        self.rows: list[CanaryRow] = []
+        self.environment = environment
+
+    def put(self, kind: CanaryKind, symbol: str, side: Side, at_ms: int, **changes: object) -> CanaryRow:
+        run_id = f"c7f3c-{len(self.rows) + 1}"
+        found = CanaryRow(
+            run_id=run_id,
+            kind=kind,
+            verdict=CanaryVerdict.GREEN,
+            reasons=(),
+            venue=VENUE,
+            environment=self.environment,
+            symbol=symbol,
+            side=side,
+            operator="operator",
+            at_ms=at_ms,
+            config_hash=CONFIG,
+            quantity=Decimal("0.001"),
+            notional_usdt=Decimal("67.0124"),
+            checks=CHECKS,
+            bundle=f"/data/evidence/canary-{run_id}.json",
+            expected=EXPECTED,
+            latencies_s=(0.006,),
+        )
+        self.rows.append(structs.replace(found, **changes))
+        return self.rows[-1]
+
+    def run(self, ask: RunCanary, at_ms: int) -> CanaryRow:
+        return self.put(CanaryKind.RUN, ask.symbol, ask.side, at_ms)
+
+    def confirm(self, ask: ConfirmCanary, at_ms: int) -> CanaryRow:
+        assert ask.typed == ask.symbol
+        return self.put(
+            CanaryKind.CONFIRM,
+            ask.symbol,
+            ask.side,
+            at_ms,
+            actual=ACTUAL,
+            client_order_id="sp6mubi500-1",
+            state="FILLED",
+            rests_on=self.rows[-1].run_id,
+            latencies_s=(0.0072,),
+        )
+
+    def view(self, now_ms: int) -> Canaries:
+        return Canaries(
+            rows=tuple(reversed(self.rows)),
+            config_hash=CONFIG,
+            signer="392457a873913d7b",
+            fresh_s=600.0,
+            cap_usdt=Decimal(100),
+            running="",
+            not_armable="Live trading needs TRADE_MODE=live and LIVE_ENABLED=true.",
+            arming=None,
+            time_ms=now_ms,
+        )
+
+
+def with_canaries(canaries: FakeCanaries) -> None:
+    """A soak, a run, its confirm, and one that was refused."""
+    canaries.put(
+        CanaryKind.SOAK,
+        "BTCTRY",
+        Side.BUY,
+        START_MS - 3_900_000,
+        quantity=Decimal("0.00001"),
+        notional_usdt=Decimal("0.67"),
+        expected=None,
+    )
+    canaries.run(RunCanary(symbol="BTCUSDT"), START_MS - 812_000)
+    canaries.confirm(ConfirmCanary(symbol="BTCUSDT", typed="BTCUSDT"), START_MS - 800_000)
+    canaries.put(
+        CanaryKind.CONFIRM,
+        "BTCUSDT",
+        Side.BUY,
+        START_MS - 4_000,
+        verdict=CanaryVerdict.REFUSED,
+        reasons=(f"{STALE.code}: {STALE.text}",),
+        checks=(STALE, *CHECKS[:2]),
+        bundle="",
+        expected=None,
+        latencies_s=(),
+    )

@@ -1,0 +1,181 @@
+"""The Canary screen and its dialogs."""
+
+from decimal import Decimal
+
+import pytest
+from msgspec import structs
+
+from spark_tui.domain.values import Environment, Side
+from spark_tui.link.messages import Arming, ArmLive, ConfirmCanary, DisarmLive, RunCanary, SoakCanary
+from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
+from tests.ui.fake_engine.canaries import with_canaries
+from tests.ui.looks import check_picture, check_text
+
+SIZES = pytest.mark.parametrize(
+    ("size", "name"), [(WIDE, "120x36"), (NARROW, "80x24")], ids=["120x36", "80x24"]
+)
+
+
+async def type_out(face: Cockpit, text: str) -> None:
+    """As a hand does: key after key."""
+    for character in text:
+        await face.later(0.2)
+        await face.press(character)
+
+
+def asked(face: Cockpit, kind: type) -> list[object]:
+    return [one for one in face.engine.asked if isinstance(one, kind)]
+
+
+async def at_the_dialog(face: Cockpit) -> None:
+    await face.press("f6", "r")
+    await face.until(lambda: "● green" in face.pane("canaries"))
+    await face.press("c")
+    await face.until(lambda: "will send" in face.text)
+    await face.later(0.5)
+
+
+@SIZES
+async def test_the_screen(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size, prepare=lambda engine: with_canaries(engine.canaries)) as face:
+        await face.press("f6")
+        await face.until(lambda: "refused" in face.pane("canaries"))
+        assert "812 s old" in face.pane("seen")
+        await face.press("j")
+        await face.until(lambda: "actual" in face.pane("seen"))
+        check_text(face, f"canary-{name}")
+        check_picture(face, f"canary-{name}")
+
+
+@SIZES
+async def test_the_confirm_dialog(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size, environment=Environment.TESTNET) as face:
+        await at_the_dialog(face)
+        await type_out(face, "BTCUS")
+        check_text(face, f"canary-confirm-{name}")
+        check_picture(face, f"canary-confirm-{name}")
+
+
+async def test_a_run_is_asked_for_what_is_looked_at_and_the_side_chosen() -> None:
+    async with cockpit() as face:
+        await face.press("f6", "s", "r")
+        await face.until(lambda: "● green" in face.pane("canaries"))
+        (run,) = asked(face, RunCanary)
+        assert isinstance(run, RunCanary)
+        assert (run.symbol, run.side, run.quantity) == ("BTCUSDT", Side.SELL, None)
+
+
+async def test_another_symbol_is_a_key_away() -> None:
+    async with cockpit() as face:
+        await face.press("f6", "]", "r")
+        await face.until(lambda: asked(face, RunCanary))
+        (run,) = asked(face, RunCanary)
+        assert isinstance(run, RunCanary)
+        assert run.symbol == face.app.model.look[1] != "BTCUSDT"
+
+
+async def test_the_typed_symbol_confirms_and_shows_expected_beside_actual() -> None:
+    async with cockpit(environment=Environment.TESTNET) as face:
+        await at_the_dialog(face)
+        await type_out(face, "btcusdt")
+        await face.until(lambda: "FILLED" in face.pane("canaries"))
+        (confirm,) = asked(face, ConfirmCanary)
+        assert isinstance(confirm, ConfirmCanary)
+        assert confirm.typed == "BTCUSDT"
+        await face.press("g")
+        assert "residue" in face.pane("seen")
+
+
+async def test_enter_paste_a_burst_and_the_held_key_confirm_nothing() -> None:
+    async with cockpit(environment=Environment.TESTNET) as face:
+        await face.press("f6", "r")
+        await face.until(lambda: "● green" in face.pane("canaries"))
+        await face.press("c", *"BTCUSDT")  # before the dialog has settled
+        await face.later(1)
+        face.app.take_paste("BTCUSDT")
+        await face.press("enter")
+        await face.later(1)
+        for _ in range(40):  # the key that opened it, held
+            await face.press("c")
+            face.clock.advance(0.033)
+        await face.later(1)
+        await face.press(*"BTCUSDT")  # settled, but all at once
+        await face.later(1)
+        await face.press("enter")
+        await face.settle()
+        assert "will send" in face.text
+        assert not asked(face, ConfirmCanary)
+        await face.press("escape")
+        assert "will send" not in face.text
+        assert not asked(face, ConfirmCanary)
+
+
+async def test_an_offer_that_ran_out_confirms_nothing() -> None:
+    async with cockpit(environment=Environment.TESTNET) as face:
+        await at_the_dialog(face)
+        await type_out(face, "BTCUSD")
+        face.clock.advance(60)
+        await face.until(lambda: "will send" not in face.text)
+        assert not asked(face, ConfirmCanary)
+
+
+async def test_without_a_run_there_is_nothing_to_confirm() -> None:
+    async with cockpit() as face:
+        await face.press("f6", "c")
+        await face.until(lambda: "to confirm: r runs it first" in face.text)
+        assert not asked(face, ConfirmCanary)
+
+
+async def test_a_read_only_cockpit_confirms_nothing() -> None:
+    async with cockpit(read_only=True) as face:
+        await face.press("f6", "r")
+        await face.until(lambda: "● green" in face.pane("canaries"))
+        await face.press("c")
+        assert "will send" not in face.text
+
+
+async def test_live_is_armed_by_typing_the_whole_phrase() -> None:
+    async with cockpit(environment=Environment.LIVE) as face:
+        face.app.act("live.arm", {"symbols": "btcusdt,ethusdt", "cap": "500", "minutes": "30"})
+        await face.until(lambda: "will arm" in face.text)
+        await face.later(0.5)
+        phrase = "ARM LIVE BTCUSDT,ETHUSDT CAP 500 USDT FOR 30 MIN"
+        await type_out(face, phrase[:-1])
+        check_picture(face, "arm-120x36")
+        assert not asked(face, ArmLive)
+        await type_out(face, phrase[-1])
+        await face.until(lambda: asked(face, ArmLive))
+        (arm,) = asked(face, ArmLive)
+        assert isinstance(arm, ArmLive)
+        assert (arm.phrase, arm.symbols) == (phrase, ("BTCUSDT", "ETHUSDT"))
+
+
+async def test_the_status_bar_says_whether_live_is_armed() -> None:
+    async with cockpit(NARROW, environment=Environment.LIVE) as face:
+        assert "NOT ARMED" in face.text
+        status = face.app.model.status
+        assert status is not None
+        arming = Arming(
+            symbols=("BTCUSDT",),
+            cap=Decimal(500),
+            expires_ms=face.app.model.venue_now_ms() + 90_000,
+            operator="operator",
+            used=Decimal(59),
+        )
+        face.engine.push(structs.replace(status, arming=arming))
+        await face.until(lambda: "NOT ARMED" not in face.text)
+        assert "ARMED 01:30" in face.text
+        await face.press("f6")
+        await face.until(lambda: "59.00 of 500 USDT" in face.pane("next"))
+        await face.later(91)
+        assert "NOT ARMED" in face.text
+
+
+async def test_what_is_said_in_words_is_asked() -> None:
+    async with cockpit() as face:
+        face.app.act("canary.soak", {"symbol": "BTCTRY", "duration_s": "60"})
+        face.app.act("live.disarm", {"reason": "done"})
+        await face.until(lambda: asked(face, SoakCanary) and asked(face, DisarmLive))
+        (soak,) = asked(face, SoakCanary)
+        assert isinstance(soak, SoakCanary)
+        assert (soak.dry, soak.typed) == (True, "")
