@@ -129,12 +129,12 @@ class Engine:
             on_order=self.protection.on_order,
         )
         self.rulebook = Rulebook(settings.rules, self.journal, self._now_ms, self._on_rule)
-        losses = Losses(self.journal.state, self.portfolio, clock, self._utc_day)
+        self.losses = Losses(self.journal.state, self.portfolio, clock, self._utc_day)
         view = RiskView(
             self.journal.state,
             self.portfolio,
             self.guard.activity,
-            losses,
+            self.losses,
             self._now_ms,
             venues=self._venues,
             assets=self._assets,
@@ -213,7 +213,7 @@ class Engine:
         self.riskwatch = RiskWatch(
             self.rulebook,
             view,
-            losses,
+            self.losses,
             self.guard,
             self.journal,
             self.notices,
