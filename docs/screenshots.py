@@ -107,6 +107,25 @@ async def trade(camera: Photographer) -> None:
     await camera.sees("passes")
 
 
+async def canary(camera: Photographer) -> None:
+    """A dry run, its order confirmed by its typed symbol."""
+    await camera.press("f6", "r")
+    await camera.sees("● green")
+    await camera.press("c")
+    await camera.sees("will send")
+    for character in "BTCUS":
+        await asyncio.sleep(0.5)  # as a hand types: a burst is no decision
+        await camera.press(character)
+    await camera.take("canary-confirm-120x36")
+    for character in "DT":
+        await asyncio.sleep(0.5)
+        await camera.press(character)
+    await camera.sees("FILLED")
+    await camera.press("g")
+    await camera.sees("residue")
+    await camera.take("canary-120x36")
+
+
 async def main() -> None:
     async with engine() as socket:
         async with cockpit(socket, WIDE) as camera:
@@ -124,6 +143,7 @@ async def main() -> None:
             await camera.press("f8")
             await camera.sees("price band")
             await camera.take("log-120x36")
+            await canary(camera)
         async with cockpit(socket, NARROW) as camera:
             await camera.press("b", *"0.05")
             await camera.sees("passes")

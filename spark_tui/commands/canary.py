@@ -9,7 +9,7 @@ from typing import Any
 
 from spark_tui.commands import rows
 from spark_tui.commands.errors import REFUSED, CommandError
-from spark_tui.commands.reach import data_dir_of, line_to, require_engine, with_line
+from spark_tui.commands.reach import FOLLOWED_S, data_dir_of, line_to, require_engine, with_line
 from spark_tui.commands.table import facts, table
 from spark_tui.link.messages import (
     AnyRequest,
@@ -26,8 +26,6 @@ from spark_tui.link.messages import (
 )
 from spark_tui.link.rendezvous import EngineFile
 from spark_tui.link.service import LinkError
-
-PATIENCE_S = 180.0  # above the time a lost answer's fate takes to be proved, and the comparison after it
 
 _COLUMNS = (
     "run_id",
@@ -81,7 +79,7 @@ def _scope(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _try(arguments: argparse.Namespace, request: AnyRequest) -> int:
-    patience_s = PATIENCE_S + getattr(arguments, "duration", 0.0) * 2
+    patience_s = FOLLOWED_S + getattr(arguments, "duration", 0.0) * 2
     engine = require_engine(data_dir_of(arguments))
     try:
         result = asyncio.run(_ask(engine, request, patience_s))

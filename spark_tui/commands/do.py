@@ -12,12 +12,15 @@ from pathlib import Path
 
 from spark_tui.commands import drill_run, dry, rows
 from spark_tui.commands.errors import REFUSED, USAGE, CommandError
-from spark_tui.commands.reach import data_dir_of, line_to, require_engine
+from spark_tui.commands.reach import ANSWER_S, FOLLOWED_S, data_dir_of, line_to, require_engine
 from spark_tui.domain.order import OrderState
 from spark_tui.link.messages import (
     AlgoPreview,
     AnyRequest,
+    CanaryRow,
+    CanaryVerdict,
     CancelAllResult,
+    ConfirmCanary,
     DrillRow,
     ListPreview,
     OrderList,
@@ -25,6 +28,7 @@ from spark_tui.link.messages import (
     Preview,
     Result,
     RunDrill,
+    SoakCanary,
     TestResult,
 )
 from spark_tui.link.service import LinkError
@@ -84,8 +88,15 @@ def _unseen(text: str) -> None:
 
 
 async def _ask(data_dir: Path, request: AnyRequest) -> Result:
-    async with line_to(require_engine(data_dir), "do") as link:
+    async with line_to(require_engine(data_dir), "do", answer_s=_patience_s(request)) as link:
         return await link.call(request)
+
+
+def _patience_s(request: AnyRequest) -> float:
+    """A canary's order is followed to its end, a soak takes as long as it was told to."""
+    if isinstance(request, SoakCanary):
+        return FOLLOWED_S + 2 * request.duration_s
+    return FOLLOWED_S if isinstance(request, ConfirmCanary) else ANSWER_S
 
 
 def _refusal(result: Result) -> str:
@@ -102,6 +113,8 @@ def _refusal(result: Result) -> str:
             return f"{code}: {text}"
         case DrillRow(state="FAILED", text=text):
             return f"the drill failed: {text}"
+        case CanaryRow(verdict=verdict, reasons=reasons) if verdict is not CanaryVerdict.GREEN:
+            return f"the canary is {verdict}: {'; '.join(reasons)}"
         case CancelAllResult(left=left, errors=errors) if left or errors:
             return f"{len(left)} order(s) are still open. {' '.join(errors)}".strip()
     return ""

@@ -16,6 +16,7 @@ from spark_tui.link.service import LinkError
 T = TypeVar("T")
 
 ANSWER_S = 30.0
+FOLLOWED_S = 180.0  # above the time a lost answer's fate takes to be proved, and the comparison after it
 
 
 def data_dir_of(arguments: argparse.Namespace) -> Path:

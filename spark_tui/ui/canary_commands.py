@@ -129,9 +129,17 @@ class CanaryCommands:
             return
         if isinstance(result, CanaryRow):
             self._model.apply(result)
+            self._reload()
         elif isinstance(result, Canaries):
             self._model.set_canaries(result)
         self._commands.app.pump.nudge()
+
+    def _reload(self) -> None:
+        """A new canary may have changed more than its row: the first one made the key."""
+        from spark_tui.ui.screens.canary import CanaryScreen
+
+        if isinstance(self._commands.app.cockpit_screen, CanaryScreen):
+            self._commands.app.cockpit_screen.reload()
 
 
 def _is_of(row: CanaryRow, request: ConfirmCanary) -> bool:

@@ -113,11 +113,14 @@ def test_every_toml_example_is_a_configuration(path: Path) -> None:
 
 
 def flags(command: str) -> set[str]:
-    """The flags of a command as it builds them itself."""
+    """The flags of a command and of its verbs, as it builds them itself."""
     _, fill, _ = parser._COMMANDS[command]
     made = parser.Parser(prog=f"spark-tui {command}", description="")
     fill(made)
-    return {word for word in made._option_string_actions if word.startswith("--")} - {"--help"}
+    verbs = [action.choices for action in made._actions if isinstance(action.choices, dict)]
+    parsers = [made, *(verb for choices in verbs for verb in choices.values())]
+    words = {word for one in parsers for word in one._option_string_actions}
+    return {word for word in words if word.startswith("--")} - {"--help"}
 
 
 @pytest.mark.parametrize("command", sorted(parser._COMMANDS))

@@ -181,8 +181,8 @@ class Seen(Pane):
 def _check_lines(check: CanaryCheck, width: int) -> list[Line]:
     """What failed may take a second line."""
     mark, tone = ("✓", "dim") if check.ok else ("✗", "b down")
-    parts = textwrap.wrap(check.text, max(20, width - 16))[: 1 if check.ok else 2] or [""]
-    name = f" {mark} {fmt.fit(check.name, 10):<11}"
+    parts = textwrap.wrap(check.text, max(20, width - 17))[: 1 if check.ok else 2] or [""]
+    name = f" {mark} {fmt.fit(check.name, 11):<12}"
     return [
         ((name if not index else " " * len(name), tone), (part, tone)) for index, part in enumerate(parts)
     ]
