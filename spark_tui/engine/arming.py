@@ -30,8 +30,8 @@ def phrase(symbols: Iterable[str], cap: Decimal, minutes: int) -> str:
 
 
 class LiveArming:
-    """`allowed`: TRADE_MODE=live and LIVE_ENABLED=true. `proved`: why a canary's evidence is not to be
-    believed, empty when it is."""
+    """`allowed`: TRADE_MODE=live, LIVE_ENABLED=true and a venue whose host is live. `proved`: why a canary's
+    evidence is not to be believed, empty when it is."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class LiveArming:
     def lacks_settings(self) -> str:
         if self._allowed:
             return ""
-        return "Live trading needs TRADE_MODE=live and LIVE_ENABLED=true; start the engine with both."
+        return "Live trading needs TRADE_MODE=live, LIVE_ENABLED=true and a live host; start the engine so."
 
     def _canary(self) -> CanaryRow:
         """The newest canary that arming may rest on. Raises LinkError NO_CANARY."""
@@ -163,7 +163,7 @@ class LiveArming:
     def _lapsed(self, armed: LiveArmed | None) -> str:
         """Why no order at all may leave; empty while the arming stands."""
         if not self._allowed:
-            return "TRADE_MODE=live and LIVE_ENABLED=true are not both set"
+            return "TRADE_MODE=live and LIVE_ENABLED=true are not both set for a live host"
         if armed is None:
             return "nobody armed it"
         now = self._now_ms()

@@ -67,7 +67,7 @@ _HEARTBEAT_S = 1.0
 class Engine:
     """Implements link.service.Service. `run` until `stop`; ledger and tape stay the caller's to close.
 
-    `checkpoint` is called with "order.durable", "order.sent" and "order.replied" on the order path. `rng`
+    `checkpoint` is called with the named instants of the order path (see `Outbox`). `rng`
     draws the run id and the jitter of retries.
     """
 
@@ -145,7 +145,7 @@ class Engine:
             self.journal.state,
             self.journal.note,
             self._now_ms,
-            allowed=settings.live_allowed,
+            allowed=settings.live_allowed and any(venue.environment is Environment.LIVE for venue in venues),
             config_hash=self.canary.config_hash,
             worth=self._worth,
             proved=self.canary.archive.trouble,

@@ -287,6 +287,7 @@ async def test_a_halt_is_stronger_than_an_arming(tmp_path: Path) -> None:
 
 
 async def test_elsewhere_nothing_needs_arming(tmp_path: Path) -> None:
-    async with rig(tmp_path) as it:
+    settings = EngineSettings(symbols={NAME: (SYMBOL,)}, live_allowed=True)
+    async with rig(tmp_path, settings=settings) as it:
         assert (await it.submit(SMALL)).state is OrderState.ACCEPTED
         assert (await refusal(it, ARM)).code == "LIVE_NOT_ENABLED"
