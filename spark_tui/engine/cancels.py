@@ -79,6 +79,7 @@ class CancelDesk:
         books = self._books
         for client_id in ids:
             books.record(client_id, CancelRequested(at_ms=books.now_ms()))
+        self._outbox.checkpoint("cancel.asked")
         try:
             reports = await call()
         except VenueError as error:
@@ -87,6 +88,7 @@ class CancelDesk:
             else:
                 await self._refused(ids, error)
             return
+        self._outbox.checkpoint("cancel.replied")
         for report in reports:
             books.on_report(report)
         self._confirm(ids)
@@ -167,11 +169,13 @@ class CancelDesk:
         for client_id in ours:
             self._outbox.withdraw(client_id)
             books.record(client_id, CancelRequested(at_ms=books.now_ms()))
+        self._outbox.checkpoint("cancel-all.asked")
         errors: tuple[str, ...] = ()
         canceled: dict[str, None] = {}
         try:
             async with self._turns:
                 reports = await venue.cancel_all(symbol)
+            self._outbox.checkpoint("cancel-all.replied")
             for report in reports:
                 canceled.setdefault(report.client_order_id)
                 books.on_report(report)

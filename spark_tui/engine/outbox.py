@@ -58,8 +58,9 @@ class Lost(msgspec.Struct, frozen=True):
 
 
 class Outbox:
-    """`checkpoint` is called with NAME.durable, NAME.sent and NAME.replied, the instants a crash must be
-    survived at; NAME is "order", "replace" or "list"."""
+    """`checkpoint` is called with the instants a crash must be survived at: NAME.durable, NAME.sent and
+    NAME.replied, where NAME is "order", "replace" or "list"; amend.durable and amend.replied; cancel.asked
+    and cancel.replied, and the same of cancel-all, which wait for no disk."""
 
     def __init__(
         self,

@@ -30,6 +30,7 @@ REPLACING = {
     "client_order_id": "@0",
     "order": {"op": "order.submit", **TERMS, "type": "LIMIT", "price": "49000"},
 }
+CANCELING = {"op": "order.cancel", "client_order_id": "@0"}
 AMENDING = {"op": "order.amend", "client_order_id": "@0", "quantity": "0.005"}
 LISTING = {
     "op": "list.submit",
@@ -113,6 +114,8 @@ async def test_killed_at_any_step_each_intent_lives_once_or_is_proved_dead(
         ("replace.sent", REPLACING, "CANCELED ACCEPTED"),
         ("list.sent", LISTING, "ACCEPTED ACCEPTED ACCEPTED"),
         ("amend.replied", AMENDING, "ACCEPTED"),
+        ("cancel.asked", CANCELING, "ACCEPTED"),
+        ("cancel.replied", CANCELING, "CANCELED"),
         # the same matrix is walked in one process by tests/engine/test_power_cut.py
         pytest.param("replace.replied", REPLACING, "CANCELED ACCEPTED", marks=pytest.mark.campaign),
         pytest.param("list.durable", LISTING, "DEAD DEAD DEAD", marks=pytest.mark.campaign),

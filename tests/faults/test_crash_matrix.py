@@ -6,6 +6,7 @@ killed in `test_crash.py`. What is not yet acknowledged may be missing from the 
 each kill is also restarted from each such shorter ledger.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -16,9 +17,18 @@ import pytest
 from spark_tui.domain.order import Order, OrderState
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side
 from spark_tui.engine.records import OrderRecord, from_body
-from spark_tui.link.messages import AmendOrder, CancelOrder, ReplaceOrder, SubmitLeg, SubmitList, SubmitOrder
+from spark_tui.link.messages import (
+    AmendOrder,
+    CancelAll,
+    CancelList,
+    CancelOrder,
+    ReplaceOrder,
+    SubmitLeg,
+    SubmitList,
+    SubmitOrder,
+)
 from spark_tui.store.chain import Stored
-from tests.faults.invariants import CheckedWorld
+from tests.faults.invariants import AUDIT, CheckedWorld
 from tests.faults.world import MIDDLE, SYMBOL
 
 D = Decimal
@@ -71,6 +81,17 @@ async def oco(world: CheckedWorld) -> None:
     await world.ask(SubmitList(kind=ListKind.OCO, legs=legs), 1.0)
 
 
+async def cancel_oco(world: CheckedWorld) -> None:
+    await oco(world)
+    (list_id,) = world.state.lists
+    await world.ask(CancelList(list_id=list_id), 1.0)
+
+
+async def cancel_all(world: CheckedWorld) -> None:
+    await submit(world, RESTING)
+    await world.ask(CancelAll(symbol=SYMBOL), 1.0)
+
+
 Action = Callable[[CheckedWorld], Awaitable[None]]
 KILLS: tuple[tuple[str, Action], ...] = (
     *((f"order.{step}", place) for step in ("durable", "sent", "replied")),
@@ -78,6 +99,9 @@ KILLS: tuple[tuple[str, Action], ...] = (
     *((f"replace.{step}", replace) for step in ("durable", "sent", "replied")),
     *((f"list.{step}", oco) for step in ("durable", "sent", "replied")),
     *((f"amend.{step}", amend) for step in ("durable", "replied")),
+    *((f"cancel.{step}", cancel) for step in ("asked", "replied")),
+    *((f"cancel.{step}", cancel_oco) for step in ("asked", "replied")),
+    *((f"cancel-all.{step}", cancel_all) for step in ("asked", "replied")),
 )
 
 
@@ -103,10 +127,15 @@ def without_unacknowledged(rows: list[Stored]) -> list[list[Stored]]:
     found = [rows]
     for cut in range(1, RECORDS + 1):
         record = from_body(rows[-cut].body)
-        if not isinstance(record, OrderRecord) or record.event.__struct_config__.tag in AWAITED:
+        told = rows[-cut].kind not in AUDIT and not isinstance(record, OrderRecord)
+        if told or (isinstance(record, OrderRecord) and _awaited(record)):
             break
         found.append(rows[:-cut])
     return found
+
+
+def _awaited(record: OrderRecord) -> bool:
+    return record.event.__struct_config__.tag in AWAITED
 
 
 @pytest.mark.parametrize(("step", "action"), KILLS, ids=[f"{step}-{act.__name__}" for step, act in KILLS])
@@ -150,13 +179,8 @@ def test_the_step_names_are_all_here() -> None:
     source = "".join(
         file.read_text() for file in (Path(__file__).parents[2] / "spark_tui/engine").glob("*.py")
     )
-    assert source.count('checkpoint("amend.') == 2
-    assert {step for step, _ in KILLS} == {
-        *(
-            f"{name}.{step}"
-            for name in ("order", "replace", "list")
-            for step in ("durable", "sent", "replied")
-        ),
-        "amend.durable",
-        "amend.replied",
+    named = set(re.findall(r'checkpoint\("([a-z-]+\.[a-z]+)"\)', source))
+    steps = re.findall(r'checkpoint\(f"\{name\}\.([a-z]+)"\)', source)
+    assert {step for step, _ in KILLS} == named | {
+        f"{name}.{step}" for name in ("order", "replace", "list") for step in steps
     }

@@ -80,6 +80,7 @@ class MemoryLedger:
     lag_ms = 0.0
     slow_s = 0.0
     full = False
+    lives = 1  # what is on its way when a life ends never arrives
 
     def __init__(self, clock: ManualClock) -> None:
         self.rows: list[Stored] = []
@@ -90,8 +91,11 @@ class MemoryLedger:
         return len(self.rows)
 
     async def append(self, *entries: Entry) -> int:
+        life = self.lives
         if self.slow_s:
             await self._clock.sleep(self.slow_s)
+        if self.lives != life:
+            raise LedgerError("The power was cut.")
         if self.full:
             raise LedgerError("The ledger cannot be written: the disk is full.")
         for entry in entries:
@@ -177,9 +181,12 @@ class World:
 
     async def crash(self) -> None:
         """As by kill -9: what was not on disk is gone, nobody says goodbye."""
+        self.ledger.lives += 1
         for task in (*self._asked, self._running):
             task.cancel()
-        await asyncio.gather(*self._asked, self._running, return_exceptions=True)
+        gone = asyncio.gather(*self._asked, self._running, return_exceptions=True)
+        if not await self.until(gone.done, 60.0):
+            raise self.violation("the engine's tasks do not end")
         self._asked.clear()
         if self.deaf:  # what the dead said is not heard
             self.violations.clear()

@@ -27,6 +27,7 @@ DAMAGE = {
     "missing genesis": ("DELETE FROM entries WHERE seq = 0", 0),
     "all rows gone": ("DELETE FROM entries", 0),
     "head gone": ("DELETE FROM head", ENTRIES + 1),
+    "head of another type": ("UPDATE head SET seq = NULL, hash = NULL", ENTRIES + 1),
     "head moved back": ("UPDATE head SET seq = 5", ENTRIES + 1),
 }
 
