@@ -7,7 +7,7 @@ is whole.
 import random
 import signal
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -56,12 +56,39 @@ LISTING = {
 }
 
 
+PER_SIMULATOR = 4  # tests: with more starts of an engine the address' weight of the minute would be used up
+
+
+class Simulators:
+    """One for several tests; each test looks for its own ids only."""
+
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._left = 0
+        self._end: Callable[[], None] = lambda: None
+
+    def next(self) -> Simulator:
+        if not self._left:
+            self.end()
+            process, self._found = start_simulator(self._folders.mktemp("simulator"))
+            self._left, self._end = PER_SIMULATOR, lambda: end(process)
+        self._left -= 1
+        return self._found
+
+    def end(self) -> None:
+        self._end()
+
+
 @pytest.fixture(scope="module")
-def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    """One for all: each test looks for its own ids only."""
-    process, found = start_simulator(tmp_path_factory.mktemp("simulator"))
+def simulators(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulators]:
+    found = Simulators(tmp_path_factory)
     yield found
-    end(process)
+    found.end()
+
+
+@pytest.fixture
+def sim(simulators: Simulators) -> Simulator:
+    return simulators.next()
 
 
 async def orders_at(sim: Simulator) -> tuple[OrderReport, ...]:
