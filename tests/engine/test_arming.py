@@ -58,9 +58,7 @@ class Live:
 
 
 async def canary(it: Rig) -> CanaryRow:
-    asked = asyncio.ensure_future(it.ask(RunCanary(symbol=SYMBOL, quantity=D("0.001"))))
-    await it.until(asked.done)
-    row = await asked
+    row = await it.ask(RunCanary(symbol=SYMBOL, quantity=D("0.001")))
     assert isinstance(row, CanaryRow)
     return row
 
@@ -153,9 +151,9 @@ async def test_arming_needs_a_canary_of_the_last_day(tmp_path: Path) -> None:
     async with Live(tmp_path).rig as it:
         row = await canary(it)
         canaries = it.engine.journal.state.canaries
-        canaries[row.run_id] = msgspec.structs.replace(row, at_ms=row.at_ms - CANARY_AGE_MS)
-        assert (await refusal(it, ARM)).code == "NO_CANARY"
         now = it.clock.wall_ns() // 1_000_000
+        canaries[row.run_id] = msgspec.structs.replace(row, at_ms=now - CANARY_AGE_MS)
+        assert (await refusal(it, ARM)).code == "NO_CANARY"
         canaries[row.run_id] = msgspec.structs.replace(row, at_ms=now - CANARY_AGE_MS + 1)
         await it.ask(ARM)
 
@@ -268,6 +266,17 @@ async def test_disarmed_is_disarmed_and_a_restart_changes_nothing(tmp_path: Path
             await it.ask(DisarmLive())
     async with Live(tmp_path, clock).rig as it:
         await denied(it, SMALL)
+
+
+async def test_an_arming_is_for_one_configuration(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(ARM)
+        clock = it.clock
+    async with Live(tmp_path, clock, reconcile_every_s=30.0).rig as it:
+        assert "configuration" in (await denied(it, SMALL)).text
+    async with Live(tmp_path, clock).rig as it:
+        assert (await it.submit(SMALL)).state is OrderState.ACCEPTED
 
 
 async def test_a_clock_that_was_set_back_lengthens_no_arming(tmp_path: Path) -> None:

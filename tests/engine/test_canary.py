@@ -13,6 +13,7 @@ from spark_tui.domain.order import OrderState
 from spark_tui.domain.rules import Rule, RuleKind
 from spark_tui.domain.values import Environment, OrderType, Side
 from spark_tui.engine.canary.admission import FRESH_MS
+from spark_tui.engine.canary.build import build
 from spark_tui.engine.canary.follow import RESTS_S
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import (
@@ -29,6 +30,8 @@ from spark_tui.link.messages import (
 )
 from spark_tui.link.service import LinkError
 from spark_tui.store.evidence import Checked, check_file
+from spark_tui.venues.port import OrderReport, TradeReport
+from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, REJECTED, SYMBOL, UNREACHABLE, FakeVenue
 from tests.engine.harness import Rig, rig
 
@@ -41,15 +44,22 @@ def told(tmp_path: Path, **changes: object) -> EngineSettings:
         symbols={NAME: (SYMBOL,)},
         data_dir=str(tmp_path),
         hosts={NAME: "127.0.0.1"},
-        book_max_age_s=1_000,  # the book stands still while virtual time runs
+        book_max_age_s=100_000,  # the book stands still while virtual time runs
     )
     return msgspec.structs.replace(plain, **changes)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _hashed() -> None:
+    """The program is hashed once a process, in real time; virtual time must not run out meanwhile."""
+    build()
+
+
 async def row_of(it: Rig, request: AnyRequest) -> CanaryRow:
-    """Its answer, however much virtual time it takes."""
+    """Its answer, however much virtual time it takes; a run takes none."""
     asked = asyncio.ensure_future(it.ask(request))
-    await it.until(asked.done, seconds=1_000)
+    if not isinstance(request, RunCanary):
+        await it.until(asked.done, seconds=10_000)
     result = await asked
     assert isinstance(result, CanaryRow)
     return result
@@ -202,19 +212,37 @@ async def test_what_the_venue_still_has_open_is_residue(tmp_path: Path) -> None:
         assert "RESIDUE" in codes(row)
 
 
-async def test_a_venue_that_counts_other_fills_than_we_is_residue(tmp_path: Path) -> None:
-    async with rig(tmp_path, settings=told(tmp_path)) as it:
+class Miscounting(FakeVenue):
+    """Asked for an order, it tells of more than was filled."""
+
+    async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        report = await super().query(symbol, client_order_id)
+        return None if report is None else msgspec.structs.replace(report, filled=report.filled * 2)
+
+
+class Forgetful(FakeVenue):
+    """Asked for the trades of an order, it has none."""
+
+    async def trades(
+        self, symbol: str, *, venue_order_id: str | None = None, from_id: int | None = None, limit: int = 500
+    ) -> tuple[TradeReport, ...]:
+        found = await super().trades(symbol, venue_order_id=venue_order_id, from_id=from_id, limit=limit)
+        return found if venue_order_id is None else ()
+
+
+@pytest.mark.parametrize(
+    ("kind", "said"), [(Miscounting, "says 0.002"), (Forgetful, "trades are 0, ours 0.001")]
+)
+async def test_a_venue_that_tells_it_otherwise_is_residue(
+    tmp_path: Path, kind: type[FakeVenue], said: str
+) -> None:
+    clock = ManualClock()
+    async with rig(tmp_path, venue=kind(clock), clock=clock, settings=told(tmp_path)) as it:
         await row_of(it, SMALL)
         it.venue.plan.append("fill")
-        asked = asyncio.ensure_future(it.ask(CONFIRM))
-        await it.until(lambda: bool(it.venue.placed))
-        name = it.venue.placed[0]
-        await it.until(lambda: it.order(name).state is OrderState.FILLED)
-        it.venue.reports[name] = msgspec.structs.replace(it.venue.reports[name], filled=D("0.002"))
-        await it.until(asked.done)
-        row = await asked
-        assert isinstance(row, CanaryRow)
-        assert any("0.002" in text for text in row.residue)
+        row = await row_of(it, CONFIRM)
+        assert row.verdict is CanaryVerdict.RED
+        assert any(said in text for text in row.residue), row.residue
 
 
 async def refused(it: Rig, confirm: ConfirmCanary, code: str) -> CanaryRow:
@@ -264,8 +292,6 @@ class LiveVenue(FakeVenue):
 
 
 async def test_a_live_host_is_never_confirmed_on(tmp_path: Path) -> None:
-    from spark_tui.wire.clock import ManualClock
-
     clock = ManualClock()
     venue = LiveVenue(clock)
     async with rig(tmp_path, venue=venue, clock=clock, settings=told(tmp_path)) as it:
@@ -321,6 +347,14 @@ async def test_a_run_whose_evidence_was_touched_confirms_nothing(tmp_path: Path)
         await refused(it, CONFIRM, "EVIDENCE")
 
 
+async def test_the_evidence_of_another_run_is_not_this_ones(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        other = await row_of(it, SMALL)
+        run = await row_of(it, SMALL)
+        Path(run.bundle).write_bytes(Path(other.bundle).read_bytes())
+        assert "not the bundle the ledger speaks of" in (await refused(it, CONFIRM, "EVIDENCE")).reasons[0]
+
+
 async def test_a_halt_between_run_and_confirm_is_obeyed(tmp_path: Path) -> None:
     async with rig(tmp_path, settings=told(tmp_path)) as it:
         await row_of(it, SMALL)
@@ -354,7 +388,7 @@ async def test_a_dry_soak_goes_on_over_a_red_check_and_ends_red(tmp_path: Path) 
         it.venue.failing["test_order"] = REJECTED
         await it.until(lambda: len(it.venue.sent_bytes) == 2)
         it.venue.failing.clear()
-        await it.until(asked.done)
+        await it.until(asked.done, seconds=10_000)
         row = await asked
         assert isinstance(row, CanaryRow)
         assert [check.ok for check in row.checks] == [True, False, True]
@@ -384,7 +418,7 @@ async def test_a_soak_can_be_stopped_and_is_then_not_green(tmp_path: Path) -> No
             await it.ask(SMALL)
         assert busy.value.code == "CANARY_RUNNING"
         await it.ask(StopCanary())
-        await it.until(asked.done)
+        await it.until(asked.done, seconds=10_000)
         row = await asked
         assert isinstance(row, CanaryRow)
         assert (row.verdict, codes(row)) == (CanaryVerdict.RED, ["STOPPED"])
@@ -410,7 +444,7 @@ async def test_the_status_survives_a_restart(tmp_path: Path) -> None:
 async def test_without_a_data_directory_there_is_no_evidence_and_no_canary(tmp_path: Path) -> None:
     async with rig(tmp_path, settings=told(tmp_path, data_dir="")) as it:
         asked = asyncio.ensure_future(it.ask(SMALL))
-        await it.until(asked.done)
+        await it.until(asked.done, seconds=10_000)
         with pytest.raises(LinkError) as refusal:
             await asked
         assert refusal.value.code == "EVIDENCE"
