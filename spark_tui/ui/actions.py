@@ -195,6 +195,7 @@ ACTIONS: tuple[Action, ...] = (
         "log.all", "Every ledger entry", "What was done, or every entry of the ledger, and back.",
         keys=("a",), screens=("log",), footer="All",
     ),
+    Action("screen.risk", "Risk screen", "Every rule, its headroom, on and off.", keys=("f4",)),
     Action("screen.canary", "Canary screen", "Try, confirm, read the evidence.", keys=("f6",)),
     Action("theme", "Next theme", "Change the colours; themes are files you may copy and edit.", keys=("T",)),
     Action("redraw", "Redraw", "Paint the whole screen again.", keys=("ctrl+l",)),

@@ -70,7 +70,20 @@ def _canary(context: Context) -> CockpitScreen:
     return CanaryScreen(context)
 
 
-SCREENS = {"trade": _trade, "health": _health, "drills": _drills, "log": _log, "canary": _canary}
+def _risk(context: Context) -> CockpitScreen:
+    from spark_tui.ui.screens.risk import RiskScreen  # lazy, as above
+
+    return RiskScreen(context)
+
+
+SCREENS = {
+    "trade": _trade,
+    "health": _health,
+    "drills": _drills,
+    "log": _log,
+    "canary": _canary,
+    "risk": _risk,
+}
 HOME = "trade"  # always at the bottom of the stack; the others lie on it
 
 

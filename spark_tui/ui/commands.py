@@ -29,7 +29,7 @@ from spark_tui.ui.log_commands import log_commands
 from spark_tui.ui.offers import Offer
 from spark_tui.ui.order_actions import ORDER_ACTIONS
 from spark_tui.ui.order_commands import OrderCommands
-from spark_tui.ui.rule_actions import RULE_ACTIONS
+from spark_tui.ui.rule_commands import RuleCommands
 from spark_tui.ui.screens.dialog import ConfirmScreen
 from spark_tui.ui.screens.trade import TradeScreen
 from spark_tui.ui.widgets.bars import Banner
@@ -101,12 +101,13 @@ class Commands:
             "redraw": self._redraw,
             "detach": self._detach,
             "engine.stop": self._stop_engine,
-            **{action.id: partial(self.in_words, action) for action in (*ORDER_ACTIONS, *RULE_ACTIONS)},
+            **{action.id: partial(self.in_words, action) for action in ORDER_ACTIONS},
         }
         self._orders = OrderCommands(self)
         self.table.update(self._orders.table)
         self.table.update(log_commands(app))
         self.table.update(CanaryCommands(self).table)
+        self.table.update(RuleCommands(self).table)
 
     def run(self, action_id: str, params: Params) -> None:
         action = BY_ID[action_id]

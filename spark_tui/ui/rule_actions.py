@@ -90,6 +90,19 @@ RULE_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "rule.delete", "Delete a rule", "One made here is gone; an override gives way to the configuration.",
-        group="Rules", trades=True, request=_delete, params=(_ID,),
+        keys=("x",), screens=(RISK,), group="Rules", footer="Delete|", trades=True, request=_delete,
+        params=(_ID,),
+    ),
+    Action(
+        "rule.new", "New rule", "Make one: what it limits, where, and what follows when it breaks.",
+        keys=("n",), screens=(RISK,), group="Rules", footer="New", trades=True,
+    ),
+    Action(
+        "rule.edit", "Change the rule", "The one under the cursor.",
+        keys=("e",), screens=(RISK,), group="Rules", footer="Edit", trades=True,
+    ),
+    Action(
+        "rule.toggle", "Rule on or off", "The one under the cursor; it stays either way.",
+        keys=("o",), screens=(RISK,), group="Rules", footer="On/off", trades=True,
     ),
 )  # fmt: skip

@@ -14,9 +14,12 @@ from spark_tui.link.messages import (
     CancelList,
     CancelOrder,
     ConfirmCanary,
+    DeleteRule,
+    DisableRule,
     DisarmLive,
     Done,
     Drills,
+    EnableRule,
     Event,
     Fills,
     Focus,
@@ -27,6 +30,7 @@ from spark_tui.link.messages import (
     GetDrills,
     GetHealth,
     GetInstruments,
+    GetRules,
     Instruments,
     Kill,
     OrderUpdate,
@@ -35,6 +39,7 @@ from spark_tui.link.messages import (
     PreviewList,
     PreviewOrder,
     PreviewReplace,
+    PutRule,
     Reconcile,
     ReplaceOrder,
     ResolveDifference,
@@ -57,6 +62,7 @@ from tests.ui.fake_engine import audit
 from tests.ui.fake_engine.canaries import FakeCanaries
 from tests.ui.fake_engine.facts import balances, health, positions
 from tests.ui.fake_engine.previews import preview_algo, preview_list
+from tests.ui.fake_engine.rules import FakeRules
 from tests.ui.fake_engine.scenes import orders_of_the_picture
 from tests.ui.fake_engine.work import FakeWork
 from tests.ui.fake_engine.world import MARKET, ManualClock, instrument
@@ -72,6 +78,7 @@ class FakeEngine(FakeWork):
         self.asked: list[AnyRequest] = []
         self.mute = False
         self.canaries = FakeCanaries(environment)
+        self.rules = FakeRules()
         if orders:
             orders_of_the_picture(self)
 
@@ -151,6 +158,10 @@ class FakeEngine(FakeWork):
                 return self.canaries.confirm(request, self.clock.now_ms)
             case SoakCanary() | ArmLive() | DisarmLive():
                 return self.canaries.view(self.clock.now_ms)
+            case GetRules():
+                return self.rules.view()
+            case PutRule() | EnableRule() | DisableRule() | DeleteRule():
+                return self.rules.change(request)
             case GetAudit():
                 return audit.answer(request)
             case GetHealth():

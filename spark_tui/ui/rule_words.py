@@ -1,0 +1,70 @@
+"""A rule in words and marks, for the Risk screen, its dialogs and the shell. Pure."""
+
+from decimal import ROUND_DOWN, Decimal
+
+from spark_tui.domain.rules import KINDS, Rule, RuleEffect, RuleKind
+from spark_tui.link.messages import RuleRow
+from spark_tui.ui import format as fmt
+
+CENT, MANY = Decimal("0.01"), Decimal(10_000)
+
+EFFECTS = {
+    RuleEffect.REFUSE: "refuse",
+    RuleEffect.REDUCE_ONLY: "reduce only",
+    RuleEffect.HALT: "halt",
+    RuleEffect.HALT_AND_CANCEL: "halt, cancel",
+}
+FOLLOWS = {
+    RuleEffect.REFUSE: "the order is refused",
+    RuleEffect.REDUCE_ONLY: "only what opens no risk may leave",
+    RuleEffect.HALT: "trading is halted",
+    RuleEffect.HALT_AND_CANCEL: "trading is halted and everything open is cancelled",
+}
+
+
+def scope_words(rule: Rule) -> str:
+    """`BTCUSDT by twap at sim`; `everywhere` without a scope."""
+    scope = rule.scope
+    parts = [scope.symbol]
+    parts += [f"by {scope.strategy}"] if scope.strategy else []
+    parts += [f"at {scope.venue}"] if scope.venue else []
+    return " ".join(part for part in parts if part) or "everywhere"
+
+
+def figure(row: RuleRow) -> str:
+    """What is used of the limit, with its unit: `3/90 /10 s`."""
+    if row.allowed is None:
+        return ""
+    used = fmt.exact(row.used) if row.used is not None else fmt.ABSENT
+    return f"{used} / {fmt.exact(row.allowed)}{_unit(row.unit)}"
+
+
+def room(row: RuleRow) -> str:
+    """The headroom, short: without the window of a rate."""
+    if row.headroom is None:
+        return ""
+    return _short(row.headroom.quantize(CENT, ROUND_DOWN), row.unit)
+
+
+def most(row: RuleRow) -> str:
+    """The limit alone, short."""
+    return "" if row.allowed is None else _short(row.allowed, row.unit)
+
+
+def _short(value: Decimal, unit: str) -> str:
+    text = fmt.compact(float(value)) if value >= MANY else fmt.exact(value)
+    return f"{text}{'' if unit.startswith('/') else _unit(unit)}"
+
+
+def about(row: RuleRow, *, short: bool) -> str:
+    """What it is about, without its number."""
+    rule = row.rule
+    if rule.kind is RuleKind.SYMBOLS:
+        return ", ".join(rule.symbols)
+    if rule.kind is RuleKind.TRADING_HOURS:
+        return rule.hours
+    return row.label if short else KINDS[rule.kind].title
+
+
+def _unit(unit: str) -> str:
+    return f" {unit}" if unit else ""

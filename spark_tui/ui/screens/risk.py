@@ -1,0 +1,226 @@
+"""The Risk screen: every rule, what is used of it now, and what follows when it breaks."""
+
+import textwrap
+from collections.abc import Sequence
+from decimal import Decimal
+
+from textual.app import ComposeResult
+
+from spark_tui.link.messages import GetRules, RuleRow, Rules
+from spark_tui.link.service import LinkError
+from spark_tui.ui import format as fmt
+from spark_tui.ui.context import Context
+from spark_tui.ui.lines import Line
+from spark_tui.ui.model import Topic
+from spark_tui.ui.rule_words import EFFECTS, FOLLOWS, about, figure, most, room, scope_words
+from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.widgets.desk import NARROW, Events
+from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
+from spark_tui.ui.widgets.pane import Pane
+
+ASK_S = 1.0
+BAR = 10
+LABEL = 9
+NEAR = Decimal("0.6")  # of a limit: from here on it is shown as near
+
+
+class RulesTable(LineTable):
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self.rows: dict[RowKey, RuleRow] = {}
+
+    def take(self, rules: Rules) -> None:
+        self.rows = {(row.rule.id,): row for row in rules.rows}
+
+    def selected(self) -> RuleRow | None:
+        return self.rows.get(self.cursor) if self.cursor else None
+
+    def heading(self, width: int) -> Line:
+        on = [row for row in self.rows.values() if row.rule.enabled]
+        broken = sum(not row.ok for row in on)
+        off = len(self.rows) - len(on)
+        counts: Line = (
+            (f"{len(on)} on", "dim"),
+            (f"  {off} off" if off else "", "dim"),
+            (f"  {broken} broken" if broken else "", "b down"),
+            (" ", "dim"),
+        )
+        return self.rule(self.name_span("Risk rules"), counts, width)
+
+    def keys(self) -> Sequence[RowKey]:
+        return list(self.rows)
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        if width < NARROW:
+            rest = width - 67
+            return (
+                Column("", 1),
+                Column("rule", 16),
+                Column("limits", rest),
+                Column("most", 11, right=True),
+                Column("used", 7),
+                Column("left", 10, right=True),
+                Column("effect", 12),
+            )
+        rest = width - 109
+        return (
+            Column("", 1),
+            Column("rule", 16),
+            Column("limits", 22),
+            Column("where", max(10, rest)),
+            Column("used", BAR),
+            Column("of the limit", 20, right=True),
+            Column("left", 11, right=True),
+            Column("effect", 12),
+            Column("from", 8),
+        )
+
+    def empty(self) -> str:
+        return "waiting for the engine's rules"
+
+    def row(self, key: RowKey, width: int) -> Line:
+        row = self.rows[key]
+        rule, columns = row.rule, self.columns(width)
+        tone = "ink" if rule.enabled else "faint"
+        words = "dim" if rule.enabled else "faint"
+        mark, mark_tone = _mark(row)
+        narrow = width < NARROW
+        meter_width = 7 if narrow else BAR
+        before: list[tuple[str, str]] = [
+            (mark, mark_tone),
+            (fmt.fit(rule.id, columns[1].width), tone),
+            (fmt.fit(about(row, short=narrow), columns[2].width), words),
+        ]
+        after = [(room(row), tone if row.ok else "down"), (EFFECTS[rule.effect], words)]
+        if narrow:
+            before.append((most(row), tone))
+        else:
+            before.append((fmt.fit(scope_words(rule), columns[3].width), words))
+            after = [(figure(row), tone), *after, (row.origin, "warn" if row.origin == "override" else words)]
+        left = cells(columns[: len(before)], before)
+        return (*left, (" ", "ink"), *_meter(row, meter_width), *cells(columns[len(before) + 1 :], after))
+
+    def chosen(self, key: RowKey) -> None:
+        self.screen.query_one("#rule", Pane).pull()
+
+
+def _mark(row: RuleRow) -> tuple[str, str]:
+    if not row.rule.enabled:
+        return "○", "faint"
+    if row.ok:
+        return "●", "up"
+    return ("✗", "b down") if row.used is not None else ("?", "b warn")
+
+
+def _meter(row: RuleRow, width: int) -> Line:
+    if row.used is None or not row.allowed or not row.rule.enabled:
+        return ((" " * width, "ink"),)
+    share = min(Decimal(1), max(Decimal(0), row.used / row.allowed))
+    filled = max(1, round(float(share) * width)) if share > 0 else 0
+    tone = "down" if not row.ok else "warn" if share >= NEAR else "up"
+    return (("━" * filled, tone), ("━" * (width - filled), "faint"))
+
+
+class RuleCard(Pane):
+    """The selected rule in full: what it says, how it stands, what follows, and who made it so."""
+
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, table: RulesTable, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._table = table
+
+    def heading(self, width: int) -> Line:
+        row = self._table.selected()
+        if row is None:
+            return self.rule((("Rule", "dim"),), (), width)
+        state = "on" if row.rule.enabled else "off"
+        return self.rule(
+            ((row.rule.id, "b ink"), (f"  {row.rule.kind}", "dim")), ((f"{state} ", "dim"),), width
+        )
+
+    def body(self, width: int, height: int) -> list[Line]:
+        row = self._table.selected()
+        if row is None:
+            return []
+        rule = row.rule
+        stands = row.text if row.used is None else f"{row.text}: {figure(row)}, {room(row)} left"
+        if not rule.enabled:
+            stands = "switched off: it judges nothing"
+        facts = [
+            ("says", f"{row.said}, {scope_words(rule)}", "ink"),
+            (
+                "now",
+                stands if rule.enabled else "switched off: it judges nothing",
+                "ink" if row.ok else "b down",
+            ),
+            ("broken", FOLLOWS[rule.effect], "dim"),
+            ("from", _origin(row), "warn" if row.origin == "override" else "dim"),
+        ]
+        lines: list[Line] = []
+        for label, text, tone in facts:
+            for index, part in enumerate(textwrap.wrap(text, max(20, width - LABEL - 2))[:2]):
+                lines.append(((f" {label if not index else '':<{LABEL}}", "dim"), (part, tone)))
+        return lines[:height]
+
+
+def _origin(row: RuleRow) -> str:
+    by = f"{row.changed_by or 'somebody'} at {fmt.clock(row.changed_ms)}Z"
+    match row.origin:
+        case "standard":
+            return "on from the start"
+        case "config":
+            return "the configuration"
+        case "override":
+            return f"{by}, instead of what the configuration says; x gives it the word back"
+        case _:
+            return f"made here by {by}"
+
+
+class RiskScreen(CockpitScreen):
+    screen_name = "risk"
+    DEFAULT_CSS = """
+    RiskScreen {
+        #middle { layout: vertical; }
+        #rules { height: 1fr; }
+        #rule { height: 8; }
+        #events { height: 6; }
+        &.narrow #rule { height: 6; }
+        &.narrow #events { height: 3; }
+    }
+    """
+
+    def compose_middle(self) -> ComposeResult:
+        table = RulesTable(self.context, id="rules")
+        yield table
+        yield RuleCard(self.context, table, id="rule")
+        yield Events(self.context, id="events")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.table)
+        self.set_interval(ASK_S, self.ask)
+        self.ask()
+
+    @property
+    def table(self) -> RulesTable:
+        return self.query_one("#rules", RulesTable)
+
+    def ask(self) -> None:
+        if self.is_current:
+            self.run_worker(self._load(), group="rules", exclusive=True)
+
+    async def _load(self) -> None:
+        try:
+            result = await self.context.call(GetRules())
+        except LinkError:
+            return  # the banner says that the engine is lost
+        if isinstance(result, Rules):
+            self.take(result)
+
+    def take(self, rules: Rules) -> None:
+        self.table.take(rules)
+        self.table.pull()
+        self.query_one("#rule", Pane).pull()

@@ -1,0 +1,159 @@
+"""The Risk screen under the fingers: every rule with its headroom, made, changed, switched and deleted."""
+
+import pytest
+
+from spark_tui.domain.rules import RuleEffect, RuleKind
+from spark_tui.domain.values import Environment
+from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule
+from spark_tui.ui.screens.risk import RiskScreen
+from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
+from tests.ui.looks import check_picture, check_text
+
+SIZES = pytest.mark.parametrize(
+    ("size", "name"), [(WIDE, "120x36"), (NARROW, "80x24")], ids=["120x36", "80x24"]
+)
+
+
+async def opened(face: Cockpit, rule_id: str = "") -> RiskScreen:
+    await face.press("f4")
+    await face.until(lambda: "price-band" in face.pane("rules"))
+    screen = face.app.cockpit_screen
+    assert isinstance(screen, RiskScreen)
+    if rule_id:
+        screen.table.go((rule_id,))
+        await face.settle()
+    return screen
+
+
+def asked(face: Cockpit, kind: type) -> list[object]:
+    return [one for one in face.engine.asked if isinstance(one, kind)]
+
+
+@SIZES
+async def test_look(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size) as face:
+        await opened(face, "btc-position")
+        check_picture(face, f"risk-{name}")
+        await face.press("escape", "n")
+        check_text(face, f"risk-new-{name}")
+
+
+async def test_the_card_tells_how_a_rule_stands_and_whose_it_is() -> None:
+    async with cockpit() as face:
+        screen = await opened(face, "position-share")
+        assert "7.46 / 10 %, 2.54 % left" in face.pane("rule")
+        assert "on from the start" in face.pane("rule")
+        screen.table.go(("max-notional",))
+        await face.settle()
+        assert "ozan" in face.pane("rule")
+        assert "instead of what the configuration says" in face.pane("rule")
+        screen.table.go(("office",))
+        await face.settle()
+        assert "judges nothing" in face.pane("rule")
+        assert "9 on  1 off  1 broken" in face.pane("rules")
+
+
+async def test_figures_follow_once_a_second() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        before = len(face.engine.asked)
+        screen.ask()
+        await face.until(lambda: len(face.engine.asked) > before)
+        await face.press("f1")
+        before = len(face.engine.asked)
+        screen.ask()
+        await face.settle()
+        assert len(face.engine.asked) == before  # nobody looks
+
+
+async def test_a_new_rule_is_typed_and_put_by_ctrl_o_alone() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("n", *"btc-cap", "tab", "tab", *"250.5", "tab", *"btcusdt")
+        await face.press("tab", "tab", "right", "tab", "right", "enter")
+        assert asked(face, PutRule) == []
+        await face.press("ctrl+o")
+        [put] = asked(face, PutRule)
+        assert isinstance(put, PutRule)
+        rule = put.rule
+        assert (rule.id, rule.kind, str(rule.limit)) == ("btc-cap", RuleKind.MAX_ORDER_NOTIONAL, "250.5")
+        assert (rule.scope.symbol, rule.scope.strategy) == ("BTCUSDT", "manual")
+        assert (rule.effect, rule.enabled) == (RuleEffect.REDUCE_ONLY, True)
+        await face.until(lambda: "btc-cap" in face.pane("rules"))
+
+
+async def test_what_is_no_rule_says_why_and_stays() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("n", *"Btc Cap", "ctrl+o")
+        assert "is no name" in face.text
+        await face.press("ctrl+u", *"cap", "tab", "tab", *"0", "ctrl+o")
+        assert "needs a limit above 0" in face.text
+        await face.press("escape")
+        assert asked(face, PutRule) == []
+
+
+async def test_the_fields_follow_the_kind() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("n", "tab", "left")  # round to the last kind: refusals in a row
+        assert "reject_streak" in face.text
+        assert "seconds" in face.text
+        await face.press(*["left"] * 5)
+        assert "trading_hours" in face.text
+        assert "mon-fri 09:00-17:30" in face.text
+
+
+async def test_a_rule_is_changed_as_it_is() -> None:
+    async with cockpit() as face:
+        await opened(face, "order-rate")
+        await face.press("e", "ctrl+u", *"20", "ctrl+o")
+        [put] = asked(face, PutRule)
+        assert isinstance(put, PutRule)
+        assert (put.rule.id, put.rule.limit, put.rule.window_s) == ("order-rate", 20, 10)
+        await face.until(lambda: "override" in face.pane("rules"))
+
+
+async def test_off_and_on_again() -> None:
+    async with cockpit() as face:
+        await opened(face, "slippage")
+        await face.press("o")
+        assert asked(face, DisableRule) == [DisableRule(rule_id="slippage")]
+        await face.until(lambda: "2 off" in face.pane("rules"))
+        await face.press("o")
+        assert asked(face, EnableRule) == [EnableRule(rule_id="slippage")]
+
+
+@pytest.mark.parametrize("key", ["o", "x"])
+async def test_with_money_at_stake_a_weaker_rule_is_asked_again(key: str) -> None:
+    async with cockpit(environment=Environment.TESTNET) as face:
+        await opened(face, "btc-position")
+        await face.press(key)
+        await face.until(lambda: "goes into the ledger" in face.text)
+        await face.press("enter", key)
+        assert asked(face, DisableRule) == asked(face, DeleteRule) == []
+        await face.later(1)
+        await face.press("y")
+        assert len(asked(face, DisableRule)) + len(asked(face, DeleteRule)) == 1
+
+
+async def test_what_is_not_from_here_cannot_be_deleted_here() -> None:
+    async with cockpit() as face:
+        await opened(face, "price-band")
+        await face.press("x")
+        assert asked(face, DeleteRule) == []
+        assert "o switches it off" in face.text
+        screen = face.app.cockpit_screen
+        assert isinstance(screen, RiskScreen)
+        screen.table.go(("btc-position",))
+        await face.press("x")
+        assert asked(face, DeleteRule) == [DeleteRule(rule_id="btc-position")]
+        await face.until(lambda: "btc-position" not in face.pane("rules"))
+
+
+async def test_a_read_only_cockpit_changes_none() -> None:
+    async with cockpit(read_only=True) as face:
+        await opened(face, "btc-position")
+        await face.press("o", "x", "n", "e")
+        assert "read-only" in face.text
+        assert [one for one in face.engine.asked if isinstance(one, PutRule | DisableRule | DeleteRule)] == []
