@@ -45,10 +45,10 @@ def apply_fill(position: Position, side: Side, fill: Fill, base: str, quote: str
     traded = fill.quantity if side is Side.BUY else -fill.quantity
     cash = EXACT.minus(multiply(traded, fill.price))
     in_base = fill.commission if fill.commission_asset == base else ZERO
-    moved = _flow(position, EXACT.subtract(traded, in_base), cash)
+    moved = move(position, EXACT.subtract(traded, in_base), cash)
     in_quote = fill.commission if fill.commission_asset == quote else ZERO
     return msgspec.structs.replace(
-        moved, realised=EXACT.subtract(moved.realised, in_quote), fees=_with_fee(position.fees, fill)
+        moved, realised=EXACT.subtract(moved.realised, in_quote), fees=with_fee(position.fees, fill)
     )
 
 
@@ -57,7 +57,7 @@ def unrealised(position: Position, mark: Decimal) -> Decimal:
     return EXACT.subtract(multiply(position.quantity, mark), position.cost)
 
 
-def _flow(position: Position, delta: Decimal, cash: Decimal) -> Position:
+def move(position: Position, delta: Decimal, cash: Decimal) -> Position:
     """`delta` base came in for `cash` quote: what closes is realised at average cost, what opens is cost."""
     held, moved = position.quantity.copy_abs(), delta.copy_abs()
     closing = min(held, moved) if position.quantity * delta < 0 else ZERO
@@ -82,7 +82,8 @@ def _share(money: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return _DIGITS.divide(multiply(money, part), whole) if part else ZERO
 
 
-def _with_fee(fees: dict[str, Decimal], fill: Fill) -> dict[str, Decimal]:
+def with_fee(fees: dict[str, Decimal], fill: Fill) -> dict[str, Decimal]:
+    """`fees` and the fill's commission."""
     if not fill.commission:
         return fees
     return {**fees, fill.commission_asset: add(fees.get(fill.commission_asset, ZERO), fill.commission)}

@@ -9,6 +9,7 @@ from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Con
 
 EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 ZERO = Decimal(0)
+ONE = Decimal(1)
 
 _PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _MAX_MAGNITUDE = 40

@@ -1,0 +1,250 @@
+"""Profit by symbol, by strategy and by UTC day, as a fold of trades, their prices and funding.
+
+A symbol keeps the account's position by average cost and by FIFO. A strategy keeps positions of its own, so
+that it answers for what it bought and sold and nobody else's: what it realised may differ from the account's,
+realised and unrealised together do not. Money in other assets than the account's currency is valued at the
+time of the fill; that price is a record of its own, as a fold may ask nobody.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from copy import deepcopy
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+from spark_tui.domain.account import Position, apply_fill
+from spark_tui.domain.accounting import fifo
+from spark_tui.domain.accounting.fifo import Lots
+from spark_tui.domain.accounting.flows import Trade
+from spark_tui.domain.accounting.tally import Measure, Tally
+from spark_tui.domain.decimals import EXACT, ONE, ZERO, add, multiply
+
+Pair = tuple[str, str]  # (venue, symbol)
+TradeKey = tuple[str, str, str]  # (venue, symbol, trade id)
+Posting = tuple[Tally, Measure, str, Decimal]
+
+ACCOUNT_CURRENCY: Final = "USDT"
+OLDER: Final = "older"  # strategies that are over and left memory, as one
+MAX_STRATEGIES: Final = 500
+MAX_DAYS: Final = 3_660
+MAX_AWAITING: Final = 2_000  # trades whose prices are not known yet; older ones stay unknown for good
+
+
+class Sheet:
+    """One symbol's."""
+
+    def __init__(self, venue: str, symbol: str, base: str, quote: str) -> None:
+        self.base = base
+        self.quote = quote
+        self.position = Position(venue=venue, symbol=symbol)
+        self.lots = Lots()
+        self.tally = Tally()
+
+
+class StrategySheet:
+    """One strategy's, over all the symbols it traded."""
+
+    def __init__(self) -> None:
+        self.positions: dict[Pair, Position] = {}
+        self.tally = Tally()
+
+    @property
+    def flat(self) -> bool:
+        return not any(position.quantity for position in self.positions.values())
+
+
+class Awaiting:
+    """A trade some of whose money has no price yet."""
+
+    def __init__(self, time_ms: int) -> None:
+        self.time_ms = time_ms
+        self.postings: list[Posting] = []
+
+    @property
+    def assets(self) -> set[str]:
+        return {asset for _, _, asset, _ in self.postings}
+
+
+class PnlBook:
+    """Read by everyone; `take`, `cover`, `settle`, `price` and `fund` change it. Synthetic fills are laid
+    over by `laid` only: they yield to real ones."""
+
+    def __init__(self) -> None:
+        self.symbols: dict[Pair, Sheet] = {}
+        self.strategies: OrderedDict[str, StrategySheet] = OrderedDict()  # the latest active last
+        self.days: OrderedDict[str, Tally] = OrderedDict()
+        self.awaiting: OrderedDict[TradeKey, Awaiting] = OrderedDict()
+        self._covers: dict[str, Trade] = {}  # by client order id
+
+    def take(self, trade: Trade) -> None:
+        sheet = self._sheet(trade)
+        before = sheet.position
+        sheet.position = apply_fill(before, trade.side, trade.fill, trade.base, trade.quote)
+        sheet.lots = fifo.apply_fill(sheet.lots, trade.side, trade.fill, trade.base, trade.quote)
+        strategy = self._strategy(trade.strategy)
+        own = strategy.positions.get(
+            (trade.venue, trade.symbol), Position(venue=trade.venue, symbol=trade.symbol)
+        )
+        after = apply_fill(own, trade.side, trade.fill, trade.base, trade.quote)
+        strategy.positions[trade.venue, trade.symbol] = after
+        gained = EXACT.subtract(sheet.position.realised, before.realised)
+        waiting = Awaiting(trade.fill.time_ms)
+        self._post(waiting, sheet.tally, trade, gained)
+        self._post(waiting, self._day(trade.fill.time_ms), trade, gained)
+        self._post(waiting, strategy.tally, trade, EXACT.subtract(after.realised, own.realised))
+        if waiting.postings:
+            self.awaiting[trade.key] = waiting
+            if len(self.awaiting) > MAX_AWAITING:
+                self.awaiting.popitem(last=False)
+        self._forget_strategies()
+
+    def cover(self, client_order_id: str, trade: Trade | None) -> None:
+        """An order's synthetic fill as it now is; None: its trades explain everything."""
+        if trade is None:
+            self._covers.pop(client_order_id, None)
+        else:
+            self._covers[client_order_id] = trade
+
+    def settle(self, client_order_id: str) -> None:
+        """The order leaves memory: what its synthetic fill covers stays for good."""
+        trade = self._covers.pop(client_order_id, None)
+        if trade is not None:
+            self.take(trade)
+
+    def price(self, key: TradeKey, rates: Mapping[str, Decimal]) -> None:
+        """What one of each asset was worth in the account's currency when that trade was done."""
+        waiting = self.awaiting.get(key)
+        if waiting is None:
+            return
+        left = []
+        for tally, measure, asset, amount in waiting.postings:
+            rate = rates.get(asset)
+            if rate is None:
+                left.append((tally, measure, asset, amount))
+            else:
+                tally.price(measure, asset, amount, rate)
+        waiting.postings = left
+        if not left:
+            del self.awaiting[key]
+
+    def fund(
+        self, venue: str, symbol: str, asset: str, amount: Decimal, time_ms: int, rate: Decimal | None
+    ) -> None:
+        """A funding payment: money, and no quantity moves."""
+        sheet = self.symbols.get((venue, symbol))
+        tallies = [self._day(time_ms), *([sheet.tally] if sheet is not None else [])]
+        for tally in tallies:
+            tally.post(Measure.FUNDING, asset, amount, ONE if asset == ACCOUNT_CURRENCY else rate)
+
+    def laid(self) -> "PnlBook":
+        """With what synthetic fills cover."""
+        if not self._covers:
+            return self
+        whole = deepcopy(self)
+        for client_order_id in list(self._covers):
+            whole.settle(client_order_id)
+        return whole
+
+    def digest(self) -> dict[str, object]:
+        """Plain data; equal books give equal digests."""
+        return {
+            "symbols": [
+                [*pair, sheet.position, sheet.lots, sheet.tally.digest()]
+                for pair, sheet in self.symbols.items()
+            ],
+            "strategies": [
+                [name, list(sheet.positions.values()), sheet.tally.digest()]
+                for name, sheet in self.strategies.items()
+            ],
+            "days": [[day, tally.digest()] for day, tally in self.days.items()],
+            "awaiting": [[*key, sorted(waiting.assets)] for key, waiting in self.awaiting.items()],
+            "covers": sorted(self._covers),
+        }
+
+    def _post(self, waiting: Awaiting, tally: Tally, trade: Trade, gained: Decimal) -> None:
+        """`gained` has the fees in base and quote taken off; a fee in a third asset is taken off here."""
+        fill = trade.fill
+        fee, asset = fill.commission, fill.commission_asset
+        third = asset not in (trade.base, trade.quote)
+        postings: list[tuple[Measure, str, Decimal]] = [
+            (Measure.REALISED, trade.quote, gained),
+            (Measure.VOLUME, trade.quote, trade.value),
+        ]
+        if asset == trade.base:
+            postings.append((Measure.FEES, trade.quote, multiply(fee, fill.price)))
+        elif fee:
+            postings.append((Measure.FEES, asset, fee))
+        if third and fee:
+            postings.append((Measure.REALISED, asset, EXACT.minus(fee)))
+        tally.trades += 1
+        for measure, money, amount in postings:
+            rate = ONE if money == ACCOUNT_CURRENCY else None
+            tally.post(measure, money, amount, rate)
+            if rate is None and amount:
+                waiting.postings.append((tally, measure, money, amount))
+
+    def _sheet(self, trade: Trade) -> Sheet:
+        pair = (trade.venue, trade.symbol)
+        if pair not in self.symbols:
+            self.symbols[pair] = Sheet(trade.venue, trade.symbol, trade.base, trade.quote)
+        return self.symbols[pair]
+
+    def _strategy(self, name: str) -> StrategySheet:
+        sheet = self.strategies.setdefault(name, StrategySheet())
+        self.strategies.move_to_end(name)
+        return sheet
+
+    def _day(self, time_ms: int) -> Tally:
+        day = datetime.fromtimestamp(time_ms / 1_000, UTC).date().isoformat()
+        if day not in self.days:
+            self.days[day] = Tally()
+            if len(self.days) > MAX_DAYS:
+                self.days.popitem(last=False)
+        return self.days[day]
+
+    def _forget_strategies(self) -> None:
+        """The one longest without a trade joins `older`, with what it still holds; a flat one goes first."""
+        if len(self.strategies) <= MAX_STRATEGIES:
+            return
+        over = [name for name in self.strategies if name != OLDER]
+        gone = next((name for name in over if self.strategies[name].flat), over[0])
+        sheet = self.strategies.pop(gone)
+        older = self.strategies.setdefault(OLDER, StrategySheet())
+        older.tally.absorb(sheet.tally)
+        for pair, position in sheet.positions.items():
+            known = older.positions.get(pair)
+            whole = older.positions[pair] = position if known is None else joined(known, position)
+            apart = position.realised if known is None else add(position.realised, known.realised)
+            quote, met = self.symbols[pair].quote, EXACT.subtract(whole.realised, apart)
+            older.tally.post(Measure.REALISED, quote, met, ONE if quote == ACCOUNT_CURRENCY else None)
+        for waiting in self.awaiting.values():
+            waiting.postings = [
+                (older.tally if tally is sheet.tally else tally, measure, asset, amount)
+                for tally, measure, asset, amount in waiting.postings
+            ]
+
+
+def joined(one: Position, other: Position) -> Position:
+    """Two positions in one instrument as one; no digit is lost, whatever their signs."""
+    quantity, cost = add(one.quantity, other.quantity), add(one.cost, other.cost)
+    realised = add(one.realised, other.realised)
+    fees = dict(one.fees)
+    for asset, fee in other.fees.items():
+        fees[asset] = add(fees.get(asset, ZERO), fee)
+    if not quantity:  # the two cancel each other out: what is left of the cost is realised
+        realised, cost = EXACT.subtract(realised, cost), ZERO
+    average = _AVERAGE.divide(cost, quantity) if quantity else ZERO
+    return Position(
+        venue=one.venue,
+        symbol=one.symbol,
+        quantity=quantity,
+        average_price=average,
+        realised=realised,
+        fees=fees,
+        cost=cost,
+    )
+
+
+_AVERAGE = EXACT.copy()
+_AVERAGE.prec = 28
