@@ -172,6 +172,18 @@ class OrderBook:
             return None
         return (quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity)
 
+    def quantity_at(self, price: float, *, bids: bool) -> float | None:
+        """What is shown at one price: 0.0 where nothing is, None beyond the levels that are known. The caller
+        has asked first whether the book can be read at all."""
+        levels = self._bids if bids else self._asks
+        quantity = levels.get(price)
+        if quantity is not None:
+            return quantity
+        if not levels:
+            return None
+        known = price >= min(levels) if bids else price <= max(levels)
+        return 0.0 if known else None
+
     @property
     def live(self) -> bool:
         return self._live

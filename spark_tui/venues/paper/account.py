@@ -1,0 +1,158 @@
+"""The paper account itself: floor, cash and disk kept in step, one transaction at a time."""
+
+import sqlite3
+from collections.abc import Callable, Iterable
+
+from spark_tui.domain.book import Depth, OrderBook, Sync, Unusable
+from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.market import DepthDiff, DepthSnapshot, MarketEvent, Trade
+from spark_tui.domain.order import Fill
+from spark_tui.venues.paper.cash import Cash
+from spark_tui.venues.paper.checks import REJECTED, refused
+from spark_tui.venues.paper.clearing import Clearing, Fees
+from spark_tui.venues.paper.desk import Desk
+from spark_tui.venues.paper.floor import Floor
+from spark_tui.venues.paper.journal import Journal, balances_report, report_of
+from spark_tui.venues.paper.orders import PaperOrder
+from spark_tui.venues.paper.store import PaperStore
+from spark_tui.venues.port import BalancesReport, OrderReport, UserEvent
+from spark_tui.wire.clock import NS_PER_S, Clock
+
+_UNSEEN = Unusable("its market is not streamed; add the symbol to `symbols`")
+
+
+class PaperAccount:
+    """`now_ms` is the venue's clock, `told` hears what a transaction changed once it is on disk."""
+
+    def __init__(
+        self,
+        name: str,
+        store: PaperStore,
+        fees: Fees,
+        clock: Clock,
+        book_max_age_s: float,
+        now_ms: Callable[[], int],
+        told: Callable[[list[UserEvent]], None],
+    ) -> None:
+        self.name = name
+        self.store = store
+        self.now_ms = now_ms
+        self.books: dict[str, OrderBook] = {}
+        self.instruments: dict[str, Instrument] = {}
+        self.trouble = ""  # why nothing can be kept on disk
+        self._clock = clock
+        self._told = told
+        next_order, next_trade = store.next_ids()
+        self._journal = Journal(name)
+        self._cash = Cash(store.balances())
+        self.floor = Floor(
+            Clearing(self._cash, self._journal, fees, next_trade),
+            self._journal,
+            lambda symbol: _BookSight(lambda: self.books.get(symbol), clock, book_max_age_s),
+            self._instrument,
+            orders=store.open_orders(),
+            lists=store.lists(),
+            next_order=next_order,
+        )
+        self.desk = Desk(self.floor)
+
+    # --- the market ----------------------------------------------------------------------------------------
+
+    def on_market(self, event: MarketEvent) -> None:
+        book = self.books.get(event.symbol)
+        if book is None:
+            return
+        if isinstance(event, DepthDiff):
+            if book.on_diff(event, self._clock.mono_ns()) is Sync.APPLIED:
+                self.floor.on_depth(event.symbol, event, self.now_ms())
+                self.settle()
+        elif isinstance(event, Trade):
+            self.floor.on_trade(event, self.now_ms())
+            self.settle()
+
+    def on_snapshot(self, snapshot: DepthSnapshot) -> None:
+        book = self.books.get(snapshot.symbol)
+        if book is not None and not book.live:
+            book.on_snapshot(snapshot, self._clock.mono_ns())
+            self.floor.on_depth(snapshot.symbol, None, self.now_ms())
+            self.settle()
+
+    def blind(self) -> set[str]:
+        """Symbols whose book cannot be used until a snapshot comes."""
+        return {symbol for symbol, book in self.books.items() if not book.live}
+
+    # --- a transaction -------------------------------------------------------------------------------------
+
+    def may_be_kept(self) -> None:
+        """Raises VenueError while the disk takes nothing."""
+        if self.trouble:
+            raise refused(REJECTED, self.trouble)
+
+    def settle(self) -> None:
+        """A transaction is over: on disk first, then told. What the disk does not take is tried again with
+        the next one, and until then no new order is taken."""
+        journal = self._journal
+        if journal.orders or journal.trades or journal.lists or self._cash.dirty:
+            try:
+                self.store.commit(journal, self._cash)
+            except sqlite3.Error as error:
+                self.trouble = f"The paper account cannot be written: {error}. Free some space."
+            else:
+                self.trouble = ""
+        events, journal.events = journal.events, []
+        if self._cash.dirty:
+            changed = tuple(self._cash.balance(asset) for asset in sorted(self._cash.dirty))
+            events.append(balances_report(self.name, changed, self.now_ms(), complete=False))
+        if not self.trouble:
+            journal.clear()
+            self._cash.dirty = set()
+        if events:
+            self._told(events)
+
+    # --- what it is now ------------------------------------------------------------------------------------
+
+    def balances(self) -> BalancesReport:
+        return balances_report(self.name, self._cash.balances(), self.now_ms(), complete=True)
+
+    def report(self, order: PaperOrder, *, fills: bool = False) -> OrderReport:
+        """`fills`: with what it traded in the transaction that is not settled yet."""
+        traded: tuple[Fill, ...] = ()
+        if fills:
+            own = str(order.id)
+            reports = (event for event in self._journal.events if isinstance(event, OrderReport))
+            traded = tuple(fill for one in reports if one.venue_order_id == own for fill in one.fills)
+        return report_of(self.name, order, traded)
+
+    def reports(self, orders: Iterable[PaperOrder]) -> tuple[OrderReport, ...]:
+        return tuple(self.report(order) for order in orders)
+
+    def find(self, symbol: str, client_id: str) -> PaperOrder | None:
+        return self.desk.find(symbol, client_id) or self.store.by_client_id(symbol, client_id)
+
+    def find_by_id(self, symbol: str, order_id: int) -> PaperOrder | None:
+        return self.floor.orders.get(order_id) or self.store.by_id(symbol, order_id)
+
+    def _instrument(self, symbol: str) -> Instrument:
+        found = self.instruments.get(symbol)
+        if found is None:
+            raise refused("-1121", "Invalid symbol.")
+        return found
+
+
+class _BookSight:
+    """Implements matching.Sight over the account's own copy of the book."""
+
+    def __init__(self, book: Callable[[], OrderBook | None], clock: Clock, max_age_s: float) -> None:
+        self._book = book
+        self._clock = clock
+        self._max_age_ns = round(max_age_s * NS_PER_S)
+
+    def depth(self, count: int) -> Depth | Unusable:
+        book = self._book()
+        if book is None:
+            return _UNSEEN
+        return book.levels(count, self._clock.mono_ns(), self._max_age_ns)
+
+    def quantity_at(self, price: float, *, bids: bool) -> float | None:
+        book = self._book()
+        return None if book is None else book.quantity_at(price, bids=bids)

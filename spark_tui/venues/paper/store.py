@@ -1,0 +1,210 @@
+"""The paper account on disk: one SQLite file, one commit a transaction, so that a kill at any instant
+leaves the account as it was before or after it. Ended orders and trades stay here only; memory
+holds what is open."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from spark_tui.domain.account import Balance
+from spark_tui.domain.decimals import plain
+from spark_tui.venues.paper.cash import Cash
+from spark_tui.venues.paper.journal import Journal
+from spark_tui.venues.paper.orders import PaperList, PaperOrder, PaperTrade, Phase
+from spark_tui.venues.port import OrderStatus
+
+PAPER_FILE = "paper.db"
+_VERSION = 1
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS balances (asset TEXT PRIMARY KEY, free TEXT NOT NULL, locked TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS orders (
+    id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, client_id TEXT NOT NULL, open INTEGER NOT NULL,
+    body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS orders_by_client ON orders (symbol, client_id);
+CREATE INDEX IF NOT EXISTS orders_open ON orders (id) WHERE open;
+CREATE TABLE IF NOT EXISTS lists (id TEXT PRIMARY KEY, body BLOB NOT NULL);
+CREATE TABLE IF NOT EXISTS trades (
+    id INTEGER PRIMARY KEY, symbol TEXT NOT NULL, order_id INTEGER NOT NULL, body BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS trades_by_symbol ON trades (symbol, id);
+CREATE INDEX IF NOT EXISTS trades_by_order ON trades (order_id, id);
+"""
+
+_order = msgspec.json.Decoder(PaperOrder)
+_trade = msgspec.json.Decoder(PaperTrade)
+_list = msgspec.json.Decoder(PaperList)
+_encode = msgspec.json.Encoder().encode
+
+
+class PaperStoreError(Exception):
+    """The file cannot be used; one sentence with the cure."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+class PaperStore:
+    """By one writer; the engine's lock on the data directory sees to it."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    @classmethod
+    def open(cls, path: Path, start: Mapping[str, Decimal]) -> "PaperStore":
+        """`start`: the balances of an account that is new. Raises PaperStoreError."""
+        with _told(path):
+            database = sqlite3.connect(path, isolation_level=None)
+            try:
+                database.execute("PRAGMA journal_mode=WAL")
+                database.execute("PRAGMA synchronous=NORMAL")
+                (version,) = database.execute("PRAGMA user_version").fetchone()
+                if version not in (0, _VERSION):
+                    raise PaperStoreError(
+                        f"{path} was written by another version of spark-tui; use that one,"
+                        " or move the file away to begin a new paper account."
+                    )
+                with database:
+                    database.executescript(f"{_SCHEMA} PRAGMA user_version={_VERSION};")
+                found = cls(database)
+                if not found.balances():
+                    found._write_balances(
+                        Balance(asset=asset, free=amount, locked=Decimal(0))
+                        for asset, amount in start.items()
+                    )
+            except BaseException:
+                database.close()
+                raise
+        return found
+
+    def close(self) -> None:
+        self._database.close()
+
+    # --- read ----------------------------------------------------------------------------------------------
+
+    def balances(self) -> tuple[Balance, ...]:
+        rows = self._database.execute("SELECT asset, free, locked FROM balances ORDER BY asset")
+        return tuple(
+            Balance(asset=asset, free=Decimal(free), locked=Decimal(locked)) for asset, free, locked in rows
+        )
+
+    def open_orders(self) -> list[PaperOrder]:
+        """Their place in a queue is not known any more: they stand behind whatever is shown next."""
+        orders = [
+            _order.decode(body)
+            for (body,) in self._database.execute("SELECT body FROM orders WHERE open ORDER BY id")
+        ]
+        for order in orders:
+            order.ahead = None
+        return orders
+
+    def lists(self) -> list[PaperList]:
+        return [_list.decode(body) for (body,) in self._database.execute("SELECT body FROM lists")]
+
+    def next_ids(self) -> tuple[int, int]:
+        """Of the next order and the next trade."""
+        row = self._database.execute(
+            "SELECT (SELECT coalesce(max(id), 0) FROM orders), (SELECT coalesce(max(id), 0) FROM trades)"
+        ).fetchone()
+        return row[0] + 1, row[1] + 1
+
+    def by_client_id(self, symbol: str, client_id: str) -> PaperOrder | None:
+        """The newest of that id."""
+        row = self._database.execute(
+            "SELECT body FROM orders WHERE symbol = ? AND client_id = ? ORDER BY id DESC LIMIT 1",
+            (symbol, client_id),
+        ).fetchone()
+        return _order.decode(row[0]) if row else None
+
+    def by_id(self, symbol: str, order_id: int) -> PaperOrder | None:
+        row = self._database.execute(
+            "SELECT body FROM orders WHERE id = ? AND symbol = ?", (order_id, symbol)
+        ).fetchone()
+        return _order.decode(row[0]) if row else None
+
+    def trades(
+        self, symbol: str, order_id: int | None, from_id: int | None, limit: int
+    ) -> tuple[PaperTrade, ...]:
+        """Oldest first: from `from_id` on, else the newest `limit`."""
+        wanted, values = "symbol = ?", [symbol]
+        if order_id is not None:
+            wanted, values = f"{wanted} AND order_id = ?", [*values, str(order_id)]
+        if from_id is not None:
+            rows = self._database.execute(
+                f"SELECT body FROM trades WHERE {wanted} AND id >= ? ORDER BY id LIMIT ?",
+                (*values, from_id, limit),
+            ).fetchall()
+        else:
+            rows = self._database.execute(
+                f"SELECT body FROM trades WHERE {wanted} ORDER BY id DESC LIMIT ?", (*values, limit)
+            ).fetchall()[::-1]
+        return tuple(_trade.decode(body) for (body,) in rows)
+
+    # --- write ---------------------------------------------------------------------------------------------
+
+    def commit(self, journal: Journal, cash: Cash) -> None:
+        """All that changed, or nothing. Raises sqlite3.Error."""
+        with self._transaction():
+            self._database.executemany(
+                "INSERT OR REPLACE INTO orders (id, symbol, client_id, open, body) VALUES (?, ?, ?, ?, ?)",
+                (
+                    (one.id, one.request.symbol, one.client_id, int(one.open), _encode(one))
+                    for one in journal.orders.values()
+                ),
+            )
+            self._database.executemany(
+                "INSERT INTO trades (id, symbol, order_id, body) VALUES (?, ?, ?, ?)",
+                ((one.id, one.symbol, one.order_id, _encode(one)) for one in journal.trades),
+            )
+            for list_id, found in journal.lists.items():
+                if found is None:
+                    self._database.execute("DELETE FROM lists WHERE id = ?", (list_id,))
+                else:
+                    self._database.execute(
+                        "INSERT OR REPLACE INTO lists VALUES (?, ?)", (list_id, _encode(found))
+                    )
+            self._write_balances(cash.balance(asset) for asset in cash.dirty)
+
+    def reset(self, start: Mapping[str, Decimal], now_ms: int) -> int:
+        """Begin again with these balances: open orders are cancelled, ids go on, history stays. How many were
+        cancelled. Raises sqlite3.Error."""
+        orders = self.open_orders()
+        journal, cash = Journal(""), Cash(self.balances())
+        cash.begin_again(start)
+        for order in orders:
+            order.phase, order.status, order.reserved = Phase.ENDED, OrderStatus.CANCELED, Decimal(0)
+            journal.touch(order, now_ms)
+        journal.lists = {found.id: None for found in self.lists()}
+        self.commit(journal, cash)
+        return len(orders)
+
+    def _write_balances(self, balances: Iterator[Balance]) -> None:
+        self._database.executemany(
+            "INSERT OR REPLACE INTO balances VALUES (?, ?, ?)",
+            ((one.asset, plain(one.free), plain(one.locked)) for one in balances),
+        )
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("ROLLBACK")
+            raise
+        self._database.execute("COMMIT")
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, msgspec.MsgspecError, ArithmeticError) as error:
+        raise PaperStoreError(
+            f"The paper account {path} cannot be used ({error}); move the file away to begin a new one."
+        ) from None
