@@ -10,8 +10,6 @@ from pathlib import Path
 import spark_tui
 from spark_tui.store.evidence import canonical, sha256
 
-HASH_SHOWN = 12
-
 
 def config_hash(facts: Mapping[str, object]) -> str:
     """`facts`: everything that decides what may leave and where to; never a key or a secret."""
