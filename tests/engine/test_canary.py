@@ -212,6 +212,20 @@ async def test_what_the_venue_still_has_open_is_residue(tmp_path: Path) -> None:
         assert "RESIDUE" in codes(row)
 
 
+async def test_a_confirm_that_was_cut_short_goes_on_with_its_own_order(tmp_path: Path) -> None:
+    resting = RunCanary(symbol=SYMBOL, quantity=D("0.001"), price=D("59000"))
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, resting)
+        asked = asyncio.ensure_future(it.ask(CONFIRM))
+        await it.until(lambda: bool(it.venue.placed))
+        venue, clock = it.venue, it.clock
+    await asyncio.gather(asked, return_exceptions=True)
+    async with rig(tmp_path, venue=venue, clock=clock, settings=told(tmp_path)) as it:
+        row = await row_of(it, CONFIRM)
+        assert (row.verdict, row.state) == (CanaryVerdict.GREEN, OrderState.CANCELED)
+        assert venue.placed == [row.client_order_id]
+
+
 class Miscounting(FakeVenue):
     """Asked for an order, it tells of more than was filled."""
 
