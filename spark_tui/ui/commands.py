@@ -121,9 +121,8 @@ class Commands:
     # --- helpers -------------------------------------------------------------------------------------------
 
     def trade(self) -> TradeScreen:
-        screen = self.app.cockpit_screen
-        assert isinstance(screen, TradeScreen)  # run() has switched to it
-        return screen
+        """At the bottom of the stack, whatever lies on it."""
+        return next(screen for screen in self.app.screen_stack if isinstance(screen, TradeScreen))
 
     def ticket(self) -> Ticket:
         return self.trade().ticket

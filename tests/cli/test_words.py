@@ -50,9 +50,7 @@ def test_a_wrong_word_is_one_line_and_2(run: Run, words: list[str], part: str) -
     assert part in err
 
 
-@pytest.mark.parametrize(
-    "words", [["show", "orders"], ["do", "kill"], ["kill"], ["stop"], ["attach", "--plain"]]
-)
+@pytest.mark.parametrize("words", [["show", "orders"], ["do", "kill"], ["stop"], ["attach", "--plain"]])
 def test_no_engine_is_one_line_and_1(run: Run, words: list[str], home: Home) -> None:
     code, out, err = run(*words, "--data-dir", str(home.data))
     assert (code, out) == (1, "")

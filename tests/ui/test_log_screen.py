@@ -109,3 +109,11 @@ async def test_a_search_of_the_engine_says_what_was_typed() -> None:
         await face.press("/", *"x")
         await face.until(lambda: asked and asked[-1].text == "x")
         assert asked[0].before == 0
+
+
+async def test_an_instrument_can_be_looked_at_from_any_screen() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        face.app.act("focus", {"symbol": "ETHUSDT"})
+        await face.settle()
+        assert face.app.model.look[1] == "ETHUSDT"
