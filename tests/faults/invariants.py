@@ -20,8 +20,10 @@ from spark_tui.simulator.fixed import show
 from spark_tui.simulator.orders import Order as VenueOrder
 from tests.faults.world import ASSETS, NEVER_AT_VENUE, SYMBOL, UNDECIDED, VENUE, D, World
 
-AUDIT = frozenset({"acted", "decision"})
-"""Records of who asked for what; they change nothing, and nobody waits for them."""
+FINDINGS = frozenset({"order", "external-fill", "trades-reconciled"})
+"""Kinds of records in which a reconciliation says that it found something."""
+ASIDES = frozenset({"acted", "decision", "equity"})
+"""Kinds that change no order, and that nobody waits for."""
 
 
 class CheckedWorld(World):
@@ -171,7 +173,7 @@ class CheckedWorld(World):
         self._check_agreement()
         before = self.ledger.entries
         asked = await self.ask(Reconcile(), 20.0)
-        news = [one.body for one in self.ledger.read(before + 1) if one.kind not in AUDIT]
+        news = [one.body for one in self.ledger.read(before + 1) if one.kind in FINDINGS]
         if asked is None or news:
             raise self.violation(f"I6: a second reconciliation found {news or 'no answer'}")
 

@@ -28,7 +28,7 @@ from spark_tui.link.messages import (
     SubmitOrder,
 )
 from spark_tui.store.chain import Stored
-from tests.faults.invariants import AUDIT, CheckedWorld
+from tests.faults.invariants import ASIDES, CheckedWorld
 from tests.faults.world import MIDDLE, SYMBOL
 
 D = Decimal
@@ -127,7 +127,7 @@ def without_unacknowledged(rows: list[Stored]) -> list[list[Stored]]:
     found = [rows]
     for cut in range(1, RECORDS + 1):
         record = from_body(rows[-cut].body)
-        told = rows[-cut].kind not in AUDIT and not isinstance(record, OrderRecord)
+        told = rows[-cut].kind not in ASIDES and not isinstance(record, OrderRecord)
         if told or (isinstance(record, OrderRecord) and _awaited(record)):
             break
         found.append(rows[:-cut])
