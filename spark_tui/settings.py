@@ -133,6 +133,20 @@ class Risk(_Section):
                 yield msgspec.structs.replace(standard, enabled=False)
 
 
+class Paper(_Section):
+    """The paper account of TRADE_MODE=paper. `balances`: what a new one, or one that was reset, begins with.
+    `round_trip_ms`: how long an order is on its way and back; not set, as it is measured."""
+
+    balances: dict[str, Limit] = {"USDT": Decimal(10_000), "TRY": Decimal(400_000)}
+    maker_fee_percent: Limit = Decimal("0.1")
+    taker_fee_percent: Limit = Decimal("0.1")
+    round_trip_ms: float | None = Field(default=None, ge=0, le=5_000)
+
+    @property
+    def start(self) -> dict[str, Decimal]:
+        return {asset.upper(): amount for asset, amount in self.balances.items()}
+
+
 class Tape(_Section):
     max_gigabytes: float = Field(default=8.0, gt=0)
     max_days: float = Field(default=14.0, gt=0)
@@ -164,6 +178,7 @@ class Settings(_Section):
     binance: Binance = Binance()
     risk: Risk = Risk()
     kill: Kill = Kill()
+    paper: Paper = Paper()
     tape: Tape = Tape()
     simulator: Simulator = Simulator()
 
@@ -227,6 +242,11 @@ def require_not_milder(settings: Settings, found: Environment, host: str) -> Non
             f"TRADE_MODE={mode} but {host} is {found}: the host decides. Change BINANCE_API_BASE, or set"
             f" TRADE_MODE={found.lower()} if that is what you mean."
         )
+    require_data_as_said(settings, found, host)
+
+
+def require_data_as_said(settings: Settings, found: Environment, host: str) -> None:
+    """Raises SettingsError when SPARK_REAL_DATA contradicts the host."""
     if settings.real_data is True and found is Environment.SIM:
         raise SettingsError(
             "SPARK_REAL_DATA is true but the exchange is a simulator; unset it or set BINANCE_API_BASE."

@@ -162,12 +162,16 @@ def _flag(arguments: argparse.Namespace, name: str) -> bool:
 def _announce(config: Path | None, data_dir: Path) -> str:
     """What is about to be started, said before the screen is taken over. Wrong settings end here."""
     from spark_tui.engine.exchange import wanted_base
-    from spark_tui.settings import SettingsError, load
+    from spark_tui.settings import SettingsError, TradeMode, load
 
     try:
-        base = wanted_base(load(config, os.environ, {}))
+        settings = load(config, os.environ, {})
+        base = wanted_base(settings)
     except SettingsError as error:
         raise CommandError(str(error), USAGE) from None
+    if settings.trade_mode is TradeMode.PAPER:
+        market = base or "the bundled simulator"
+        return f"Starting a paper account on the market of {market}, data in {data_dir}."
     if base:
         return f"Starting the engine on {base}, data in {data_dir}."
     return f"No exchange is configured: trading in SIM on the bundled simulator; data stays in {data_dir}."

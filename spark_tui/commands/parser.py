@@ -189,6 +189,14 @@ def _canary_flags(parser: argparse.ArgumentParser) -> None:
     fill(parser)
 
 
+def _paper_flags(parser: argparse.ArgumentParser) -> None:
+    _data_dir(parser)
+    _config(parser)
+    parser.add_argument("verb", choices=("status", "reset"), help="what it holds, or begin again")
+    parser.add_argument("--yes", action="store_true", help="for reset: cancel its orders, set its balances")
+    parser.add_argument("--json", action="store_true", help="JSON instead of words")
+
+
 def _ledger_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
     parser.add_argument("verb", choices=("verify", "repair"), help="walk the chain, or keep its good part")
@@ -255,6 +263,12 @@ def _run_canary(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _run_paper(arguments: argparse.Namespace) -> int:
+    from spark_tui.commands.paper import run
+
+    return run(arguments)
+
+
 def _run_ledger(arguments: argparse.Namespace) -> int:
     from spark_tui.commands.files import run_ledger
 
@@ -277,6 +291,7 @@ _COMMANDS: dict[str, tuple[str, Fill, Run]] = {
     "kill": ("halt and cancel every order, engine or no", _kill_flags, _run_kill),
     "show": ("print what the engine knows", _show_flags, _run_show),
     "canary": ("run, confirm, soak, verify: proof before an order matters", _canary_flags, _run_canary),
+    "paper": ("the paper account: status, or begin again", _paper_flags, _run_paper),
     "ledger": ("verify or repair the ledger", _ledger_flags, _run_ledger),
     "tape": ("check recordings", _tape_flags, _run_tape),
 }

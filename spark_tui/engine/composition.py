@@ -13,6 +13,7 @@ from spark_tui.engine.engine import Engine
 from spark_tui.engine.fault_door import fault_door
 from spark_tui.engine.measure import MeasuredService, checkpoint, healthz, sample
 from spark_tui.engine.options import EngineSettings
+from spark_tui.engine.paper import open_paper
 from spark_tui.engine.place import StartError
 from spark_tui.engine.plan_keeper import PlanKeeper, venue_plan
 from spark_tui.link.rendezvous import LEDGER_FILE
@@ -26,6 +27,7 @@ from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Discovery
 from spark_tui.venues.kill_plan import Mark
+from spark_tui.venues.port import Venue
 from spark_tui.wire.clock import Clock
 
 MAX_WATCHED = 8  # symbols of a recording
@@ -89,13 +91,7 @@ class Composition:
         """`mark`: a kill that no engine has recorded yet."""
         settings = self._settings
         rng = random.SystemRandom()
-        venue = BinanceSpot(
-            found.endpoints,
-            found.credentials,
-            clock=self._clock,
-            rng=rng,
-            settings=SpotSettings(recv_window_ms=settings.binance.recv_window_ms),
-        )
+        venue = self._venue(found, rng)
         venue.on_call = self._metrics.call
         timed = checkpoint(self._metrics)
 
@@ -112,7 +108,7 @@ class Composition:
                 rules=settings.risk.in_force(),
                 data_badge=found.data,
                 live_allowed=settings.trade_mode is TradeMode.LIVE and settings.live_enabled,
-                hosts={venue.name: urlsplit(found.endpoints.rest).hostname or ""},
+                hosts={venue.name: _host(venue, found)},
                 config=_decisive(settings),
                 data_dir=str(self._data_dir),
                 metrics_port=self.metrics_port,
@@ -124,6 +120,18 @@ class Composition:
             rng=rng,
             fault_door=fault_door(found.endpoints.rest) if venue.environment is Environment.SIM else None,
         )
+
+    def _venue(self, found: Discovery, rng: random.Random) -> Venue:
+        exchange = BinanceSpot(
+            found.endpoints,
+            found.credentials,
+            clock=self._clock,
+            rng=rng,
+            settings=SpotSettings(recv_window_ms=self._settings.binance.recv_window_ms),
+        )
+        if found.environment is not Environment.PAPER:
+            return exchange
+        return open_paper(exchange, self._settings.paper, self._data_dir, self._clock, rng)
 
     def keeper(self, engine: Engine, found: Discovery, *, bundled: bool) -> PlanKeeper:
         """What `spark-tui kill` needs should this process be gone."""
@@ -150,6 +158,13 @@ def watched_symbols(settings: Settings, found: Discovery) -> tuple[str, ...]:
     if "symbols" in settings.model_fields_set or not found.symbols:
         return usual
     return tuple(symbol for symbol in usual if symbol in found.symbols) or found.symbols[:MAX_WATCHED]
+
+
+def _host(venue: Venue, found: Discovery) -> str:
+    """Where orders go."""
+    if venue.environment is Environment.PAPER:
+        return "the paper account on this machine"
+    return urlsplit(found.endpoints.rest).hostname or ""
 
 
 def _decisive(settings: Settings) -> dict[str, str]:

@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 
 from spark_tui.domain.values import Environment
-from spark_tui.settings import Settings, SettingsError, TradeMode, require_not_milder
+from spark_tui.settings import Settings, SettingsError, TradeMode, require_data_as_said, require_not_milder
 from spark_tui.venues.binance import credentials as keys
 from spark_tui.venues.binance.spot import endpoints
 
@@ -22,7 +22,8 @@ def wanted_base(settings: Settings) -> str:
         return binance.api_base
     if settings.trade_mode is TradeMode.TESTNET:
         return endpoints.TESTNET.rest
-    if settings.trade_mode is TradeMode.LIVE or (settings.real_data and settings.trade_mode is None):
+    real = settings.real_data is not False and settings.trade_mode is TradeMode.PAPER
+    if settings.trade_mode is TradeMode.LIVE or real or (settings.real_data and settings.trade_mode is None):
         return endpoints.LIVE.rest
     if settings.trade_mode is None and settings.has_keys:
         raise SettingsError(
@@ -41,6 +42,9 @@ async def discover(settings: Settings, base: str) -> endpoints.Discovery:
         own = _own_key(settings)
     except (endpoints.EndpointError, keys.CredentialError) as error:
         raise SettingsError(str(error)) from None
+    if settings.trade_mode is TradeMode.PAPER:  # whatever the host: without a key no order can go there
+        require_data_as_said(settings, found.environment, base)
+        return msgspec.structs.replace(found, environment=Environment.PAPER, credentials=None)
     require_not_milder(settings, found.environment, base)
     if own is not None:
         return msgspec.structs.replace(found, credentials=own)

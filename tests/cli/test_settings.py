@@ -7,7 +7,7 @@ import pytest
 
 from spark_tui.domain.rules import STANDARD, Rule, RuleEffect, RuleKind
 from spark_tui.domain.values import Environment
-from spark_tui.engine.exchange import wanted_base
+from spark_tui.engine.exchange import discover, wanted_base
 from spark_tui.settings import Settings, SettingsError, TradeMode, load, require_not_milder
 
 
@@ -174,6 +174,13 @@ def test_a_file_with_a_secret_must_be_private(file: Path) -> None:
         ({"TRADE_MODE": "live"}, "https://api.binance.com"),
         ({"SPARK_REAL_DATA": "true"}, "https://api.binance.com"),
         ({"SPARK_REAL_DATA": "true", "TRADE_MODE": "sim"}, ""),
+        ({"TRADE_MODE": "paper"}, "https://api.binance.com"),
+        ({"TRADE_MODE": "paper", "SPARK_REAL_DATA": "false"}, ""),
+        ({"TRADE_MODE": "paper", "BINANCE_API_BASE": "http://127.0.0.1:1"}, "http://127.0.0.1:1"),
+        (
+            {"TRADE_MODE": "paper", "BINANCE_API_KEY": "k", "BINANCE_API_SECRET": "s"},
+            "https://api.binance.com",
+        ),
         ({"TRADE_MODE": "sim", "BINANCE_API_KEY": "k", "BINANCE_API_SECRET": "s"}, ""),
         ({"BINANCE_API_BASE": "http://127.0.0.1:1", "TRADE_MODE": "live"}, "http://127.0.0.1:1"),
     ],
@@ -201,6 +208,26 @@ def test_a_mode_that_promises_less_than_the_host_is_refused(mode: TradeMode, fou
             require_not_milder(settings, found, "the-host")
     else:
         require_not_milder(settings, found, "the-host")
+
+
+async def test_a_paper_account_takes_no_key_along_and_needs_no_milder_host() -> None:
+    environment = {
+        "TRADE_MODE": "paper",
+        "BINANCE_API_BASE": "https://api.binance.com",
+        "BINANCE_API_KEY": "k",
+        "BINANCE_API_SECRET": "s",
+    }
+    found = await discover(load(None, environment, {}), "https://api.binance.com")
+    assert (found.environment, found.data, found.credentials) == (Environment.PAPER, "Real", None)
+    assert found.endpoints.environment is Environment.LIVE
+    with pytest.raises(SettingsError, match="SPARK_REAL_DATA"):
+        await discover(load(None, {**environment, "SPARK_REAL_DATA": "false"}, {}), "https://api.binance.com")
+
+
+def test_what_a_paper_account_begins_with(file: Path) -> None:
+    write(file, '[paper]\ntaker_fee_percent = "0.04"\n[paper.balances]\nusdt = "2500"')
+    paper = load(file, {}, {}).paper
+    assert (paper.start, paper.taker_fee_percent) == ({"USDT": Decimal(2500)}, Decimal("0.04"))
 
 
 def test_real_data_must_be_what_it_says() -> None:

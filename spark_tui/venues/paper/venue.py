@@ -69,8 +69,8 @@ class PaperSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PaperVenue:
-    """Implements `venues.port.Venue`. The wrapped venue is asked for market data and the time, never for
-    anything about an account."""
+    """Implements `venues.port.Venue`; `close` also closes the store. The wrapped venue is asked for
+    market data and the time, never for anything about an account."""
 
     environment = Environment.PAPER
 
@@ -113,6 +113,7 @@ class PaperVenue:
 
     async def close(self) -> None:
         await asyncio.gather(*self._arrivals, return_exceptions=True)
+        self._account.store.close()
         await self._source.close()
 
     async def run_streams(
@@ -189,6 +190,14 @@ class PaperVenue:
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         def arrive() -> OrderReport:
             return self._account.report(self._desk.cancel(symbol, client_order_id, self._now_ms())[0])
+
+        return await self._call("order", "DELETE", arrive)
+
+    async def cancel_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport:
+        def arrive() -> OrderReport:
+            order = self._account.floor.orders.get(int(venue_order_id))
+            name = "" if order is None else order.client_id
+            return self._account.report(self._desk.cancel(symbol, name, self._now_ms())[0])
 
         return await self._call("order", "DELETE", arrive)
 

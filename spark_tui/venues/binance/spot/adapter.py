@@ -38,7 +38,7 @@ from spark_tui.venues.port import (
     VenueError,
 )
 from spark_tui.wire.backoff import Backoff
-from spark_tui.wire.clock import NS_PER_S, Clock
+from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 from spark_tui.wire.http import HttpClient, HttpReply
 from spark_tui.wire.limiter import ConnectionBudget
 
@@ -172,6 +172,12 @@ class BinanceSpot:
         self._focuses.add(symbol, interval)
         if self._streams is not None:
             await self._streams.refresh()
+
+    async def ping(self) -> float:
+        """Milliseconds of one round trip there and back. Raises VenueError."""
+        began = self._clock.mono_ns()
+        await self._rest.server_time_ms()
+        return (self._clock.mono_ns() - began) / NS_PER_MS
 
     # --- facts ---------------------------------------------------------------------------------------
 

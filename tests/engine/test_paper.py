@@ -1,0 +1,306 @@
+"""The engine on a paper account: the same order machine, gate, reconciliation, kill and restart."""
+
+import asyncio
+import contextlib
+import random
+import sqlite3
+from collections.abc import AsyncIterator
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from spark_tui.domain import lifecycle
+from spark_tui.domain.order import OrderState
+from spark_tui.domain.values import Environment, Side
+from spark_tui.link.messages import (
+    AmendOrder,
+    CancelOrder,
+    Kill,
+    ReplaceOrder,
+    SubmitOrder,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.venues.paper import PaperSettings, PaperStore, PaperVenue
+from spark_tui.venues.paper.store import PAPER_FILE
+from spark_tui.venues.port import Reaction, VenueError
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import NAME, SYMBOL
+from tests.engine.harness import Rig, buy, rig
+from tests.venues.paper.market import ask
+from tests.venues.paper.source import FakeSource
+
+D = Decimal
+START = {"USDT": D(1_000_000), "BTC": D(10)}
+
+
+class Paper(Rig):
+    source: FakeSource
+    paper: PaperVenue
+
+    def cash(self, asset: str) -> tuple[Decimal, Decimal]:
+        [found] = [one for one in self.paper._account.balances().balances if one.asset == asset]
+        return found.free, found.locked
+
+
+@contextlib.asynccontextmanager
+async def paper(
+    tmp_path: Path, clock: ManualClock | None = None, *, round_trip_ms: float = 0.0
+) -> AsyncIterator[Paper]:
+    clock = clock or ManualClock()
+    source = FakeSource(clock)
+    venue = PaperVenue(
+        source,
+        PaperStore.open(tmp_path / PAPER_FILE, START),
+        clock=clock,
+        rng=random.Random(5),
+        settings=PaperSettings(round_trip_ms=round_trip_ms),
+    )
+    async with rig(tmp_path, venue=venue, clock=clock) as it:  # type: ignore[arg-type]
+        it.__class__ = Paper
+        assert isinstance(it, Paper)
+        it.source, it.paper = source, venue
+        await it.until(lambda: not it.engine.runners[NAME].desk.reconciling)
+        source.tick()
+        yield it
+    assert source.sent_bytes == []  # nothing about orders ever reached the exchange
+
+
+async def test_a_market_order_fills_from_the_book_and_pays_the_taker(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        assert it.engine.condition.status().environment is Environment.PAPER
+        order = await it.submit(buy("0.5", None))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+        [fill] = it.order(order.client_order_id).fills
+        assert (fill.price, fill.maker, fill.commission) == (D("60010.0"), False, D("0.0005"))
+        assert it.cash("BTC") == (D("10.4995"), D(0))
+        assert it.cash("USDT") == (D(1_000_000) - D("30005"), D(0))
+
+
+async def test_an_order_that_rests_fills_by_its_place_in_the_queue(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "60000"))
+        assert order.state is OrderState.ACCEPTED
+        assert it.cash("USDT")[1] == 60_000
+        it.source.trade(60_000.0, 2.0, sells=True)  # those in front
+        it.source.trade(60_000.0, 0.25, sells=True)
+        await it.until(lambda: it.order(order.client_order_id).filled == D("0.25"))
+        it.source.trade(60_000.0, 5.0, sells=True)
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+        assert it.cash("USDT")[1] == 0
+
+
+async def test_an_order_takes_a_measured_round_trip(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with paper(tmp_path, clock, round_trip_ms=80) as it:
+        began = clock.mono_ns()
+        asking = asyncio.create_task(it.submit(buy("0.5", None)))
+        orders = it.engine.journal.state.orders
+        await it.until(lambda: any(one.state is OrderState.SENT for one in orders.values()))
+        it.source.tick(bid=60_100.0, ask=60_110.0)  # the market moves while the order is on its way
+        await it.until(asking.done)
+        assert clock.mono_ns() - began >= 80e6
+        order = await asking
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+        assert it.order(order.client_order_id).fills[0].price == D("60110.0")
+
+
+async def test_latency_is_what_was_measured(tmp_path: Path) -> None:
+    clock = ManualClock()
+    store = PaperStore.open(tmp_path / PAPER_FILE, START)
+    venue = PaperVenue(FakeSource(clock), store, clock=clock, rng=random.Random(5))
+    await venue.start()
+    assert venue.latency.draw_s() == pytest.approx(0.04)
+    await venue.close()
+
+
+async def test_money_that_is_not_there_is_refused_in_the_venues_words(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        with pytest.raises(VenueError, match="-2010: Account has insufficient balance"):
+            await it.paper.place("sp-x", ask(Side.BUY, "17", "59000"), lambda: None)
+        assert it.cash("USDT") == (D(1_000_000), D(0))
+
+
+async def test_cancel_amend_and_replace(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "59000"))
+        await it.ask(AmendOrder(client_order_id=order.client_order_id, quantity=D("0.5")))
+        await it.until(lambda: it.order(order.client_order_id).amended_quantity == D("0.5"))
+        assert it.cash("USDT")[1] == 29_500
+        await it.ask(ReplaceOrder(client_order_id=order.client_order_id, order=buy("1", "58000")))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.CANCELED)
+        await it.until(lambda: it.cash("USDT")[1] == 58_000)
+        [new] = it.engine.journal.state.open_orders(NAME)
+        await it.ask(CancelOrder(client_order_id=new.client_order_id))
+        await it.until(lambda: it.order(new.client_order_id).state is OrderState.CANCELED)
+        assert it.cash("USDT") == (D(1_000_000), D(0))
+
+
+async def test_without_a_book_orders_wait(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "60000"))
+        it.source.skip(3)
+        it.source.failing["depth_snapshot"] = VenueError(Reaction.RETRY_SAFE, "DOWN", "No answer.")
+        it.source.tick()  # a gap: the book cannot be read
+        it.source.trade(59_000.0, 5.0, sells=True)
+        await it.clock.run_for(1)
+        assert it.order(order.client_order_id).filled == 0
+        it.source.failing.clear()
+        for _ in range(60):
+            await it.clock.run_for(0.5)
+            it.source.tick()
+        it.source.trade(59_000.0, 5.0, sells=True)
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+
+
+async def test_the_kill_switch_cancels_paper_orders(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "59000"))
+        await it.ask(Kill(reason="test"))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.CANCELED)
+        assert it.cash("USDT") == (D(1_000_000), D(0))
+        assert (await it.submit(buy("1", "59000"))).state is OrderState.DENIED
+
+
+async def test_a_new_engine_finds_orders_and_balances_as_they_were(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with paper(tmp_path, clock) as it:
+        resting = await it.submit(buy("1", "59000"))
+        taken = await it.submit(buy("0.5", None))
+        await it.until(lambda: it.order(taken.client_order_id).state is OrderState.FILLED)
+        before = (it.cash("BTC"), it.cash("USDT"))
+    async with paper(tmp_path, clock) as it:
+        assert (it.cash("BTC"), it.cash("USDT")) == before
+        assert it.order(resting.client_order_id).state is OrderState.ACCEPTED
+        it.source.trade(58_000.0, 1.0, sells=True)
+        await it.until(lambda: it.order(resting.client_order_id).state is OrderState.FILLED)
+        ids = [row.fill.trade_id for row in it.engine.journal.state.fills]
+        assert len(set(ids)) == len(ids) == 2
+
+
+async def test_a_kill_at_any_instant_finds_on_disk_what_was_told(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        resting = await it.submit(buy("1", "60000"))
+        it.source.trade(60_000.0, 2.5, sells=True)
+        await it.until(lambda: it.order(resting.client_order_id).filled == D("0.5"))
+        found = PaperStore.open(tmp_path / PAPER_FILE, {})  # as the next process would, nothing closed here
+        [order] = found.open_orders()
+        assert (order.client_id, order.filled) == (resting.client_order_id, D("0.5"))
+        assert {(one.asset, one.free, one.locked) for one in found.balances()} == {
+            ("BTC", *it.cash("BTC")),
+            ("USDT", *it.cash("USDT")),
+        }
+        [trade] = found.trades(SYMBOL, order.id, None, 10)
+        assert (trade.id, found.next_ids()) == (1, (2, 2))
+        found.close()
+
+
+async def test_what_filled_while_no_engine_listened_is_found(tmp_path: Path) -> None:
+    """The stream to the engine broke, the account went on."""
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "60000"))
+        it.paper._heard = None  # user events go nowhere
+        it.source.trade(59_000.0, 9.0, sells=True)
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED, seconds=200)
+        assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.999")
+
+
+async def test_a_full_disk_refuses_new_orders_and_forgets_nothing(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        first = await it.submit(buy("1", "59000"))
+        commit = it.paper._account.store.commit
+
+        def full(*_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        it.paper._account.store.commit = full  # type: ignore[method-assign]
+        await it.ask(CancelOrder(client_order_id=first.client_order_id))
+        refused = await it.submit(buy("1", "59000"))
+        assert (refused.state, refused.code) == (OrderState.REJECTED, "-2010")
+        assert "disk is full" in refused.text
+        it.paper._account.store.commit = commit  # type: ignore[method-assign]
+        it.paper._account.settle()
+        assert (await it.submit(buy("1", "59000"))).state is OrderState.ACCEPTED
+        assert [one.client_id for one in it.paper._account.store.open_orders()] != [first.client_order_id]
+
+
+async def test_reset_cancels_and_begins_again(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with paper(tmp_path, clock) as it:
+        resting = await it.submit(buy("1", "59000"))
+    store = PaperStore.open(tmp_path / PAPER_FILE, START)
+    assert store.reset({"USDT": D(500)}, 1) == 1
+    store.close()
+    async with paper(tmp_path, clock) as it:
+        await it.until(lambda: it.order(resting.client_order_id).state is OrderState.CANCELED)
+        assert it.cash("USDT") == (D(500), D(0))
+        assert it.cash("BTC") == (D(0), D(0))
+
+
+def sell(quantity: str, price: str | None) -> SubmitOrder:
+    return buy(quantity, price, side=Side.SELL)
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_walk_leaves_engine_and_account_in_step(tmp_path: Path, seed: int) -> None:
+    """Orders, cancels, amends, a moving market, gaps, restarts that throw away what was in memory: money is
+    conserved, and the engine's positions are the account's balances."""
+    rng, clock = random.Random(seed), ManualClock()
+    for _ in range(3):
+        async with paper(tmp_path, clock) as it:
+            for _ in range(25):
+                await step(it, rng)
+            await it.clock.run_for(1)
+            it.source.tick()
+            await it.until(lambda: not it.engine.journal.waiting)
+            await it.engine.runners[NAME].reconciler.compare_now()
+            check(it)
+
+
+async def step(it: Paper, rng: random.Random) -> None:
+    middle = 60_000 + rng.randrange(-5, 6) * 10
+    size = rng.choice(["0.01", "0.2", "1"])
+    opened = it.engine.journal.state.open_orders(NAME)
+    match rng.randrange(9):
+        case 0 | 1:
+            await it.submit(buy(size, str(middle)))
+        case 2 | 3:
+            await it.submit(sell(size, str(middle)))
+        case 4:
+            await it.submit(rng.choice([buy, sell])(size, None))
+        case 5 if opened:
+            with contextlib.suppress(LinkError):
+                await it.ask(CancelOrder(client_order_id=rng.choice(opened).client_order_id))
+        case 6 if opened:
+            with contextlib.suppress(LinkError):
+                client_id = rng.choice(opened).client_order_id
+                await it.ask(AmendOrder(client_order_id=client_id, quantity=D("0.05")))
+        case 7:
+            it.source.skip(rng.choice([0, 0, 2]))
+            it.source.tick(bid=float(middle - 5), ask=float(middle + 5))
+        case _:
+            it.source.trade(float(middle), rng.choice([0.3, 4.0]), sells=rng.random() < 0.5)
+    await it.turn()
+    await it.clock.run_for(0.1)
+
+
+def check(it: Paper) -> None:
+    state = it.engine.journal.state
+    balances = {one.asset: one for one in it.paper._account.balances().balances}
+    flows = {"USDT": START["USDT"], "BTC": START["BTC"]}
+    for row in state.fills:
+        sign = 1 if row.side is Side.BUY else -1
+        flows["BTC"] += sign * row.fill.quantity
+        flows["USDT"] -= sign * row.fill.quantity * row.fill.price
+        flows[row.fill.commission_asset] -= row.fill.commission
+    locked = {"USDT": D(0), "BTC": D(0)}
+    for order in state.open_orders(NAME):
+        request, left = order.request, lifecycle.leaves(order)
+        assert request.price is not None
+        locked["USDT" if request.side is Side.BUY else "BTC"] += left * (
+            request.price if request.side is Side.BUY else 1
+        )
+    for asset, balance in balances.items():
+        assert balance.free >= 0
+        assert balance.locked == locked[asset]
+        assert balance.total == flows[asset]
