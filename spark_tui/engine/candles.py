@@ -1,6 +1,6 @@
 """Candles of one instrument and interval: history fetched once, live klines merged in by open time."""
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 
 from spark_tui.domain.market import Candle
 
@@ -44,6 +44,13 @@ class CandleSeries:
         self.version += 1
         self.whole = self.version
 
+    def close_at(self, time_ms: int, length_ms: int) -> float | None:
+        """Of the candle, so long, that holds `time_ms`."""
+        at = bisect_right(self.rows, time_ms, key=lambda row: row.open_ms) - 1
+        if at < 0 or time_ms >= self.rows[at].open_ms + length_ms:
+            return None
+        return self.rows[at].close
+
     def _place(self, candle: Candle) -> None:
         at = bisect_left(self.rows, candle.open_ms, key=lambda row: row.open_ms)
         if self.rows[at].open_ms == candle.open_ms:
@@ -78,6 +85,10 @@ class Spark:
             if len(self._closes) >= self._length:
                 del self._closes[next(iter(self._closes))]
         self._closes[minute] = price
+
+    def close_at(self, time_ms: int) -> float | None:
+        """Of the minute that holds `time_ms`; None when it is not known (any more)."""
+        return self._closes.get(time_ms // 60_000)
 
     def closes(self) -> tuple[float, ...]:
         return tuple(self._closes.values())

@@ -116,7 +116,7 @@ class Engine:
             name: Desk(market=self.markets[name], environment=venue.environment, instruments={})
             for name, venue in self._venues.items()
         }
-        self.portfolio = Portfolio(self.journal, self.markets, self._utc_day)
+        self.portfolio = Portfolio(self.journal, self.markets, self._utc_day, self._now_ms, self._venue_ms)
         self.protection = Protection(self.journal.state, self.notices)
         self.books = Bookkeeper(
             self.journal,
@@ -323,7 +323,7 @@ class Engine:
         if self._settings.killed:
             self.guard.halt_in_memory(self._settings.killed)
             self.guard.announce(self._settings.killed_by)
-        self.portfolio.turn_day()
+        self.portfolio.beat()
         self.protection.restore()
 
     async def _heart(self) -> None:
@@ -333,7 +333,7 @@ class Engine:
             await self._clock.sleep(_HEARTBEAT_S)
             late_ns = self._clock.mono_ns() - before - _HEARTBEAT_S * NS_PER_S
             self.condition.loop_lag_ms = max(0.0, late_ns / NS_PER_MS)
-            self.portfolio.turn_day()
+            self.portfolio.beat()
 
     async def _sweeper(self) -> None:
         """After a kill that could not cancel everything: go on until the venues say that nothing is open."""
@@ -463,6 +463,9 @@ class Engine:
 
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // NS_PER_MS
+
+    def _venue_ms(self, venue: str) -> int:
+        return self._venues[venue].server_time_ms()
 
     def _utc_day(self) -> str:
         return datetime.fromtimestamp(self._clock.wall_ns() // NS_PER_S, UTC).date().isoformat()

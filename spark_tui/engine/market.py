@@ -73,6 +73,13 @@ class SymbolMarket:
                 self.candles.popitem(last=False)
         return found
 
+    def close_at(self, time_ms: int) -> float | None:
+        """What the minute of `time_ms` closed at, as far back as it is known."""
+        close = self.spark.close_at(time_ms)
+        if close is not None or "1m" not in self.candles:
+            return close
+        return self.candles["1m"].close_at(time_ms, 60_000)
+
     def last_price(self) -> float | None:
         """The newest trade, or the day's ticker where no trades are streamed."""
         if self.trades:

@@ -8,6 +8,7 @@ from spark_tui.domain.order import Fill, OrderEvent
 from spark_tui.domain.rules import Rule
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.algos.state import Fact, Plan
+from spark_tui.engine.money_records import MoneyRecord
 from spark_tui.link.messages import CanaryRow, StartAlgo
 from spark_tui.link.messages.audit import AuditVerdict
 from spark_tui.store.ledger import Entry
@@ -186,6 +187,7 @@ Record = (
     | LiveDisarmed
     | Decision
     | Acted
+    | MoneyRecord
 )
 
 _encoder = msgspec.json.Encoder()

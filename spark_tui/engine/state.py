@@ -9,9 +9,11 @@ from spark_tui.domain import lifecycle
 from spark_tui.domain.executions import cover_of, real
 from spark_tui.domain.order import Fill, Intended, Order
 from spark_tui.domain.values import TradingState
+from spark_tui.engine.accounts import EXTERNAL, MANUAL, Accounts
 from spark_tui.engine.algos.state import ENDED, AlgoState, on_child
 from spark_tui.engine.algos.state import apply as apply_to_algo
 from spark_tui.engine.holdings import Holdings, Pair
+from spark_tui.engine.money_records import BalancesAnchored, CashMoved, EquitySampled, FillPriced
 from spark_tui.engine.records import (
     Acted,
     AlgoEvent,
@@ -66,6 +68,7 @@ class State:
         self.positions = self._holdings.positions
         self.closings = self._holdings.closings
         self.assets = self._holdings.assets
+        self.accounts = Accounts()
         self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)
         self.reconciled: dict[Pair, int] = {}
         self.external_trades: dict[Pair, OrderedDict[str, None]] = {}
@@ -119,6 +122,8 @@ class State:
                 self.armed = record
             case LiveDisarmed():
                 self.armed = None
+            case FillPriced() | BalancesAnchored() | CashMoved() | EquitySampled():
+                self.accounts.apply(record)
             case Decision() | Acted():
                 pass  # for the audit only
         return NOTHING
@@ -157,6 +162,7 @@ class State:
                 "runs": sorted(self.runs),
                 "trading": self.trading,
                 "day": self.day,
+                "accounts": self.accounts.digest(),
             }
         )
 
@@ -237,6 +243,7 @@ class State:
             return
         request = oldest.request
         self._holdings.settle((request.venue, request.symbol), oldest.client_order_id)
+        self.accounts.settle(oldest.client_order_id)
         del self.orders[oldest.client_order_id]
         self.unheard.pop(oldest.client_order_id, None)
         self.by_venue_id.pop((request.venue, request.symbol, oldest.venue_order_id), None)
@@ -266,17 +273,20 @@ class State:
         rows = [_row(after, fill) for fill in real(after.fills) if fill.trade_id not in known]
         for row in rows:
             if row.fill.trade_id not in external:  # else it was booked when it looked like somebody else's
-                self._move(row)
+                self._move(row, self._strategy(after))
         cover = cover_of(after.fills)
         if cover != cover_of(before.fills):
             covering = _row(after, cover) if cover is not None else None
-            self._cover(pair, after.client_order_id, covering)
+            self._cover(pair, after, covering)
             rows += [covering] if covering is not None else []
         return tuple(rows)
 
-    def _cover(self, pair: Pair, client_order_id: str, row: FillRow | None) -> None:
+    def _cover(self, pair: Pair, order: Order, row: FillRow | None) -> None:
         """The synthetic fill of an order takes the place of its last one, here as in the position."""
+        client_order_id = order.client_order_id
         self._holdings.cover(pair, client_order_id, row)
+        assets = self.assets.get(pair, ("", ""))
+        self.accounts.cover(client_order_id, row, self._strategy(order), assets)
         kept = [
             one for one in self.fills if not (one.fill.synthetic and one.client_order_id == client_order_id)
         ]
@@ -299,12 +309,20 @@ class State:
             side=record.side,
             fill=record.fill,
         )
-        self._move(row)
+        self._move(row, EXTERNAL)
         return Effect(fills=(row,))
 
-    def _move(self, row: FillRow) -> None:
+    def _move(self, row: FillRow, strategy: str) -> None:
         self.fills.append(row)
         self._holdings.move(row)
+        self.accounts.move(row, strategy, self.assets.get((row.venue, row.symbol), ("", "")))
+
+    def _strategy(self, order: Order) -> str:
+        """Whose gain it is: an algo's, or the operator's by hand."""
+        algo = self.algos.get(order.parent)
+        if algo is not None:
+            return f"{algo.start.kind.lower()}:{order.parent}"
+        return f"{MANUAL}:{order.operator}" if order.operator else MANUAL
 
 
 def _row(order: Order, fill: Fill) -> FillRow:

@@ -17,6 +17,7 @@ from spark_tui.engine.resync import ResyncQueue
 from spark_tui.engine.supervise import Supervisor, describe, essential
 from spark_tui.venues.port import (
     BalancesReport,
+    CashReport,
     FrameSink,
     OrderReport,
     Reaction,
@@ -117,6 +118,8 @@ class VenueRunner:
                 self._books.on_report(event)
             case BalancesReport():
                 self._balances.take(event)
+            case CashReport():
+                self._portfolio.keeper.on_cash(event)
             case UserStreamUp():
                 self.reconciler.stream_up()
                 self.desk.reconciling = True

@@ -131,6 +131,15 @@ class BalancesReport(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
 
 
+class CashReport(msgspec.Struct, frozen=True, kw_only=True):
+    """Money that came or went outside trades: a deposit, a withdrawal, a transfer. `amount` signed."""
+
+    venue: str
+    asset: str
+    amount: Decimal
+    time_ms: int
+
+
 class UserStreamUp(msgspec.Struct, frozen=True, kw_only=True):
     """User events flow from now on; whatever happened before must be reconciled."""
 
@@ -142,7 +151,7 @@ class UserStreamDown(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
 
 
-UserEvent = OrderReport | BalancesReport | UserStreamUp | UserStreamDown
+UserEvent = OrderReport | BalancesReport | CashReport | UserStreamUp | UserStreamDown
 
 
 # (stream name, receipt time ns, raw bytes): called before decode, for the tape

@@ -145,7 +145,7 @@ async def test_worth_finds_its_way_through_several_instruments(
         book.on_diff(DepthDiff(symbol, 1, 1, [], [], 0), clock.mono_ns())
         book.on_snapshot(DepthSnapshot(symbol, 1, [(bid, 1.0)], [(ask, 1.0)]), clock.mono_ns())
     journal = Journal(ledger, clock, on_failure=lambda text: None, on_recovery=lambda: None)
-    portfolio = Portfolio(journal, {NAME: market}, lambda: "2026-01-01")
+    portfolio = Portfolio(journal, {NAME: market}, lambda: "2026-01-01", lambda: 0, lambda name: 0)
     lira = msgspec.structs.replace(instrument("BTCTRY"), base="BTC", quote="TRY")
     portfolio.set_instruments(NAME, [instrument(), lira])
     found = portfolio.worth(NAME, asset, D(amount))

@@ -135,7 +135,9 @@ class PnlBook:
         sheet = self.symbols.get((venue, symbol))
         tallies = [self._day(time_ms), *([sheet.tally] if sheet is not None else [])]
         for tally in tallies:
-            tally.post(Measure.FUNDING, asset, amount, ONE if asset == ACCOUNT_CURRENCY else rate)
+            at = ONE if asset == ACCOUNT_CURRENCY else rate
+            tally.post(Measure.FUNDING, asset, amount, at)
+            tally.post(Measure.BESIDE, asset, amount, at)
 
     def laid(self) -> "PnlBook":
         """With what synthetic fills cover."""
@@ -177,6 +179,7 @@ class PnlBook:
             postings.append((Measure.FEES, asset, fee))
         if third and fee:
             postings.append((Measure.REALISED, asset, EXACT.minus(fee)))
+            postings.append((Measure.BESIDE, asset, EXACT.minus(fee)))
         tally.trades += 1
         for measure, money, amount in postings:
             rate = ONE if money == ACCOUNT_CURRENCY else None

@@ -11,6 +11,7 @@ class Measure(StrEnum):
     REALISED = "REALISED"  # all fees taken off
     FEES = "FEES"  # paid, in whatever asset
     FUNDING = "FUNDING"
+    BESIDE = "BESIDE"  # what a position does not know: fees in third assets, funding
     VOLUME = "VOLUME"
 
 

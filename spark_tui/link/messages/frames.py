@@ -20,6 +20,7 @@ from spark_tui.link.messages.orders import (
     Preview,
     TestResult,
 )
+from spark_tui.link.messages.pnl import EquityCurve, Explanation, Pnl
 from spark_tui.link.messages.previews import AlgoPreview, ListPreview
 from spark_tui.link.messages.requests import AnyRequest
 from spark_tui.link.messages.rules import Rules
@@ -54,6 +55,9 @@ Result = (
     | CanaryRow
     | Canaries
     | Audit
+    | Pnl
+    | EquityCurve
+    | Explanation
     | Done
 )
 

@@ -58,11 +58,13 @@ class Positions(msgspec.Struct, frozen=True, kw_only=True, tag="positions"):
 
 
 class Balances(msgspec.Struct, frozen=True, kw_only=True, tag="balances"):
-    """Per venue; `equity` and `day_pnl` in USDT terms, None while any needed price is unusable."""
+    """Per venue; `equity`, `day_pnl` and `worth` (of each row) in USDT terms, None while any needed price is
+    unusable."""
 
     rows: dict[str, tuple[Balance, ...]]
     equity: Decimal | None
     day_pnl: Decimal | None
+    worth: dict[str, tuple[Decimal | None, ...]] = {}
 
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):

@@ -17,6 +17,7 @@ from spark_tui.link.messages.canary import (
     SoakCanary,
     StopCanary,
 )
+from spark_tui.link.messages.pnl import GetEquity, GetExplanation, GetPnl, PriceFills, RecordFlow
 from spark_tui.link.messages.rules import DeleteRule, DisableRule, EnableRule, GetRules, PutRule
 
 
@@ -303,4 +304,9 @@ AnyRequest = (
     | GetStatus
     | GetHealth
     | GetRules
+    | GetPnl
+    | GetEquity
+    | GetExplanation
+    | RecordFlow
+    | PriceFills
 )

@@ -11,8 +11,8 @@ from spark_tui.venues.binance.spot.codec_orders import (
     status_of,
     unnamed,
 )
-from spark_tui.venues.binance.spot.numbers import VENUE, CodecError, Id, amount, read
-from spark_tui.venues.port import BalancesReport, OrderReport
+from spark_tui.venues.binance.spot.numbers import VENUE, CodecError, Id, amount, read, signed
+from spark_tui.venues.port import BalancesReport, CashReport, OrderReport
 
 _FRAME = "A WebSocket API frame"
 
@@ -53,7 +53,10 @@ class SubscriptionEnded(msgspec.Struct, frozen=True):
 
 
 class BalancesStale(msgspec.Struct, frozen=True):
-    """A deposit, transfer or outside lock: the event carries a delta, so the balances are to be fetched."""
+    """A deposit, transfer or outside lock: the event carries a delta, so the balances are to be fetched.
+    `cash`: what came or went; None for a lock."""
+
+    cash: CashReport | None = None
 
 
 class ServerShutdown(msgspec.Struct, frozen=True):
@@ -149,11 +152,18 @@ class _Position(msgspec.Struct):
     B: list[_Asset]
 
 
+class _Balance(msgspec.Struct):
+    a: str
+    d: str
+    T: Id
+
+
 _frame: msgspec.json.Decoder[_Frame] = msgspec.json.Decoder(_Frame)
 _head: msgspec.json.Decoder[_Head] = msgspec.json.Decoder(_Head)
 _execution: msgspec.json.Decoder[_Execution] = msgspec.json.Decoder(_Execution)
 _list_status: msgspec.json.Decoder[_ListStatus] = msgspec.json.Decoder(_ListStatus)
 _position: msgspec.json.Decoder[_Position] = msgspec.json.Decoder(_Position)
+_balance: msgspec.json.Decoder[_Balance] = msgspec.json.Decoder(_Balance)
 _retry: msgspec.json.Decoder[Retry] = msgspec.json.Decoder(Retry)
 
 
@@ -178,7 +188,9 @@ def decode_user_event(event: bytes, name_of: NameOfList = unnamed) -> ApiFrame:
         return _execution_report(read(_execution, event, _FRAME), name_of)
     if kind == "outboundAccountPosition":
         return _balances(read(_position, event, _FRAME))
-    if kind in ("balanceUpdate", "externalLockUpdate"):
+    if kind == "balanceUpdate":
+        return BalancesStale(_cash(read(_balance, event, _FRAME)))
+    if kind == "externalLockUpdate":
         return BalancesStale()
     if kind == "eventStreamTerminated":
         return SubscriptionEnded()
@@ -269,6 +281,10 @@ def _fills(e: _Execution) -> tuple[Fill, ...]:
         time_ms=e.T,
     )
     return (fill,)
+
+
+def _cash(moved: _Balance) -> CashReport:
+    return CashReport(venue=VENUE, asset=moved.a, amount=signed(moved.d, "d"), time_ms=moved.T)
 
 
 def _balances(position: _Position) -> BalancesReport:

@@ -30,6 +30,11 @@ def amount(text: str, field: str) -> Decimal:
     return Decimal(text)
 
 
+def signed(text: str, field: str) -> Decimal:
+    """As `amount`, of a change that may be a loss."""
+    return -amount(text[1:], field) if text.startswith("-") else amount(text, field)
+
+
 def positive(text: str | None, field: str) -> Decimal | None:
     """As `amount`, with the wire's 0 or absence (no price, no stop) as None."""
     if text is None:

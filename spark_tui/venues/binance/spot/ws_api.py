@@ -271,6 +271,8 @@ class WsApi:
             self._on_user(frame, receipt_ns)
         elif isinstance(frame, BalancesStale):
             self._events.tick(self._clock.mono_ns())
+            if frame.cash is not None:
+                self._on_user(frame.cash, receipt_ns)
             self._on_balances_stale()
         elif isinstance(frame, ListStatus):
             self._events.tick(self._clock.mono_ns())

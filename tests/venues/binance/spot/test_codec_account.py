@@ -19,8 +19,8 @@ from spark_tui.venues.binance.spot.codec_user import (
     SubscriptionEnded,
     decode_api_frame,
 )
-from spark_tui.venues.binance.spot.numbers import CodecError
-from spark_tui.venues.port import BalancesReport, OrderReport, OrderStatus
+from spark_tui.venues.binance.spot.numbers import VENUE, CodecError
+from spark_tui.venues.port import BalancesReport, CashReport, OrderReport, OrderStatus
 from tests.shared_data import shared
 
 
@@ -244,7 +244,12 @@ def test_balances() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("ws-balanceUpdate", BalancesStale()),
+        (
+            "ws-balanceUpdate",
+            BalancesStale(
+                CashReport(venue=VENUE, asset="BTC", amount=D("100.00000000"), time_ms=1573200697068)
+            ),
+        ),
         ("ws-externalLockUpdate", BalancesStale()),
         ("ws-eventStreamTerminated", SubscriptionEnded()),
         ("wsapi-serverShutdown", ServerShutdown()),

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from spark_tui.venues.port import BalancesReport, OrderReport
+from spark_tui.venues.port import BalancesReport, CashReport, OrderReport
 from tests.shared_data import shared
 from tests.venues.binance.spot.conftest import Seen, adapter, running
 from tests.venues.binance.spot.peer import ACCOUNT, Peer, ok, refused, rest_refused
@@ -82,8 +82,9 @@ async def test_a_change_of_balance_fetches_the_whole(peer: Peer, name: str) -> N
     answers[:] = [ok(ACCOUNT)]
     async with running(venue, seen):
         await peer.emit(event(name))
-        await seen.until(lambda: len(seen.user) == 2)
-        report = seen.user[1]
+        await seen.until(lambda: any(isinstance(one, BalancesReport) for one in seen.user))
+        assert any(isinstance(one, CashReport) for one in seen.user) is (name == "ws-balanceUpdate")
+        report = seen.user[-1]
         assert isinstance(report, BalancesReport)
         assert report.complete
         assert report.balances[0].free == D("1.5")
