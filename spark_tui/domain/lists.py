@@ -100,8 +100,7 @@ def _shape(instrument: Instrument, kind: ListKind, legs: Sequence[Leg]) -> Itera
 def _relations(kind: ListKind, legs: Sequence[Leg], last: Decimal | None) -> Iterator[FilterFailure]:
     """Above is above below, and with OCO the market is between them. A pending pair meets the market only
     once its working order is filled."""
-    above = next((trigger_price(request) for role, request in legs if role in ABOVE), None)
-    below = next((trigger_price(request) for role, request in legs if role in BELOW), None)
+    above, below = _acts_at(legs, ABOVE), _acts_at(legs, BELOW)
     if above is not None and below is not None and above <= below:
         text = f"the leg above acts at {short(above)}, the one below at {short(below)}; it must be lower"
         yield _failure("LIST_PRICES", text, "stop_price")
@@ -113,6 +112,12 @@ def _relations(kind: ListKind, legs: Sequence[Leg], last: Decimal | None) -> Ite
     if below is not None and below >= last:
         text = f"the leg below acts at {short(below)}, which is not below the last price {short(last)}"
         yield _failure("LIST_PRICES", f"{text}; lower it", "stop_price")
+
+
+def _acts_at(legs: Sequence[Leg], roles: frozenset[LegRole]) -> Decimal | None:
+    """None too where the price is no number: the leg is refused for that."""
+    price = next((trigger_price(request) for role, request in legs if role in roles), None)
+    return price if price is not None and usable(price) else None
 
 
 def _counts(instrument: Instrument, legs: Sequence[Leg], context: FilterContext) -> Iterator[FilterFailure]:

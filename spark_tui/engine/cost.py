@@ -4,11 +4,11 @@ from decimal import Decimal
 
 import msgspec
 
+from spark_tui.domain import slippage
 from spark_tui.domain.book import Unusable
-from spark_tui.domain.decimals import divide_down, from_float, multiply, nearest
-from spark_tui.domain.market import Level
+from spark_tui.domain.decimals import divide_down, multiply, nearest
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.values import OrderType, Side
+from spark_tui.domain.values import Side
 from spark_tui.engine.gate import Assessment
 from spark_tui.engine.market import Market
 
@@ -43,45 +43,13 @@ def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, la
     )
 
 
-def _takes(request: OrderRequest) -> bool:
-    return request.type in (OrderType.MARKET, OrderType.LIMIT)
-
-
 def _walk(request: OrderRequest, market: Market) -> Decimal | None:
     """Average price of what the order would take from the book at once; None when it would take nothing, or
     more than the known book holds."""
     depth = market.depth(request.symbol, WALK_LEVELS)
-    if isinstance(depth, Unusable) or not _takes(request):
+    if isinstance(depth, Unusable):
         return None
-    levels = depth.asks if request.side is Side.BUY else depth.bids
-    if request.price is not None and request.type is OrderType.LIMIT:
-        limit, buys = float(request.price), request.side is Side.BUY
-        levels = [level for level in levels if (level[0] <= limit if buys else level[0] >= limit)]
-        if not levels:
-            return None
-    quantity, money = _taken(request, levels)
-    short = request.type is OrderType.MARKET and not _covers(request, quantity, money)
-    return None if short or quantity <= 0 else divide_down(from_float(money), from_float(quantity))
-
-
-def _taken(request: OrderRequest, levels: list[Level]) -> tuple[float, float]:
-    """Base quantity and quote money that `levels` give the order."""
-    quantity = money = 0.0
-    want = float(request.quantity) if request.quantity is not None else float("inf")
-    purse = float(request.quote_quantity) if request.quote_quantity is not None else float("inf")
-    for price, available in levels:
-        part = min(available, want - quantity, (purse - money) / price)
-        quantity += part
-        money += part * price
-        if part < available:
-            break
-    return quantity, money
-
-
-def _covers(request: OrderRequest, quantity: float, money: float) -> bool:
-    if request.quantity is not None:
-        return quantity >= float(request.quantity) * (1 - 1e-9)
-    return money >= float(request.quote_quantity or 0) * (1 - 1e-9)
+    return slippage.take(request, depth.asks if request.side is Side.BUY else depth.bids).average
 
 
 def _price(request: OrderRequest, walk: Decimal | None, assessment: Assessment) -> Decimal | None:
@@ -122,5 +90,4 @@ def _slippage_bp(request: OrderRequest, walk: Decimal | None, assessment: Assess
     """How much worse than the middle the immediate part would trade, in basis points."""
     if walk is None or not assessment.mid:
         return None
-    distance = (walk - assessment.mid) if request.side is Side.BUY else (assessment.mid - walk)
-    return float(distance / assessment.mid * 10_000)
+    return float(slippage.slippage_bp(request, walk, assessment.mid))

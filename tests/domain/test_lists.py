@@ -132,6 +132,18 @@ def test_what_the_venue_refuses_is_named(kind: ListKind, legs: tuple[Leg, ...], 
     assert refusal in names(kind, legs)
 
 
+@pytest.mark.parametrize("price", ["NaN", "Infinity", "-1"])
+def test_a_price_that_is_no_number_is_the_legs_own_refusal(price: str) -> None:
+    """Found by hypothesis: comparing a NaN raised."""
+    for legs in (
+        ((LegRole.ABOVE, maker(Side.SELL, "110")), (LegRole.BELOW, stop(Side.SELL, price))),
+        ((LegRole.ABOVE, maker(Side.SELL, price)), (LegRole.BELOW, stop(Side.SELL, "90"))),
+    ):
+        check_list(INSTRUMENT, ListKind.OCO, legs, AT_100)
+        refused = [check(INSTRUMENT, request, AT_100) for _, request in legs]
+        assert any(refused)
+
+
 def test_without_a_last_price_only_the_legs_are_compared() -> None:
     low = ((LegRole.ABOVE, maker(Side.SELL, "95")), SELL_OCO[1])
     assert names(ListKind.OCO, low) == ["LIST_PRICES"]
