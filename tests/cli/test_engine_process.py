@@ -81,7 +81,7 @@ def test_a_refusal_is_json_a_sentence_and_1(shared_home: Home, engine: Engine) -
         ("venues", "binance-spot"),
         ("status", "ACTIVE"),
         ("health", "rss bytes"),
-        ("rules", "order cap"),
+        ("rules", "price-band"),
         ("instruments", "BTCTRY"),
         ("book", "BTCUSDT"),
     ],

@@ -63,7 +63,7 @@ def refused_start(desk: Desk, code: int, *words: str, **environment: str) -> str
         ({"quantity": "-1"}, "FILTER_", "quantity"),
         ({"quantity": "0.0100001"}, "FILTER_LOT_SIZE", "0.01"),
         ({"quantity": "9999999"}, "FILTER_LOT_SIZE", "9000"),
-        ({"quantity": "3"}, "INSUFFICIENT_BALANCE", "USDT"),
+        ({"quantity": "3"}, "POSITION_SHARE", "equity"),
         ({"price": "50000.001"}, "FILTER_PRICE_FILTER", "50000"),
         ({"price": "1"}, "FILTER_", "price"),
         ({"quantity": "0.00001"}, "FILTER_NOTIONAL", "5"),
