@@ -31,7 +31,6 @@ class Losses:
         self._clock = clock
         self._utc_day = utc_day
         self._known: dict[str, tuple[int, Decimal]] = {}  # figure -> (monotonic, value)
-        self._peak = ZERO
 
     def equity(self) -> Decimal | None:
         return self._recent("equity", self._portfolio.equity())
@@ -59,12 +58,9 @@ class Losses:
         return Measure(value=None, why=f"{KINDS[rule.kind].title} is no loss")
 
     def _drawdown(self) -> Decimal | None:
-        """Percent below the highest equity seen."""
-        equity = self.equity()
-        if equity is None or equity <= 0:
-            return None
-        self._peak = max(self._peak, equity)
-        return EXACT.divide(EXACT.multiply(EXACT.subtract(self._peak, equity), HUNDRED), self._peak)
+        """Percent below the peak, which survives a restart and knows money from outside from a loss."""
+        fall = self._recent("drawdown", self._portfolio.drawdown())
+        return None if fall is None else EXACT.multiply(fall, HUNDRED)
 
     def _streak(self, scope: Scope) -> Measure:
         count, latest_ms = 0, 0

@@ -158,7 +158,6 @@ async def test_a_drawdown_halts_and_counts_anew_from_the_resume(tmp_path: Path) 
     async with rig(tmp_path, settings=watching(FALL)) as it:
         it.venue.holdings = {"USDT": D(0), "BTC": D(10)}
         it.engine.portfolio.on_balances(await it.venue.balances())
-        it.engine.losses._peak = D(0)  # of what was held before
         await seconds(it, 2)
         moves(it, 55_000)
         await seconds(it, 2)
