@@ -4,16 +4,15 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain import slippage
-from spark_tui.domain.book import Unusable
 from spark_tui.domain.decimals import divide_down, multiply, nearest
 from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.slippage import slippage_bp
 from spark_tui.domain.values import Side
+from spark_tui.engine.bookwalk import walked
 from spark_tui.engine.gate import Assessment
 from spark_tui.engine.market import Market
 
 FEE_RATE = Decimal("0.001")  # Spot's standard taker and maker rate; discounts only make it less
-WALK_LEVELS = 500
 FEE_STEP = Decimal("1e-8")
 
 
@@ -30,7 +29,8 @@ class Cost(msgspec.Struct, frozen=True, kw_only=True):
 
 def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, later: bool = False) -> Cost:
     """`later`: it leaves at another time, so the book of now says nothing about it."""
-    walk = None if later else _walk(request, market)
+    taken = None if later else walked(request, market)
+    walk = taken.average if taken is not None else None
     price = _price(request, walk, assessment)
     notional = _notional(request, price)
     fee, fee_asset = _fee(request, price, notional, assessment)
@@ -41,15 +41,6 @@ def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, la
         slippage_bp=_slippage_bp(request, walk, assessment),
         price=walk if walk is not None else price,
     )
-
-
-def _walk(request: OrderRequest, market: Market) -> Decimal | None:
-    """Average price of what the order would take from the book at once; None when it would take nothing, or
-    more than the known book holds."""
-    depth = market.depth(request.symbol, WALK_LEVELS)
-    if isinstance(depth, Unusable):
-        return None
-    return slippage.take(request, depth.asks if request.side is Side.BUY else depth.bids).average
 
 
 def _price(request: OrderRequest, walk: Decimal | None, assessment: Assessment) -> Decimal | None:
@@ -87,7 +78,7 @@ def _cut(amount: Decimal) -> Decimal:
 
 
 def _slippage_bp(request: OrderRequest, walk: Decimal | None, assessment: Assessment) -> float | None:
-    """How much worse than the middle the immediate part would trade, in basis points."""
+    """Of the part that trades at once."""
     if walk is None or not assessment.mid:
         return None
-    return float(slippage.slippage_bp(request, walk, assessment.mid))
+    return float(slippage_bp(request, walk, assessment.mid))

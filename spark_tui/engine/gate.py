@@ -7,6 +7,7 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain import filters, lifecycle, risk
+from spark_tui.domain.account import Position
 from spark_tui.domain.amends import check_amend
 from spark_tui.domain.book import Unusable
 from spark_tui.domain.decimals import from_float, usable
@@ -16,8 +17,8 @@ from spark_tui.domain.lists import check_list
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.risk import RiskContext, Verdict
 from spark_tui.domain.rules import MANUAL, Rule, RuleKind
-from spark_tui.domain.slippage import Taken, take
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side, TradingState
+from spark_tui.engine.bookwalk import walked
 from spark_tui.engine.exposure import WAITING, open_exposure, worst
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.market import Market
@@ -28,7 +29,6 @@ from spark_tui.engine.state import State
 from spark_tui.engine.witness import saw
 
 _NOT_LOCKED_YET = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
-WALK_LEVELS = 500  # of the book that an order is walked through
 _ALGO = frozenset(
     {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
 )
@@ -42,6 +42,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     denial: Verdict | None
     instrument: Instrument | None
     mid: Decimal | None
+    position: Position | None = None  # as it is now
 
     @property
     def assets(self) -> tuple[str, str]:
@@ -117,7 +118,12 @@ class Gate:
         saw(verdicts)
         denial = None if risk.passes(verdicts) else next(verdict for verdict in verdicts if not verdict.ok)
         return Assessment(
-            request=request, verdicts=verdicts, denial=denial, instrument=instrument, mid=context.mid
+            request=request,
+            verdicts=verdicts,
+            denial=denial,
+            instrument=instrument,
+            mid=context.mid,
+            position=self._state.positions.get((request.venue, request.symbol)),
         )
 
     def assess_list(
@@ -234,7 +240,7 @@ class Gate:
             position=position.quantity if position else Decimal(0),
             open_exposure=open_exposure(here, request.side, mid) + _share(scenario.first, request.side),
             strategy=scenario.strategy,
-            taken=_taken(request, desk.market, rules),
+            taken=walked(request, desk.market) if _slips(rules) else None,
             around=self._view.around(
                 rules,
                 request,
@@ -299,14 +305,9 @@ class Gate:
         return free
 
 
-def _taken(request: OrderRequest, market: Market, rules: tuple[Rule, ...]) -> Taken | None:
-    """What the order would take from the book now, where a rule asks for it."""
-    if not any(rule.kind is RuleKind.MAX_SLIPPAGE for rule in rules):
-        return None
-    depth = market.depth(request.symbol, WALK_LEVELS)
-    if isinstance(depth, Unusable):
-        return None
-    return take(request, depth.asks if request.side is Side.BUY else depth.bids)
+def _slips(rules: tuple[Rule, ...]) -> bool:
+    """Whether one of them asks for the real book."""
+    return any(rule.kind is RuleKind.MAX_SLIPPAGE for rule in rules)
 
 
 def _most(request: OrderRequest, context: RiskContext) -> Decimal | None:

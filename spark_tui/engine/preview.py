@@ -13,6 +13,7 @@ from spark_tui.domain import filters, risk
 from spark_tui.domain.decimals import ZERO, add, divide_down, floor_to, multiply, short, usable
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.outlook import Outlook, outlook
 from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import LegRole, ListKind, OrderType
 from spark_tui.engine.algos.admission import Admission
@@ -146,7 +147,7 @@ class Previews:
         later: bool = False,
     ) -> Preview:
         cost = cost_of(fitted, assessment, self._markets[fitted.venue], later=later)
-        denial = assessment.denial
+        denial, ahead = assessment.denial, _outlook(fitted, assessment, cost)
         return Preview(
             ok=risk.passes(assessment.verdicts),
             verdicts=assessment.verdicts,
@@ -159,6 +160,10 @@ class Previews:
             reason=denial.text if denial else "",
             code=denial.code if denial else "",
             warnings=() if later else warnings(fitted, self._markets[fitted.venue]),
+            position=ahead.position if ahead else None,
+            position_after=ahead.after if ahead else None,
+            liquidation=ahead.liquidation if ahead else None,
+            liquidation_distance=ahead.distance if ahead else None,
         )
 
     def _algo_cost(self, start: StartAlgo, venue: str, found: Admission) -> Cost:
@@ -183,6 +188,17 @@ class Previews:
             fee_asset=one.fee_asset,
             slippage_bp=slippage,
         )
+
+
+def _outlook(request: OrderRequest, assessment: Assessment, cost: Cost) -> Outlook | None:
+    """What would be held then. The venues here take no margin, so nothing is liquidated."""
+    held, quantity = assessment.position, request.quantity
+    if quantity is None and usable(cost.notional) and cost.notional is not None and cost.price:
+        quantity = divide_down(cost.notional, cost.price)
+    if quantity is None or cost.price is None:
+        return None
+    position, entry = (held.quantity, held.average_price) if held is not None else (ZERO, ZERO)
+    return outlook(position, entry, request.side, quantity, cost.price, assessment.mid)
 
 
 def _whole(refusal: tuple[str, str] | None) -> Verdict:

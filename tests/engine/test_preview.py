@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spark_tui.domain.order import OrderState
-from spark_tui.domain.rules import Rule, RuleKind
+from spark_tui.domain.rules import KINDS, Rule, RuleEffect, RuleKind, Scope, Unit, problem
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import OrderUpdate, Preview, PreviewOrder, SubmitOrder
@@ -22,7 +22,6 @@ RULES = (
     Rule(id="band", kind=RuleKind.PRICE_BAND, limit=D(5)),
     Rule(id="rate", kind=RuleKind.MAX_ORDER_RATE, limit=D(3), window_s=10),
 )
-SETTINGS = EngineSettings(symbols={NAME: (SYMBOL,)}, rules=RULES)
 
 
 async def preview(it: Rig, order: SubmitOrder) -> Preview:
@@ -50,13 +49,54 @@ _orders = st.builds(
 )
 
 
-@settings(max_examples=12, deadline=None)
-@given(orders=st.lists(_orders, min_size=1, max_size=12), usable=st.booleans(), halted=st.booleans())
+_LIMITS: dict[Unit, tuple[str, ...]] = {
+    Unit.QUOTE: ("100", "30000", "300000"),
+    Unit.BASE: ("0.1", "2"),
+    Unit.ACCOUNT: ("100", "30000"),
+    Unit.PERCENT: ("0.5", "5", "50"),
+    Unit.BASIS_POINTS: ("0.1", "10"),
+    Unit.TIMES: ("0.01", "2"),
+    Unit.COUNT: ("1", "3", "20"),
+}
+
+
+@st.composite
+def _rules(draw: st.DrawFn) -> tuple[Rule, ...]:
+    """Any rules of any kind, each with any effect but the kill, which acts later."""
+    rules = []
+    for number, kind in enumerate(draw(st.lists(st.sampled_from(RuleKind), max_size=5))):
+        facts = KINDS[kind]
+        rules.append(
+            Rule(
+                id=f"r{number}",
+                kind=kind,
+                limit=D(draw(st.sampled_from(_LIMITS[facts.unit]))) if facts.unit in _LIMITS else None,
+                window_s=60 if facts.windowed else None,
+                symbols=(draw(st.sampled_from([SYMBOL, "NOSUCH"])),) if kind is RuleKind.SYMBOLS else (),
+                hours="thu 08:00-09:00" if kind is RuleKind.TRADING_HOURS else "",
+                scope=Scope() if facts.account else Scope(symbol=draw(st.sampled_from(["", SYMBOL, "X"]))),
+                effect=draw(st.sampled_from([RuleEffect.REFUSE, RuleEffect.REDUCE_ONLY, RuleEffect.HALT])),
+            )
+        )
+    assert [problem(rule) for rule in rules] == [""] * len(rules)
+    return tuple(rules)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    orders=st.lists(_orders, min_size=1, max_size=12),
+    rules=st.just(RULES) | _rules(),
+    fills=st.booleans(),
+    usable=st.booleans(),
+    halted=st.booleans(),
+)
 async def test_the_previews_verdict_is_the_gates_verdict(
-    orders: list[SubmitOrder], usable: bool, halted: bool
+    orders: list[SubmitOrder], rules: tuple[Rule, ...], fills: bool, usable: bool, halted: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with rig(Path(folder), settings=SETTINGS) as it:
+        settings = EngineSettings(symbols={NAME: (SYMBOL,)}, rules=rules)
+        async with rig(Path(folder), settings=settings) as it:
+            it.venue.plan.extend(["fill", "rest", "dead"] * 4 if fills else [])
             if not usable:
                 it.venue.skip(3)
                 it.venue.failing["depth_snapshot"] = UNREACHABLE
@@ -97,6 +137,19 @@ async def test_notional_fee_and_slippage_come_from_the_book(tmp_path: Path) -> N
         resting = await preview(it, buy("0.5", "59000"))
         assert resting.slippage_bp is None
         assert resting.notional == 29_500
+
+
+async def test_the_position_after_is_told(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("fill")
+        await it.submit(buy("0.5", None))
+        told = await preview(it, buy("0.2", "59000", side=Side.SELL))
+        assert (told.position, told.position_after) == (D("0.5"), D("0.3"))
+        assert told.liquidation is None  # nothing is margined on spot
+        told = await preview(
+            it, SubmitOrder(symbol=SYMBOL, side=Side.BUY, type=OrderType.MARKET, quote_quantity=D(60_010))
+        )
+        assert told.position_after == D("1.5")
 
 
 async def test_more_than_the_book_holds_has_no_honest_slippage(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from decimal import Decimal
 
+import msgspec
+import pytest
+
 from spark_tui.domain.values import OrderType, Side, TimeInForce
-from spark_tui.link.messages import PreviewList, PreviewOrder, SubmitList, SubmitOrder
-from tests.ui.cockpit import NARROW, Cockpit, cockpit
+from spark_tui.link.messages import Preview, PreviewList, PreviewOrder, SubmitList, SubmitOrder
+from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 
 OCO = ("s", "l", *"0.01", "tab", *"68000", "tab", *"66500", "tab", *"66400")
 
@@ -24,6 +27,28 @@ async def test_a_list_is_previewed_whole_and_sent_as_previewed() -> None:
         assert previews[-1].submit == lists[0]
         assert not any(isinstance(ask, PreviewOrder) for ask in face.engine.asked)
         assert "OCO 47 48 ACCEPTED" in face.pane("ticket")
+
+
+async def test_the_position_after_is_shown_before_it_is_sent() -> None:
+    for size in (WIDE, NARROW):
+        async with cockpit(size) as face:
+            await face.press("s", *"0.005", "tab", *"67100")
+            await face.until(lambda face=face: "passes" in face.pane("ticket"))
+            assert "0.02 → 0.015 BTC" in face.pane("ticket")
+
+
+async def test_of_futures_the_distance_from_liquidation_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with cockpit() as face:
+        asked = face.engine.preview
+
+        def margined(order: SubmitOrder) -> Preview:
+            far = {"liquidation": Decimal("54321.5"), "liquidation_distance": Decimal("18.94")}
+            return msgspec.structs.replace(asked(order), **far)
+
+        monkeypatch.setattr(face.engine, "preview", margined)
+        await face.press("b", *"0.005", "tab", *"66000")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        assert "liquidated 54 321.5, 18.9 % away" in face.pane("ticket")
 
 
 async def test_what_was_sent_is_not_judged_again() -> None:

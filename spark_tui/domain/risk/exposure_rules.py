@@ -38,8 +38,8 @@ def judge(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
         return refuse(rule, _missing(rule, around), Used(None, most, unit), code=code)
     of = Used(shown(then), most, unit) if _is_money(rule) else Used(then, most, unit)
     if then > most and (now is None or then > now):
-        text = f"{_WORDS[rule.kind]} could come to {brief(of.used or then)} {unit}, the most is {brief(most)}"
-        return refuse(rule, f"{text}; order less", of)
+        could = f"{_WORDS[rule.kind]} could come to {brief(of.used or then)} {unit}"
+        return refuse(rule, f"{could}, the most is {brief(most)} {unit}; order less", of)
     return accept(rule, "within the limit" if then <= most else "makes no position larger", of)
 
 

@@ -25,7 +25,7 @@ from spark_tui.link.messages.previews import AlgoPreview, ListPreview
 from spark_tui.link.messages.requests import AnyRequest
 from spark_tui.link.messages.rules import Rules
 
-PROTOCOL = 3  # raised whenever a frame changes shape; a face of another number is refused with a sentence
+PROTOCOL = 4  # raised whenever a frame changes shape; a face of another number is refused with a sentence
 
 
 Result = (

@@ -83,6 +83,10 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):
     reason: str  # first failing verdict's text, empty when ok
     code: str = ""  # and its code: what a denial would carry
     warnings: tuple[str, ...] = ()
+    position: Decimal | None = None  # signed base, now and once the order has traded in full
+    position_after: Decimal | None = None
+    liquidation: Decimal | None = None  # of futures: the mark that would close it by force, and how many
+    liquidation_distance: Decimal | None = None  # percent of the mark it is away
 
 
 class CancelAllResult(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-all"):

@@ -14,6 +14,7 @@ from spark_tui.ui.widgets.ticket_parts import (
     TicketState,
     entry_of,
     fee_words,
+    held,
     hints_of,
     side_chip,
     told,
@@ -80,6 +81,9 @@ def _before(state: TicketState, model: Model, room: int) -> Line:
     if said := told(ahead):
         return ((f" {fmt.fit(said[-1], room - 2)} ", "warn"),) if room > 2 else ()
     line = [*_course(ahead, model, room)]
+    for label, text, tone in held(ahead, model.instrument):
+        if width_of(line) + len(label) + len(text) + 3 <= room:
+            line.append((f" {label} {text} ", tone))
     for rule in with_bars(ahead.verdicts):
         more: Line = ((f" {rule.label} ", "dim"), *meter(rule, 7), (" ", "dim"))
         if width_of(line) + width_of(more) > room:

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.values import Side
+from spark_tui.link.messages import Preview
 from spark_tui.ui import format as fmt
 from spark_tui.ui.ahead import Ahead
 from spark_tui.ui.draft import Draft
@@ -139,3 +140,17 @@ def _sent(state: TicketState, model: Model) -> Line:
             words, tone = said[index]
             line.append((f" {words}", tone))
     return tuple(line)
+
+
+def held(ahead: Ahead | None, instrument: Instrument | None) -> list[tuple[str, str, str]]:
+    """What would be held once an order has traded in full; of futures also how far from liquidation that is.
+    (label, text, tone) rows."""
+    answer = ahead.answer if ahead is not None else None
+    if not isinstance(answer, Preview) or answer.position_after is None:
+        return []
+    base = instrument.base if instrument else ""
+    rows = [("held", f"{fmt.exact(answer.position)} → {fmt.exact(answer.position_after)} {base}", "ink")]
+    if answer.liquidation is not None and answer.liquidation_distance is not None:
+        away = fmt.fixed(answer.liquidation_distance, 1)
+        rows.append(("liquidated", f"{fmt.exact(answer.liquidation)}, {away} % away", "warn"))
+    return rows

@@ -15,6 +15,7 @@ from spark_tui.ui.widgets.ticket_parts import (
     TicketState,
     entry_of,
     fee_words,
+    held,
     hints_of,
     side_chip,
     told,
@@ -40,8 +41,11 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
     verdict = verdict_lines(state, model, width, REASON)
     lines = lines[: height - len(verdict)]
     notes = _notes(state, width)
-    fee: list[Line] = [_costs(state)] if height >= len(lines) + len(verdict) + len(notes) + 4 else []
-    room = height - len(lines) - len(verdict) - len(notes) - len(fee)
+    room = height - len(lines) - len(verdict) - len(notes)
+    fee: list[Line] = [_costs(state)] if room >= 4 else []
+    then = _held(state, model)
+    fee = [*then, *fee] if room >= 6 + len(then) else fee
+    room -= len(fee)
     if focused and room > 7:
         rows = _rows(hints_of(draft, instrument), width)
         fee = [*rows, *fee]
@@ -141,6 +145,11 @@ def _notional(state: TicketState, model: Model) -> Line:
 def _notes(state: TicketState, width: int) -> list[Line]:
     rows = [row for text in told(state.current) for row in textwrap.wrap(text, width - 2)]
     return [((f" {row}", "warn"),) for row in rows[:4]]
+
+
+def _held(state: TicketState, model: Model) -> list[Line]:
+    rows = held(state.current, model.instrument)
+    return [((f" {label:<{LABEL}}", "dim"), (text, tone)) for label, text, tone in rows]
 
 
 def _costs(state: TicketState) -> Line:

@@ -8,7 +8,7 @@ from spark_tui.domain.filter_rules import FilterContext
 from spark_tui.domain.lists import check_list
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk import Verdict
-from spark_tui.domain.values import OrderType
+from spark_tui.domain.values import OrderType, Side
 from spark_tui.link.messages import (
     AlgoKind,
     AlgoPreview,
@@ -21,6 +21,8 @@ from spark_tui.link.messages import (
     SubmitOrder,
 )
 from tests.ui.fake_engine.world import MARKET, VENUE, instrument
+
+HELD = Decimal("0.02")
 
 
 def preview_order(order: SubmitOrder, market: float, halted: str) -> Preview:
@@ -55,6 +57,8 @@ def preview_order(order: SubmitOrder, market: float, halted: str) -> Preview:
         slippage_bp=0.0,
         reason=failed[0].text if failed else "",
         code=failed[0].code if failed else "",
+        position=HELD,
+        position_after=HELD + (floored if order.side is Side.BUY else -floored),
     )
 
 
