@@ -49,6 +49,7 @@ __all__ = [
     "begin",
     "exposure",
     "fold",
+    "in_sequence",
     "is_open",
     "leaves",
     "leaves_quote",
@@ -101,6 +102,23 @@ def apply(order: Order, event: OrderEvent) -> Applied:
     late_fill = _is_trade(event) and order.state in _STOPPED and facts.filled != order.filled
     query = move.query or bool(notes) or missing or (late_fill and facts.venue_filled is None)
     return Applied(facts, "; ".join(notes), query)
+
+
+def in_sequence(order: Order, event: OrderEvent) -> OrderEvent:
+    """`event` as it is to be recorded: a request is later than the refusal before it and a refusal no earlier
+    than its request, whatever our clock did in between. Which of them is the latest decides the state."""
+    match event:
+        case CancelRequested():
+            least = order.cancel_failed_ms + 1
+        case CancelFailed():
+            least = order.cancel_requested_ms
+        case AmendRequested() | ReplaceRequested():
+            least = max(order.replace_requested_ms, order.replace_failed_ms) + 1
+        case ReplaceFailed():
+            least = order.replace_requested_ms
+        case _:
+            return event
+    return event if event.at_ms >= least else msgspec.structs.replace(event, at_ms=least)
 
 
 def fold(events: Iterable[OrderEvent]) -> Order:

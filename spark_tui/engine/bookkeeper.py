@@ -87,6 +87,7 @@ class Bookkeeper:
         """Fold one event of a known order in and tell everyone. `ask`: follow up what the event leaves
         open."""
         before = self.state.orders[client_order_id]
+        event = lifecycle.in_sequence(before, event)
         effect = self._journal.note(OrderRecord(client_order_id=client_order_id, event=event))
         order = effect.order or before
         if order != before:
@@ -104,7 +105,7 @@ class Bookkeeper:
             if ask and effect.query:
                 self.follow_up.query(client_order_id)
             unwanted = self._guard.killed or order.state is OrderState.PENDING_CANCEL
-            if unwanted and before.state in _UNHEARD and _works(order):
+            if unwanted and not _works(before) and _works(order):
                 self.follow_up.cancel_again(client_order_id)
         return order
 

@@ -11,11 +11,12 @@ from spark_tui.engine.journal import Journal
 from spark_tui.engine.outbox import Outbox
 from spark_tui.engine.records import Decision
 from spark_tui.engine.resolver import Resolver
-from spark_tui.engine.supervise import Notify, Supervisor
+from spark_tui.engine.supervise import Notify, Supervisor, describe
 from spark_tui.link.messages import CancelAllResult, OrderUpdate
 from spark_tui.link.service import LinkError
 from spark_tui.venues.port import OrderReport, Reaction, Venue, VenueError
 
+CANCEL_UNKNOWN = "CANCEL_UNKNOWN"
 AT_ONCE = 4  # symbols cancelled at the same time: a storm of cancels must not spend the budget it runs on
 
 
@@ -88,6 +89,10 @@ class CancelDesk:
             else:
                 await self._refused(ids, error)
             return
+        except Exception as error:  # a defect in the adapter says nothing about the order: look
+            self._confirm(ids)
+            text = f"The answer to the cancel could not be understood: {describe(error)}."
+            raise LinkError("INTERNAL", text) from error
         self._outbox.checkpoint("cancel.replied")
         for report in reports:
             books.on_report(report)
@@ -111,16 +116,49 @@ class CancelDesk:
             raise LinkError("CANCEL_REFUSED", f"The venue did not cancel {', '.join(left)}: {error.text}")
 
     async def _cancel_external(self, client_id: str) -> OrderUpdate:
-        order = next((o for o in self._books.external.values() if o.client_order_id == client_id), None)
-        if order is None:
-            raise LinkError("NO_SUCH_ORDER", f"There is no order {client_id}; see `spark-tui show orders`.")
+        """By the venue's id: other people's names may be missing, or carried by several orders in turn."""
+        order = self._open_external(client_id)
+        venue, symbol = self._venues[order.request.venue], order.request.symbol
         try:
-            report = await self._venues[order.request.venue].cancel(order.request.symbol, client_id)
+            report = await venue.cancel_by_venue_id(symbol, order.venue_order_id)
         except VenueError as error:
-            raise LinkError("CANCEL_REFUSED", f"The venue did not cancel {client_id}: {error.text}") from None
+            if error.reaction is Reaction.UNKNOWN:
+                text = f"Whether {client_id} was cancelled is not known yet: {error.text}"
+                raise LinkError(CANCEL_UNKNOWN, text) from None
+            found = await self._look_up(venue, symbol, order.venue_order_id)
+            if found is None or lifecycle.is_open(found.state):
+                text = f"The venue did not cancel {client_id}: {error.text}"
+                raise LinkError("CANCEL_REFUSED", text) from None
+            return OrderUpdate(order=found, external=True)
         self._books.on_report(report)
         key = (report.venue, report.symbol, report.venue_order_id)
         return OrderUpdate(order=self._books.external.get(key, order), external=True)
+
+    def _open_external(self, client_id: str) -> Order:
+        """Raises LinkError unless exactly one open order of others goes by that name."""
+        called = [one for one in self._books.external.values() if one.client_order_id == client_id]
+        found = [one for one in called if lifecycle.is_open(one.state)]
+        if not called:
+            raise LinkError("NO_SUCH_ORDER", f"There is no order {client_id}; see `spark-tui show orders`.")
+        if not found:
+            state = called[-1].state
+            raise LinkError("NOT_OPEN", f"Order {client_id} is {state}; there is nothing to cancel.")
+        if len(found) > 1:
+            where = " and ".join(one.request.symbol for one in found)
+            text = f"{client_id} is open in {where}; cancel all orders of the one you mean."
+            raise LinkError("ORDER_UNCLEAR", text)
+        return found[0]
+
+    async def _look_up(self, venue: Venue, symbol: str, venue_order_id: str) -> Order | None:
+        """What an order of others is now; None when the venue does not say."""
+        try:
+            report = await venue.query_by_venue_id(symbol, venue_order_id)
+        except VenueError:
+            return None
+        if report is None:
+            return None
+        self._books.on_report(report, answer=True)
+        return self._books.external.get((report.venue, report.symbol, report.venue_order_id))
 
     # --- an order list -------------------------------------------------------------------------------------
 
@@ -130,16 +168,22 @@ class CancelDesk:
         legs = self._books.state.legs(list_id)
         if not legs:
             raise LinkError("NO_SUCH_LIST", f"There is no list {list_id}; see `spark-tui show lists`.")
-        ids = tuple(leg.client_order_id for leg in legs if lifecycle.is_open(leg.state))
+        ids = self._open_legs(list_id)
         if not ids:
             raise LinkError("NOT_OPEN", f"List {list_id} has ended; there is nothing to cancel.")
         if self._outbox.withdraw(ids[0]):
             await self._outbox.landing(ids[0])
-            return
+            ids = self._open_legs(list_id)
+            if not ids:
+                return  # else it was too late to keep it home: it was leaving already
         request = legs[0].request
         call = self._venues[request.venue].cancel_list
         work = self._attempt(ids, lambda: call(request.symbol, list_id))
         await self._supervisor.ask(f"cancel list {list_id}", work)
+
+    def _open_legs(self, list_id: str) -> tuple[str, ...]:
+        legs = self._books.state.legs(list_id)
+        return tuple(leg.client_order_id for leg in legs if lifecycle.is_open(leg.state))
 
     # --- cancel all ----------------------------------------------------------------------------------------
 
@@ -183,15 +227,19 @@ class CancelDesk:
             errors = (f"{symbol} at {venue.name}: {error.text}",)
             if error.reaction is not Reaction.UNKNOWN:
                 self._all_refused(ours, error)
+        except Exception as error:  # the others are cancelled all the same, and what is left is told
+            errors = (f"{symbol} at {venue.name}: the answer could not be understood ({describe(error)}).",)
         self._confirm(one for one in ours if one not in canceled)
         left = [order.client_order_id for order in books.open_externals(venue.name, symbol)]
         left = [one for one in ours if lifecycle.is_open(books.state.orders[one].state)] + left
         return CancelAllResult(canceled=tuple(canceled), left=tuple(left), errors=errors)
 
     def _all_refused(self, client_ids: list[str], error: VenueError) -> None:
+        """Only a refusal of the venue's own raises questions. When nothing happened, a query for each order
+        would spend the very budget that the next cancel needs."""
         for client_id in client_ids:
             failed = CancelFailed(code=error.code, text=error.text, at_ms=self._books.now_ms())
-            self._books.record(client_id, failed)
+            self._books.record(client_id, failed, ask=error.reaction is Reaction.DEFINITE_REJECT)
 
 
 def _one(

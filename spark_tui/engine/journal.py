@@ -96,6 +96,7 @@ class Journal:
     async def retry(self) -> None:
         """Try the disk again at once. Raises LedgerError when it still refuses."""
         if self._written < self._noted:
+            self._wake.set()
             self._retry.set()
             await self._next_outcome()
 
@@ -126,7 +127,6 @@ class Journal:
     async def _all_written(self) -> None:
         """By the writer, which may be waited for with a timeout: a write of one's own may not be cut
         short."""
-        self._wake.set()
         await self.retry()
 
     async def _flush(self) -> bool:

@@ -139,10 +139,11 @@ class Outbox:
         await asyncio.shield(pending)
 
     async def landing(self, client_id: str) -> None:
-        """Wait until the venue answered, if it is still to."""
+        """Wait until the venue answered, if it is still to. Never raises: whoever waits here has something of
+        his own to do next, and how it ended is on record."""
         pending = self._in_flight.get(client_id)
         if pending is not None:
-            await asyncio.shield(pending)
+            await asyncio.wait({pending})
 
     def withdraw(self, client_id: str) -> bool:
         """Keep an intent home that has not been sent yet; False when it is too late for that."""
@@ -264,7 +265,8 @@ class Outbox:
 
     def _landed(self, ids: tuple[str, ...], done: "asyncio.Future[None]") -> None:
         for client_id in ids:
-            self._in_flight.pop(client_id, None)
+            if self._in_flight.get(client_id) is done:
+                del self._in_flight[client_id]
             self._withdrawn.discard(client_id)
         if done.cancelled() or done.exception() is not None:
             self._cut_short(ids)

@@ -31,6 +31,7 @@ NOT_FOUND = 3  # answers "does not exist" after the deadline that make a proof
 SKEW_MS = 60_000  # a trade this much older than the order's birth cannot be its
 FETCH_S = (0.3, 1.0, 2.0, 4.0, 8.0, 16.0)
 TRADES = 1_000
+PAGES = 20  # of trades looked through for a proof; with more there is none
 
 
 class Resolver:
@@ -145,14 +146,12 @@ class Resolver:
 
     async def _nothing_at_venue(self, venue: Venue, order: Order) -> bool:
         """Neither an open order nor a trade that could be this order's."""
-        request = order.request
-        cursor = self._books.state.reconciled.get((request.venue, request.symbol))
         try:
-            reports = await venue.open_orders(request.symbol)
-            trades = await venue.trades(
-                request.symbol, from_id=None if cursor is None else cursor + 1, limit=TRADES
-            )
+            reports = await venue.open_orders(order.request.symbol)
+            trades = await self._trades_since(venue, order)
         except VenueError:
+            return False
+        if trades is None:
             return False
         for report in reports:
             self._books.on_report(report, answer=True)
@@ -170,6 +169,23 @@ class Resolver:
                 return False
         return self._order(order.client_order_id).state is OrderState.UNKNOWN
 
+    async def _trades_since(self, venue: Venue, order: Order) -> list[TradeReport] | None:
+        """Every account trade that could be the order's; None when there are too many to tell."""
+        request = order.request
+        cursor = self._books.state.reconciled.get((request.venue, request.symbol))
+        if cursor is None:
+            newest = await venue.trades(request.symbol, limit=TRADES)
+            whole = len(newest) < TRADES or not self._in_time(order, newest[0])
+            return list(newest) if whole else None
+        found: list[TradeReport] = []
+        for _ in range(PAGES):
+            page = await venue.trades(request.symbol, from_id=cursor + 1, limit=TRADES)
+            found += page
+            if len(page) < TRADES:
+                return found
+            cursor = int(page[-1].fill.trade_id)
+        return None
+
     async def whose(self, trade: TradeReport) -> bool:
         """Ask the venue for the order behind a trade and book it; False when it does not know (yet)."""
         if not self._unexplained(trade):
@@ -184,7 +200,12 @@ class Resolver:
         return not self._unexplained(trade)
 
     def _in_time(self, order: Order, trade: TradeReport) -> bool:
-        return trade.fill.time_ms >= order.created_ms - SKEW_MS
+        """Trades are stamped by the venue's clock, and the order's birth by ours, which may be wrong by
+        hours: of what is known about that moment the earliest counts."""
+        venue = self._venue(order)
+        ahead_ms = self._books.now_ms() - venue.server_time_ms()
+        sent_ms = (order.decidable_at_ms or venue.server_time_ms()) - venue.decision_window_ms
+        return trade.fill.time_ms >= min(order.created_ms, order.created_ms - ahead_ms, sent_ms) - SKEW_MS
 
     def _unexplained(self, trade: TradeReport) -> bool:
         """Belongs to no order we know the venue's id of."""
@@ -236,28 +257,47 @@ class Resolver:
             )
 
     async def _cancel_late(self, client_order_id: str) -> None:
-        """The kill switch was pulled, or everything cancelled, while this order was on its way."""
+        """The kill switch was pulled, or everything cancelled, while this order was on its way. Nobody stands
+        behind this cancel who could repeat it, so it is repeated until the order has ended."""
+        said = False
+        for delay in _delays(LATE_S):
+            failure = await self._cancel_once(client_order_id)
+            if client_order_id not in self._books.state.open:
+                return
+            if failure and not said:
+                text = f"came alive and is not cancelled yet ({failure}); it is tried again until it is"
+                self._notify("bad", f"Order {client_order_id} {text}.")
+                said = True
+            await self._clock.sleep(delay)
+            if client_order_id not in self._books.state.open:
+                return
+
+    async def _cancel_once(self, client_order_id: str) -> str:
+        """Why it failed, once that is certain; empty when the venue took it."""
         order = self._order(client_order_id)
         self._books.record(client_order_id, CancelRequested(at_ms=self._books.now_ms()))
         try:
             self._books.on_report(await self._venue(order).cancel(order.request.symbol, client_order_id))
         except VenueError as error:
             if error.reaction is Reaction.UNKNOWN:
-                self.confirm_cancel(client_order_id)
-                return
-            await self._refused(client_order_id, error)
-
-    async def _refused(self, client_order_id: str, error: VenueError) -> None:
-        event = CancelFailed(code=error.code, text=error.text, at_ms=self._books.now_ms())
-        self._books.record(client_order_id, event, ask=False)
-        await self.ask(client_order_id)
+                lost = await self._still(OrderState.PENDING_CANCEL, client_order_id)
+                return self._cancel_lost(client_order_id) if lost else ""
+            event = CancelFailed(code=error.code, text=error.text, at_ms=self._books.now_ms())
+            self._books.record(client_order_id, event, ask=False)
+            await self.ask(client_order_id, quiet=True)
+            return error.text.rstrip(".")
+        return ""
 
     async def _confirm_cancel(self, client_order_id: str) -> None:
         if await self._still(OrderState.PENDING_CANCEL, client_order_id):
-            text = "the cancel was lost on its way; the order is still open"
-            event = CancelFailed(code="CANCEL_LOST", text=text, at_ms=self._books.now_ms())
-            self._books.record(client_order_id, event, ask=False)
+            text = self._cancel_lost(client_order_id)
             self._notify("warn", f"Order {client_order_id}: {text}. Cancel it again.")
+
+    def _cancel_lost(self, client_order_id: str) -> str:
+        text = "the cancel was lost on its way; the order is still open"
+        event = CancelFailed(code="CANCEL_LOST", text=text, at_ms=self._books.now_ms())
+        self._books.record(client_order_id, event, ask=False)
+        return text
 
     async def _confirm_replace(self, client_order_id: str) -> None:
         if await self._still(OrderState.PENDING_REPLACE, client_order_id):
@@ -269,12 +309,15 @@ class Resolver:
     async def _still(self, state: OrderState, client_order_id: str) -> bool:
         """Ask until the order has left `state`, or until what was sent can no longer arrive: then True, when
         the venue said so after that moment."""
-        venue = self._venue(self._order(client_order_id))
-        give_up_at = self.window_end(self._order(client_order_id))
+        order = self._order(client_order_id)
+        venue, asked, give_up_at = self._venue(order), _asked(order), self.window_end(order)
         for delay in _delays(EARLY_S):
             await self._clock.sleep(delay)
-            if self._order(client_order_id).state is not state:
+            order = self._order(client_order_id)
+            if order.state is not state:
                 return False
+            if _asked(order) != asked:  # asked once more, and that one may still be on its way
+                asked, give_up_at = _asked(order), self.window_end(order)
             late = venue.server_time_ms() > give_up_at
             answered = await self.ask(client_order_id, quiet=True)
             if self._order(client_order_id).state is not state:
@@ -282,6 +325,11 @@ class Resolver:
             if late and answered:
                 return True
         raise AssertionError("the delays never end")
+
+
+def _asked(order: Order) -> tuple[int, int]:
+    """When a cancel and a change of it were asked for last."""
+    return order.cancel_requested_ms, order.replace_requested_ms
 
 
 def _delays(steps: tuple[float, ...]) -> "itertools.chain[float]":

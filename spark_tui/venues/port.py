@@ -207,11 +207,15 @@ class Venue(Protocol):
     async def place(
         self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
     ) -> OrderReport:
-        """Send once. `on_sent` is called when the bytes were handed to the socket."""
+        """Send once. `on_sent` is called when the bytes were handed to the socket; once more where the venue
+        refused our clock, did nothing, and it was said again."""
 
     async def test_order(self, client_order_id: str, request: OrderRequest) -> None: ...
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport: ...
+
+    async def cancel_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport:
+        """For orders of others, which may have no client order id of use."""
 
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         """Nothing open is not an error: an empty tuple."""

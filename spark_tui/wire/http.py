@@ -112,11 +112,14 @@ class HttpClient:
         idempotent: bool = False,
         priority: bool = False,
         timeout_s: float = 10.0,
+        permit: Callable[[], None] | None = None,
     ) -> HttpReply:
         """Make one call; the whole of it, waiting and retries included, takes at most `timeout_s`.
 
         `path` starts with "/"; `query` (without "?") and `body` (a urlencoded form when not empty) must be
-        ASCII and percent-encoded already, ValueError otherwise. Raises HttpFailure when there is no reply.
+        ASCII and percent-encoded already, ValueError otherwise. `permit` is asked before the first byte of an
+        attempt: what it raises is raised, and nothing of that attempt has left. Raises HttpFailure when there
+        is no reply.
         """
         call = _Call(
             method=method,
@@ -128,6 +131,7 @@ class HttpClient:
             priority=priority,
             attempts=self._attempts if idempotent else 1,
             timeout_s=timeout_s,
+            permit=permit,
         )
         if self._closed:
             raise call.failure("this client is closed")
@@ -210,6 +214,8 @@ class HttpClient:
             why = str(error)[:200] or type(error).__name__
             raise call.failure(f"{_HOW_FAR[call.phase]} ({why})") from error
         except Exception as error:  # whatever broke, callers need to know how far the call got
+            if error is call.refusal:
+                raise
             # Neither text nor chain: a library's complaint about a header quotes the header, a key maybe.
             raise call.failure(f"{_HOW_FAR[call.phase]} ({type(error).__name__})") from None
         names = {name.lower(): value for name, value in response.headers.items()}
@@ -266,6 +272,8 @@ class _Call:
     priority: bool
     attempts: int  # left
     timeout_s: float
+    permit: Callable[[], None] | None = None
+    refusal: Exception | None = None  # what `permit` raised
     phase: Phase = Phase.CONNECT
     waits_for_budget: bool = False
 
@@ -274,8 +282,15 @@ class _Call:
 
     async def trace(self, event: str, _info: Mapping[str, Any]) -> None:
         """Told by httpcore of every step, before it takes it."""
-        if event.endswith(".send_request_headers.started"):
-            self.phase = Phase.SENT
+        if not event.endswith(".send_request_headers.started"):
+            return
+        if self.permit is not None:
+            try:
+                self.permit()
+            except Exception as error:
+                self.refusal = error
+                raise
+        self.phase = Phase.SENT
 
 
 def _target(prefix: str, path: str, query: str) -> bytes:

@@ -187,9 +187,7 @@ class FakeVenue:
         if how == "not-sent":
             raise NOT_SENT
         if how == "slow":
-            await self.release.wait()
-            if why := self.keep_home():
-                raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", why)
+            await self._leave_late()
         self.placed.append(client_order_id)
         self.sent_bytes.append(f"place {client_order_id}")
         on_sent()
@@ -210,6 +208,11 @@ class FakeVenue:
             await self.release.wait()
             raise LOST
         return report
+
+    async def _leave_late(self) -> None:
+        await self.release.wait()
+        if why := self.keep_home():
+            raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", why)
 
     async def test_order(self, client_order_id: str, request: OrderRequest) -> None:
         self.sent_bytes.append(f"test {client_order_id}")
@@ -270,6 +273,8 @@ class FakeVenue:
         how = self.plan.popleft() if self.plan else "rest"
         if how == "not-sent":
             raise NOT_SENT
+        if how == "slow":
+            await self._leave_late()
         self.sent_bytes.append(f"list {list_id}")
         on_sent()
         if how == "reject":
@@ -308,6 +313,12 @@ class FakeVenue:
         if report is None or report.status not in _OPEN:
             raise VenueError(Reaction.DEFINITE_REJECT, "-2011", "Unknown order sent.")
         return self._change(client_order_id, OrderStatus.CANCELED)
+
+    async def cancel_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport:
+        for report in self.reports.values():
+            if (report.symbol, report.venue_order_id) == (symbol, venue_order_id):
+                return await self.cancel(symbol, report.client_order_id)
+        return await self.cancel(symbol, "")
 
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         self.sent_bytes.append(f"cancel-all {symbol}")

@@ -3,9 +3,11 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from spark_tui.domain.order import OrderState
+from spark_tui.engine.submission import to_request
 from spark_tui.link.messages import CancelAll, CancelAllResult, CancelOrder, OrderUpdate
 from spark_tui.link.service import LinkError
 from spark_tui.venues.port import OrderStatus
@@ -154,3 +156,128 @@ async def test_cancel_all_that_is_refused_leaves_the_orders_open_and_says_so(tmp
         assert result.left == (order.client_order_id,)
         assert "cannot be reached" in result.errors[0]
         assert it.order(order.client_order_id).state is OrderState.ACCEPTED
+
+
+# --- a defect, a clock, a limit -----------------------------------------------------------------------------
+
+
+BROKEN = RuntimeError("a reply nobody can read")
+
+
+async def test_an_answer_nobody_can_read_is_asked_about_at_once(tmp_path: Path) -> None:
+    """Not only when the next comparison passes by."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.failing["cancel"] = BROKEN  # type: ignore[assignment]
+        with pytest.raises(LinkError) as failed:
+            await it.ask(CancelOrder(client_order_id=order.client_order_id))
+        assert failed.value.code == "INTERNAL"
+        assert it.order(order.client_order_id).state is OrderState.PENDING_CANCEL
+        await it.until(lambda: bool(it.venue.queries), seconds=2)
+        it.venue._change(order.client_order_id, OrderStatus.CANCELED)
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.CANCELED, seconds=20)
+
+
+async def test_cancel_all_tells_what_is_left_whatever_the_adapter_does(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.failing["cancel_all"] = BROKEN  # type: ignore[assignment]
+        result = await it.ask(CancelAll())
+        assert isinstance(result, CancelAllResult)
+        assert result.left == (order.client_order_id,)
+        assert "could not be understood" in result.errors[0]
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.ACCEPTED)
+
+
+async def test_a_cancel_all_that_never_left_asks_nothing(tmp_path: Path) -> None:
+    """A query for each order would spend what the next cancel needs; nothing has happened."""
+    async with rig(tmp_path) as it:
+        for _ in range(3):
+            await it.submit(buy("0.1"))
+        it.venue.failing["cancel_all"] = UNREACHABLE
+        await it.ask(CancelAll())
+        await it.clock.run_for(5)
+        assert it.venue.queries == []
+
+
+async def test_a_clock_that_steps_back_leaves_no_cancel_pending_for_ever(tmp_path: Path) -> None:
+    """Requests and refusals are told apart by our own clock; it may be set back between them."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        client_id = order.client_order_id
+        it.venue.failing["cancel"] = UNREACHABLE
+        with pytest.raises(LinkError):
+            await it.ask(CancelOrder(client_order_id=client_id))
+        it.clock.step_wall(-3_600)
+        it.venue.failing["cancel"] = LOST
+        await it.ask(CancelOrder(client_order_id=client_id))
+        assert it.order(client_id).state is OrderState.PENDING_CANCEL
+        it.clock.step_wall(-3_600)
+        it.venue.failing["cancel"] = UNREACHABLE
+        with pytest.raises(LinkError):
+            await it.ask(CancelOrder(client_order_id=client_id))
+        assert it.order(client_id).state is OrderState.ACCEPTED
+
+
+async def test_a_second_cancel_has_its_own_time_to_arrive(tmp_path: Path) -> None:
+    """The first one's loss says nothing about the second, which may still be on its way."""
+    async with rig(tmp_path) as it:
+        order = await it.submit()
+        it.venue.failing["cancel"] = LOST
+        await it.ask(CancelOrder(client_order_id=order.client_order_id))
+        await it.clock.run_for(16)
+        it.venue.failing["cancel"] = LOST
+        await it.ask(CancelOrder(client_order_id=order.client_order_id))
+        await it.clock.run_for(14)
+        assert it.order(order.client_order_id).state is OrderState.PENDING_CANCEL
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.ACCEPTED)
+
+
+# --- orders of others ---------------------------------------------------------------------------------------
+
+
+async def test_an_order_of_others_is_canceled_by_the_venues_id(tmp_path: Path) -> None:
+    """Its own name may be missing: then nothing else tells it."""
+    async with rig(tmp_path) as it:
+        report = it.venue.external("web-1", to_request(buy(), NAME))
+        it.venue.user(msgspec.structs.replace(report, client_order_id=""))
+        result = await it.ask(CancelOrder(client_order_id=f"external-{report.venue_order_id}"))
+        assert isinstance(result, OrderUpdate)
+        assert (result.order.state, result.external) == (OrderState.CANCELED, True)
+        assert it.venue.reports["web-1"].status is OrderStatus.CANCELED
+
+
+async def test_of_two_orders_of_others_with_one_name_the_open_one_is_canceled(tmp_path: Path) -> None:
+    """A name may come again once its order has ended."""
+    async with rig(tmp_path) as it:
+        it.venue.user(it.venue.external("web", to_request(buy("0.1"), NAME)))
+        it.venue.user(it.venue._change("web", OrderStatus.CANCELED))
+        again = it.venue.external("web", to_request(buy("0.2"), NAME))
+        it.venue.user(again)
+        result = await it.ask(CancelOrder(client_order_id="web"))
+        assert isinstance(result, OrderUpdate)
+        assert (result.order.venue_order_id, result.order.state) == (
+            again.venue_order_id,
+            OrderState.CANCELED,
+        )
+        with pytest.raises(LinkError) as refused:
+            await it.ask(CancelOrder(client_order_id="web"))
+        assert refused.value.code == "NOT_OPEN"
+
+
+async def test_a_lost_cancel_of_an_order_of_others_is_not_called_refused(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.user(it.venue.external("web-1", to_request(buy(), NAME)))
+        it.venue.failing["cancel"] = LOST
+        with pytest.raises(LinkError) as unknown:
+            await it.ask(CancelOrder(client_order_id="web-1"))
+        assert unknown.value.code == "CANCEL_UNKNOWN"
+
+
+async def test_an_order_of_others_that_ended_meanwhile_is_shown_as_it_ended(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.user(it.venue.external("web-1", to_request(buy(), NAME)))
+        it.venue.fill("web-1", quiet=True)
+        result = await it.ask(CancelOrder(client_order_id="web-1"))
+        assert isinstance(result, OrderUpdate)
+        assert (result.order.state, result.external) == (OrderState.FILLED, True)

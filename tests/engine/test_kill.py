@@ -10,8 +10,8 @@ import pytest
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.link.messages import CancelAllResult, Kill
-from spark_tui.venues.port import OrderStatus
-from tests.engine.fake_venue import UNREACHABLE, D
+from spark_tui.venues.port import OrderStatus, VenueError
+from tests.engine.fake_venue import LOST, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
 
 
@@ -151,3 +151,37 @@ async def test_an_order_that_was_waiting_to_leave_stays_home_after_a_halt(tmp_pa
         assert order.state is OrderState.DENIED
         assert "halted before it was sent" in order.text
         assert it.venue.placed == []
+
+
+@pytest.mark.parametrize("fails", [UNREACHABLE, LOST], ids=["unreachable", "lost"])
+async def test_what_comes_alive_after_a_kill_is_canceled_until_it_is_gone(
+    tmp_path: Path, fails: VenueError
+) -> None:
+    """The sweep found nothing left and is over: nobody else would come by for this one."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("hang")
+        asked = asyncio.create_task(it.submit())
+        await it.until(lambda: bool(it.venue.placed))
+        (client_id,) = it.venue.placed
+        late = it.venue.reports.pop(client_id)  # not in the venue's matching engine yet
+        await it.ask(Kill(reason="drill"))
+        it.venue.reports[client_id] = late
+        it.venue.failing["cancel"] = fails
+        it.venue.release.set()
+        await asked
+        await it.until(lambda: bool(it.venue.cancels))
+        del it.venue.failing["cancel"]
+        await it.until(lambda: it.venue.reports[client_id].status is OrderStatus.CANCELED)
+        assert it.order(client_id).state is OrderState.CANCELED
+        assert len(it.venue.cancels) == 2
+
+
+async def test_an_order_called_dead_that_lives_after_a_kill_is_canceled(tmp_path: Path) -> None:
+    """No proof is worth an order that rests while everything is to be cancelled."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("dead")
+        order = await it.submit()
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.DEAD)
+        await it.ask(Kill(reason="drill"))
+        it.venue.user(it.venue.external(order.client_order_id, order.request))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.CANCELED)

@@ -1,5 +1,6 @@
 """Order lists: all or none, one thing to cancel, and at the worst no more exposure than can execute."""
 
+import asyncio
 from decimal import Decimal
 from pathlib import Path
 
@@ -322,3 +323,18 @@ async def test_only_what_is_in_the_book_is_shown_there(tmp_path: Path) -> None:
         assert own() == (1.0, 0.0)
         it.venue.fill(found.legs[0].order.client_order_id)
         assert own() == (0.0, 1.0)
+
+
+async def test_a_cancel_while_the_list_waits_to_leave_cancels_it_at_the_venue(tmp_path: Path) -> None:
+    """Past the write-ahead it cannot be kept home; the cancel must not be forgotten with that."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("slow")
+        asked = asyncio.create_task(submit(it))
+        await it.until(lambda: not it.venue.plan)
+        (list_id,) = it.engine.journal.state.lists
+        canceling = asyncio.create_task(it.ask(CancelList(list_id=list_id)))
+        await it.turn()
+        it.venue.release.set()
+        await canceling
+        assert states(it, await asked) == ["CANCELED", "CANCELED"]
+        assert it.venue.sent_bytes[-1] == f"cancel-list {list_id}"

@@ -95,9 +95,14 @@ class Account:
         await asyncio.shield(self._syncing)
 
     async def trust_clock(self) -> None:
-        """Before signing: sample again if our wall clock stepped. Raises VenueError."""
-        if self.server_clock.suspect:
+        """Before signing: sample again if our wall clock stepped. Raises VenueError: nothing was sent."""
+        if not self.server_clock.suspect:
+            return
+        try:
             await self.sync_clock()
+        except VenueError as error:
+            text = f"Binance's clock could not be read ({error.text.rstrip('.')}): nothing was sent."
+            raise VenueError(error.reaction, "NOT_SENT", text, retry_after_s=error.retry_after_s) from None
 
     async def clock_refused(self) -> None:
         """After -1021: what we believed was wrong. Raises VenueError."""

@@ -245,6 +245,9 @@ class BinanceSpot:
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         return await self._trading.cancel(symbol, client_order_id)
 
+    async def cancel_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport:
+        return await self._trading.cancel_by_venue_id(symbol, venue_order_id)
+
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         return await self._trading.cancel_all(symbol)
 

@@ -1,5 +1,7 @@
 """What a cancel-replace came to, each half judged by itself (protocol section 9)."""
 
+from collections.abc import Callable
+
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.spot.account import ORDER_LIMIT, Account
 from spark_tui.venues.binance.spot.codec_changes import Half, Halves
@@ -36,7 +38,7 @@ def _judged(account: Account, half: Half, client_order_id: str) -> ReplaceHalf:
     if half.outcome is _NOT:
         return ReplaceHalf(outcome=half.outcome)
     if half.outcome is _OK:
-        return ReplaceHalf(outcome=half.outcome, report=report_on(client_order_id, half.reports))
+        return ReplaceHalf(outcome=half.outcome, report=_named(client_order_id, half.reports))
     # inside an answer a refusal has no status of its own: 400 is what it has when it comes alone
     error = account.error(400, half.code, half.text, Phase.TRADE)
     if error.reaction is Reaction.UNKNOWN:
@@ -44,9 +46,13 @@ def _judged(account: Account, half: Half, client_order_id: str) -> ReplaceHalf:
     return ReplaceHalf(outcome=half.outcome, code=error.code, text=error.text)
 
 
-def report_on(client_order_id: str, reports: tuple[OrderReport, ...]) -> OrderReport:
-    """The one asked for, among the legs that went with it. Raises CodecError."""
+def report_on(meant: Callable[[OrderReport], bool], reports: tuple[OrderReport, ...]) -> OrderReport:
+    """The one meant, among the legs that went with it. Raises CodecError."""
     for report in reports:
-        if report.client_order_id == client_order_id:
+        if meant(report):
             return report
     raise CodecError("The answer is about another order")
+
+
+def _named(client_order_id: str, reports: tuple[OrderReport, ...]) -> OrderReport:
+    return report_on(lambda report: report.client_order_id == client_order_id, reports)

@@ -155,10 +155,10 @@ class SpotRest:
         # spent before signing, so that a wait for the budget does not age the signature
         await self._account.spend(route.weight, priority=priority)
         await self._account.trust_clock()
-        if permit is not None:
-            permit()
         paid = Route(route.method, route.path, 0)
-        return await self._once(paid, params, Phase.TRADE, priority, idempotent=False, timeout_s=timeout_s)
+        return await self._once(
+            paid, params, Phase.TRADE, priority, idempotent=False, timeout_s=timeout_s, permit=permit
+        )
 
     # --- inside --------------------------------------------------------------------------------------
 
@@ -192,13 +192,20 @@ class SpotRest:
         return await self._once(route, params, Phase.READ, priority, idempotent, _READ_TIMEOUT_S)
 
     async def _once(
-        self, route: Route, params: Params, phase: Phase, priority: bool, idempotent: bool, timeout_s: float
+        self,
+        route: Route,
+        params: Params,
+        phase: Phase,
+        priority: bool,
+        idempotent: bool,
+        timeout_s: float,
+        permit: Callable[[], None] | None = None,
     ) -> bytes:
         signer = self._account.signer
         await self._account.trust_clock()
         query = signed_query({**params, **self._account.stamp()}.items(), signer)
         headers = {"X-MBX-APIKEY": signer.api_key}
-        return await self._send(route, query, headers, phase, priority, idempotent, timeout_s)
+        return await self._send(route, query, headers, phase, priority, idempotent, timeout_s, permit)
 
     async def _send(
         self,
@@ -209,6 +216,7 @@ class SpotRest:
         priority: bool,
         idempotent: bool,
         timeout_s: float,
+        permit: Callable[[], None] | None = None,
     ) -> bytes:
         told = self._account.telling(
             route.method, route.path, lambda: unsigned(query), private=bool(headers) or route is EXCHANGE_INFO
@@ -223,6 +231,7 @@ class SpotRest:
                 idempotent=idempotent,
                 priority=priority,
                 timeout_s=timeout_s,
+                permit=permit,
             )
         except HttpFailure as failure:
             told(None, failure.text.encode())

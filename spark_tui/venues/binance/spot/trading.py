@@ -48,13 +48,20 @@ class Trading:
         return _certain(lambda raw: codec.decode_order(raw, self._lists.name), body)
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
-        params = {"symbol": symbol, "origClientOrderId": client_order_id}
+        return await self._cancel(
+            {"symbol": symbol, "origClientOrderId": client_order_id},
+            lambda report: report.client_order_id == client_order_id,
+        )
+
+    async def cancel_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport:
+        return await self._cancel(
+            {"symbol": symbol, "orderId": venue_order_id},
+            lambda report: report.venue_order_id == venue_order_id,
+        )
+
+    async def _cancel(self, params: Mapping[str, Value], meant: Callable[[OrderReport], bool]) -> OrderReport:
         body = await self._trade(verbs.CANCEL, params)
-
-        def read(raw: bytes) -> OrderReport:
-            return report_on(client_order_id, codec.decode_cancel(raw, self._lists.name))
-
-        return _certain(read, body)
+        return _certain(lambda raw: report_on(meant, codec.decode_cancel(raw, self._lists.name)), body)
 
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         try:
@@ -160,7 +167,7 @@ class Trading:
             raise behind from None
         if self._account.clock.mono_ns() - began > _CLOCK_RETRY_S * NS_PER_S:
             raise behind
-        return await self._attempt(verb, params, told)
+        return await self._attempt(verb, params, _Told(on_sent))  # the time it may come alive counts anew
 
     async def _attempt(self, verb: Verb, params: Mapping[str, Value], told: "_Told") -> bytes:
         try:

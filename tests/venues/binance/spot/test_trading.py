@@ -12,6 +12,7 @@ from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.venues.binance.spot.endpoints import Endpoints
 from spark_tui.venues.port import OrderStatus, Reaction, VenueError
+from spark_tui.wire.clock import ServerClock
 from tests.venues.binance.spot.conftest import Seen, adapter, running
 from tests.venues.binance.spot.peer import Peer, ok, order, refused, rest_refused
 
@@ -153,7 +154,7 @@ async def test_a_refused_clock_is_set_and_the_order_signed_once_more(peer: Peer)
     assert [c["params"]["newClientOrderId"] for c in calls[-2:]] == ["id-2", "id-2"]
     assert calls[-2]["params"]["signature"] != calls[-1]["params"]["signature"]
     assert {c["params"]["recvWindow"] for c in calls} == {5000}
-    assert sent.times == 2
+    assert sent.times == 3  # from the last one on it may come alive
 
 
 async def test_a_clock_refused_twice_is_told(peer: Peer) -> None:
@@ -164,6 +165,20 @@ async def test_a_clock_refused_twice_is_told(peer: Peer) -> None:
             await venue.place("id-1", REQUEST, Sent())
     assert failed.value.reaction is Reaction.CLOCK
     assert len(peer.calls("order.place")) == 2
+
+
+async def test_an_order_whose_clock_cannot_be_read_never_left(
+    peer: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It must not count as the venue's refusal."""
+    sent, venue = Sent(), adapter(peer)
+    async with running(venue, Seen()):
+        peer.rest["GET", "/api/v3/time"] = lambda q: rest_refused(-1003, "Too many requests.", 429)
+        monkeypatch.setattr(ServerClock, "suspect", property(lambda clock: True))  # our wall clock stepped
+        with pytest.raises(VenueError, match="nothing was sent") as failed:
+            await venue.place("id-1", REQUEST, sent)
+    assert (failed.value.code, sent.times) == ("NOT_SENT", 0)
+    assert peer.calls("order.place") == []
 
 
 # --- over REST ---------------------------------------------------------------------------------------
@@ -257,6 +272,39 @@ async def test_a_ban_stops_everything_at_once(peer: Peer) -> None:
             assert refused_here.value.reaction is Reaction.THROTTLED
             assert "pause" in refused_here.value.text
     assert (len(peer.asked), len(peer.messages), sent.times) == (asked, messages, 0)
+
+
+async def test_an_order_that_waits_for_a_connection_stays_home_once_trading_is_halted(peer: Peer) -> None:
+    """Eight slow downloads hold the connections; between the gate and the first byte the kill comes."""
+    sent, venue = Sent(), adapter(peer)
+    slots = venue._http._ordinary
+    while not slots.locked():
+        await slots.acquire()
+    placing = asyncio.create_task(venue.place("id-1", REQUEST, sent))
+    while not slots._waiters:  # noqa: ASYNC110 - a semaphore tells nobody who waits
+        await asyncio.sleep(0)
+    venue.keep_home = lambda: "Trading was halted"
+    slots.release()
+    with pytest.raises(VenueError, match="halted") as failed:
+        await placing
+    await venue.close()
+    assert (failed.value.code, sent.times) == ("NOT_SENT", 0)
+    assert peer.rest_calls(*PLACE) == []
+
+
+async def test_an_order_of_others_is_canceled_by_its_number(peer: Peer) -> None:
+    """Its leg's list goes with it; the answer meant is the one with that number."""
+    legs = [
+        order("c", orderId=number, origClientOrderId=f"leg-{number}", status="CANCELED") for number in (7, 8)
+    ]
+    answer = {"orderListId": 3, "listClientOrderId": "web", "orderReports": legs}
+    peer.api["order.cancel"] = lambda r: {"result": answer}
+    venue = adapter(peer)
+    async with running(venue, Seen()):
+        report = await venue.cancel_by_venue_id("BTCUSDT", "8")
+    assert (report.client_order_id, report.status) == ("leg-8", OrderStatus.CANCELED)
+    (call,) = peer.calls("order.cancel")
+    assert (call["params"]["orderId"], "origClientOrderId" in call["params"]) == ("8", False)
 
 
 async def test_cancels_have_a_reserve_when_the_budget_is_spent(peer: Peer) -> None:
