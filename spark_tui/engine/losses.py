@@ -58,13 +58,8 @@ class Losses:
         return Measure(value=None, why=f"{KINDS[rule.kind].title} is no loss")
 
     def _drawdown(self) -> Decimal | None:
-<<<<<<< HEAD
-        """Percent of the peak that is gone."""
-        fall = self._recent("fall", self._portfolio.drawdown())
-=======
         """Percent below the peak, which survives a restart and knows money from outside from a loss."""
         fall = self._recent("drawdown", self._portfolio.drawdown())
->>>>>>> origin/main
         return None if fall is None else EXACT.multiply(fall, HUNDRED)
 
     def _streak(self, scope: Scope) -> Measure:

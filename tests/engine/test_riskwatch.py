@@ -13,8 +13,7 @@ from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.submission import to_request
 from spark_tui.link.messages import GetRules, PutRule, Resume, Rules
 from spark_tui.link.service import LinkError
-from spark_tui.wire.clock import ManualClock
-from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D, FakeVenue
+from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
 
 LOSS = Rule(id="loss", kind=RuleKind.MAX_DAILY_LOSS, limit=D(1_000), effect=RuleEffect.HALT_AND_CANCEL)
@@ -156,16 +155,9 @@ async def test_a_share_of_equity_can_be_lost_too(tmp_path: Path) -> None:
 
 
 async def test_a_drawdown_halts_and_counts_anew_from_the_resume(tmp_path: Path) -> None:
-<<<<<<< HEAD
-    clock = ManualClock()
-    venue = FakeVenue(clock)
-    venue.holdings = {"BTC": D(10)}
-    async with rig(tmp_path, venue=venue, clock=clock, settings=watching(FALL)) as it:
-=======
     async with rig(tmp_path, settings=watching(FALL)) as it:
         it.venue.holdings = {"USDT": D(0), "BTC": D(10)}
         it.engine.portfolio.on_balances(await it.venue.balances())
->>>>>>> origin/main
         await seconds(it, 2)
         moves(it, 55_000)
         await seconds(it, 2)
