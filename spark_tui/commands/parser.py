@@ -28,6 +28,9 @@ WHAT = (
     "rules",
     "instruments",
     "audit",
+    "pnl",
+    "equity",
+    "explain",
 )
 
 
@@ -197,6 +200,12 @@ def _paper_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="JSON instead of words")
 
 
+def _export_flags(parser: argparse.ArgumentParser) -> None:
+    _data_dir(parser)
+    parser.add_argument("what", choices=("pnl", "fills", "equity", "flows"), help="which table")
+    parser.add_argument("--csv", metavar="FILE", required=True, help="where to write it; - for stdout")
+
+
 def _ledger_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
     parser.add_argument("verb", choices=("verify", "repair"), help="walk the chain, or keep its good part")
@@ -269,6 +278,12 @@ def _run_paper(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _run_export(arguments: argparse.Namespace) -> int:
+    from spark_tui.commands.export import run
+
+    return run(arguments)
+
+
 def _run_ledger(arguments: argparse.Namespace) -> int:
     from spark_tui.commands.files import run_ledger
 
@@ -292,6 +307,7 @@ _COMMANDS: dict[str, tuple[str, Fill, Run]] = {
     "show": ("print what the engine knows", _show_flags, _run_show),
     "canary": ("run, confirm, soak, verify: proof before an order matters", _canary_flags, _run_canary),
     "paper": ("the paper account: status, or begin again", _paper_flags, _run_paper),
+    "export": ("write profit, fills, equity or flows as CSV, out of the ledger", _export_flags, _run_export),
     "ledger": ("verify or repair the ledger", _ledger_flags, _run_ledger),
     "tape": ("check recordings", _tape_flags, _run_tape),
 }

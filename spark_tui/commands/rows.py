@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -245,9 +246,9 @@ def listed(result: Result) -> list[Row] | Row:
             return [position(row) for row in result.rows]
         case Balances():
             return [
-                {"venue": name, **simple(row), "total": row.total}
+                {"venue": name, **simple(row), "total": row.total, "worth": worth}
                 for name, rows in result.rows.items()
-                for row in rows
+                for row, worth in zip_longest(rows, result.worth.get(name, ()))
             ]
         case Venues():
             return [venue(row) for row in result.rows]

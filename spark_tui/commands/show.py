@@ -2,11 +2,12 @@
 
 import argparse
 
-from spark_tui.commands import rows
+from spark_tui.commands import money, rows
 from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.parser import WHAT, nearest
 from spark_tui.commands.reach import data_dir_of, require_engine, with_line
 from spark_tui.commands.table import facts, table
+from spark_tui.domain.accounting import Window
 from spark_tui.link.messages import (
     AnyRequest,
     GetAlgos,
@@ -55,7 +56,7 @@ _COLUMNS = {
     "drills": "name title faults state seed seconds text",
     "fills": "trade_id client_order_id venue symbol side price quantity commission commission_asset maker",
     "positions": "venue symbol quantity average_price mark unrealised realised quote fees",
-    "balances": "venue asset free locked total",
+    "balances": "venue asset free locked total worth",
     "tickers": "symbol last change_percent bid ask high low quote_volume age_s usable venue",
     "venues": "name environment state age_s clock_offset_ms weight_used weight_limit detail",
     "rules": "id enabled said scope effect used headroom unit ok origin text",
@@ -74,7 +75,10 @@ def run(arguments: argparse.Namespace) -> int:
     found = (
         rows.order_lists(result) if what == "lists" and isinstance(result, Orders) else rows.listed(result)
     )
-    print(rows.to_json(found) if arguments.json else _text(what, found))
+    if what in money.WHAT and not arguments.json and isinstance(found, dict):
+        print(money.text(what, found))
+    else:
+        print(rows.to_json(found) if arguments.json else _text(what, found))
     return 0
 
 
@@ -89,7 +93,16 @@ async def _ask(link: RemoteLink, what: str, word: str) -> Result:
             return await link.call(GetFills(symbol=symbol))
         case "book":
             return await link.call(GetBook(symbol=symbol or await _first_symbol(link)))
+        case "pnl" | "equity" | "explain":
+            return await link.call(_money(what, word))
     return await link.call(_REQUESTS[what])
+
+
+def _money(what: str, word: str) -> AnyRequest:
+    try:
+        return money.request(what, word)
+    except ValueError:
+        raise CommandError(f"show equity: {word!r} is none of {', '.join(Window)}", USAGE) from None
 
 
 async def _first_symbol(link: RemoteLink) -> str:

@@ -74,4 +74,5 @@ def _trade(row: FillRow, strategy: str, assets: tuple[str, str]) -> Trade:
         strategy=strategy,
         side=row.side,
         fill=row.fill,
+        client_order_id=row.client_order_id,
     )

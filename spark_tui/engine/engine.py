@@ -49,12 +49,14 @@ from spark_tui.engine.riskwatch import RiskWatch
 from spark_tui.engine.rulebook import Rulebook
 from spark_tui.engine.rules_desk import RulesDesk, told
 from spark_tui.engine.supervise import Supervisor
+from spark_tui.engine.twin import TwinBench
 from spark_tui.engine.venue_runner import VenueRunner
 from spark_tui.engine.views import Views
 from spark_tui.link.messages import AnyRequest, CancelAllResult, Event, OrderUpdate, Result
 from spark_tui.link.service import Attachment
 from spark_tui.store.ledger import Ledger
 from spark_tui.store.tape import Tape
+from spark_tui.venues.paper.latency import Latency
 from spark_tui.venues.port import Venue
 from spark_tui.wire.backoff import Backoff
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
@@ -203,6 +205,15 @@ class Engine:
             floor_notional=self.rulebook.floor_notional,
         )
         self.differences = DifferenceBook(self.journal, self._now_ms, self.hub.publish)
+        self.twins = TwinBench(
+            self.markets,
+            {venue.name: venue.environment for venue in venues},
+            self.gate.instrument,
+            clock,
+            Latency(random.Random(clock.wall_ns())),
+        )
+        for name, market in self.markets.items():
+            market.listener = partial(self.twins.on_market, name)
         self.kill_switch = KillSwitch(
             self.guard,
             self._venues,
@@ -412,6 +423,8 @@ class Engine:
         if isinstance(event, OrderUpdate):
             self.views.orders_version += 1
             self.canary.follower.on_order()
+            if not event.external:
+                self.twins.on_order(event.order)
         self.hub.publish(event)
 
     def _keeps_home(self, environment: Environment) -> str:

@@ -104,6 +104,7 @@ class Market:
         self.events = 0
         self.holes: set[tuple[str, str]] = set()  # (symbol, interval) whose history wants fetching again
         self.strangers = 0  # events of symbols nobody asked for
+        self.listener: Callable[[MarketEvent], None] = _nobody  # told once a book has taken the event
         self._clock = clock
         self._resync = resync
         self._max_age_ns = round(max_age_s * NS_PER_S)
@@ -129,12 +130,15 @@ class Market:
         handler = self._handlers.get(type(event))
         if handler is not None:
             handler(market, event, now)
+        self.listener(event)
 
     def on_snapshot(self, snapshot: DepthSnapshot) -> bool:
         """A fetched snapshot; False when it came too late and another one is needed."""
         market = self.symbols[snapshot.symbol]
         market.depth_version += 1
-        return market.book.on_snapshot(snapshot, self._mono_ns()) is not Sync.NEED_SNAPSHOT
+        usable = market.book.on_snapshot(snapshot, self._mono_ns()) is not Sync.NEED_SNAPSHOT
+        self.listener(snapshot)
+        return usable
 
     def quote(self, symbol: str) -> Quote | Unusable:
         """The price that may enter a decision, or why there is none."""
@@ -218,3 +222,7 @@ class Market:
     def _on_snapshot(self, market: SymbolMarket, snapshot: DepthSnapshot, now: int) -> None:
         if not self.on_snapshot(snapshot):
             self._resync.want(market.symbol)
+
+
+def _nobody(event: MarketEvent) -> None:
+    """Nobody listens."""

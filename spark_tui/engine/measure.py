@@ -19,6 +19,7 @@ from spark_tui.link.messages import (
     OrderList,
     OrderUpdate,
     ReplaceOrder,
+    ReportDiff,
     Result,
     SubmitList,
     SubmitOrder,
@@ -62,6 +63,8 @@ class MeasuredService:
     def _observed(self, request: AnyRequest, result: Result) -> Result:
         if isinstance(request, CancelAll | Kill) and isinstance(result, CancelAllResult):
             self._metrics.cancel_alls.labels(_word(not result.left and not result.errors)).inc()
+        if isinstance(request, ReportDiff):
+            self._metrics.diff_reports.inc()
         if isinstance(result, CanaryRow):
             for seconds in result.latencies_s:
                 self._metrics.canary_latency.observe(seconds)

@@ -13,6 +13,7 @@ from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.preview import Previews
 from spark_tui.engine.submission import find_venue, refuse_long, to_request
 from spark_tui.engine.supervise import describe
+from spark_tui.engine.twin.report import write_report
 from spark_tui.link.messages import (
     AlgoPreview,
     AmendOrder,
@@ -33,6 +34,7 @@ from spark_tui.link.messages import (
     GetBalances,
     GetBook,
     GetCanaries,
+    GetDiff,
     GetDifferences,
     GetDrills,
     GetEquity,
@@ -62,6 +64,7 @@ from spark_tui.link.messages import (
     Reconcile,
     RecordFlow,
     ReplaceOrder,
+    ReportDiff,
     ResolveDifference,
     Result,
     Resume,
@@ -137,6 +140,9 @@ class Requests:
             ArmLive: self._arm,
             DisarmLive: self._disarm,
             StopEngine: self._stop,
+            ReportDiff: lambda q, operator, _: asyncio.to_thread(
+                write_report, settings.data_dir, engine.twins.view(), engine.books.now_ms()
+            ),
             GetAudit: lambda q, operator, _: asyncio.to_thread(audit, engine.ledger, q),
         }
         self._queries: dict[type, Callable[[Any], Result]] = {
@@ -160,6 +166,7 @@ class Requests:
             GetDifferences: lambda q: engine.differences.view(),
             GetCanaries: lambda q: engine.canary.view(),
             GetRules: lambda q: engine.rules.rows(),
+            GetDiff: lambda q: engine.twins.view(),
             GetPnl: lambda q: engine.portfolio.pnl_view(),
             GetEquity: lambda q: engine.portfolio.equity_view(q.window),
             GetExplanation: lambda q: engine.portfolio.explanation(),

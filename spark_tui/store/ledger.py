@@ -20,7 +20,7 @@ from spark_tui.store import chain, repair
 from spark_tui.store.chain import Stored, Tail, Verification, verify
 from spark_tui.store.lock import Locked, LockFile
 
-__all__ = ["Entry", "Ledger", "LedgerError", "Stored", "Verification", "verify"]
+__all__ = ["Entry", "Ledger", "LedgerError", "Stored", "Verification", "read_entries", "verify"]
 
 MAX_PENDING = 10_000  # appends waiting; the engine has at most a few per open order
 MAX_BATCH = 1_000  # appends in one transaction, so that the first does not wait for thousands
@@ -138,19 +138,7 @@ class Ledger:
 
     def read(self, from_seq: int = 1) -> Iterator[Stored]:
         """Durable entries from `from_seq` on, in order, without the genesis row. Raises LedgerError."""
-        try:
-            connection = chain.connect_readonly(self.path)
-            try:
-                rows = connection.execute(
-                    "SELECT seq, at_ns, kind, body FROM entries WHERE seq >= ? ORDER BY seq",
-                    (max(from_seq, 1),),
-                )
-                for row in rows:
-                    yield Stored(*row)
-            finally:
-                connection.close()
-        except sqlite3.Error as error:
-            raise LedgerError(f"The ledger {self.path} cannot be read: {_reason(error)}.") from None
+        return read_entries(self.path, from_seq)
 
     def close(self) -> None:
         """Write what is queued, then let go of file and lock. Blocks shortly; call it once, at the end."""
@@ -254,6 +242,23 @@ class Ledger:
             return  # no room: the log only grows on, and appends report a full disk themselves
         finally:
             self._log_pages = 0
+
+
+def read_entries(path: Path, from_seq: int = 1) -> Iterator[Stored]:
+    """As `Ledger.read`, without being its writer: another process may be. Raises LedgerError."""
+    try:
+        connection = chain.connect_readonly(path)
+        try:
+            rows = connection.execute(
+                "SELECT seq, at_ns, kind, body FROM entries WHERE seq >= ? ORDER BY seq",
+                (max(from_seq, 1),),
+            )
+            for row in rows:
+                yield Stored(*row)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise LedgerError(f"The ledger {path} cannot be read: {_reason(error)}.") from None
 
 
 def _open_sound(path: Path, clock_ns: Callable[[], int]) -> tuple[sqlite3.Connection, Tail]:

@@ -113,6 +113,11 @@ class Metrics:
             ["ok"],
             registry=self.registry,
         )
+        self.diff_reports = Counter(
+            "spark_private_diff_report",
+            "Reports written of orders beside their paper twins",
+            registry=self.registry,
+        )
         self.registry.register(_Folded(lambda: self.sample))
 
     def call(self, call: Call) -> None:

@@ -43,6 +43,7 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
     strategy: str
     side: Side
     fill: Fill
+    client_order_id: str = ""
 
     @property
     def key(self) -> tuple[str, str, str]:

@@ -7,7 +7,7 @@ time of the fill; that price is a record of its own, as a fold may ask nobody.
 """
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -75,13 +75,16 @@ class PnlBook:
         self.strategies: OrderedDict[str, StrategySheet] = OrderedDict()  # the latest active last
         self.days: OrderedDict[str, Tally] = OrderedDict()
         self.awaiting: OrderedDict[TradeKey, Awaiting] = OrderedDict()
+        self.heard: Callable[[Trade, Decimal, Decimal], None] = _unheard
+        """Told of every trade and what it realised by average cost and by FIFO, in quote money."""
         self._covers: dict[str, Trade] = {}  # by client order id
 
     def take(self, trade: Trade) -> None:
         sheet = self._sheet(trade)
         before = sheet.position
         sheet.position = apply_fill(before, trade.side, trade.fill, trade.base, trade.quote)
-        sheet.lots = fifo.apply_fill(sheet.lots, trade.side, trade.fill, trade.base, trade.quote)
+        lots = sheet.lots
+        sheet.lots = fifo.apply_fill(lots, trade.side, trade.fill, trade.base, trade.quote)
         strategy = self._strategy(trade.strategy)
         own = strategy.positions.get(
             (trade.venue, trade.symbol), Position(venue=trade.venue, symbol=trade.symbol)
@@ -98,6 +101,7 @@ class PnlBook:
             if len(self.awaiting) > MAX_AWAITING:
                 self.awaiting.popitem(last=False)
         self._forget_strategies()
+        self.heard(trade, gained, EXACT.subtract(sheet.lots.realised, lots.realised))
 
     def cover(self, client_order_id: str, trade: Trade | None) -> None:
         """An order's synthetic fill as it now is; None: its trades explain everything."""
@@ -111,6 +115,10 @@ class PnlBook:
         trade = self._covers.pop(client_order_id, None)
         if trade is not None:
             self.take(trade)
+
+    def settle_all(self) -> None:
+        for client_order_id in list(self._covers):
+            self.settle(client_order_id)
 
     def price(self, key: TradeKey, rates: Mapping[str, Decimal]) -> None:
         """What one of each asset was worth in the account's currency when that trade was done."""
@@ -144,8 +152,7 @@ class PnlBook:
         if not self._covers:
             return self
         whole = deepcopy(self)
-        for client_order_id in list(self._covers):
-            whole.settle(client_order_id)
+        whole.settle_all()
         return whole
 
     def digest(self) -> dict[str, object]:
@@ -226,6 +233,10 @@ class PnlBook:
                 (older.tally if tally is sheet.tally else tally, measure, asset, amount)
                 for tally, measure, asset, amount in waiting.postings
             ]
+
+
+def _unheard(trade: Trade, gained: Decimal, by_fifo: Decimal) -> None:
+    """Nobody asked."""
 
 
 def joined(one: Position, other: Position) -> Position:

@@ -24,6 +24,15 @@ from spark_tui.link.messages.canary import (
     StopCanary,
 )
 from spark_tui.link.messages.condition import Health, Notice, Status, VenueRow, Venues
+from spark_tui.link.messages.diff import (
+    Diff,
+    DiffGrade,
+    DiffRow,
+    DiffSide,
+    DiffTotal,
+    GetDiff,
+    ReportDiff,
+)
 from spark_tui.link.messages.frames import (
     PROTOCOL,
     Ask,
@@ -158,6 +167,11 @@ __all__ = [
     "DayPnl",
     "DeleteRule",
     "DepthRow",
+    "Diff",
+    "DiffGrade",
+    "DiffRow",
+    "DiffSide",
+    "DiffTotal",
     "Difference",
     "Differences",
     "DisableRule",
@@ -180,6 +194,7 @@ __all__ = [
     "GetBalances",
     "GetBook",
     "GetCanaries",
+    "GetDiff",
     "GetDifferences",
     "GetDrills",
     "GetEquity",
@@ -222,6 +237,7 @@ __all__ = [
     "RecordFlow",
     "ReplaceOrder",
     "Reply",
+    "ReportDiff",
     "Request",
     "ResolveDifference",
     "Result",

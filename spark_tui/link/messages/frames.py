@@ -6,6 +6,7 @@ from spark_tui.link.messages.algos import AlgoRow, Algos, Differences, DrillRow,
 from spark_tui.link.messages.audit import Audit
 from spark_tui.link.messages.canary import Canaries, CanaryRow
 from spark_tui.link.messages.condition import Health, Notice, Status, Venues
+from spark_tui.link.messages.diff import Diff
 from spark_tui.link.messages.market import BookView, CandlesView, Tickers, TradesView
 from spark_tui.link.messages.orders import (
     Balances,
@@ -55,6 +56,7 @@ Result = (
     | CanaryRow
     | Canaries
     | Audit
+    | Diff
     | Pnl
     | EquityCurve
     | Explanation

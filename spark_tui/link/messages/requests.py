@@ -17,6 +17,7 @@ from spark_tui.link.messages.canary import (
     SoakCanary,
     StopCanary,
 )
+from spark_tui.link.messages.diff import GetDiff, ReportDiff
 from spark_tui.link.messages.pnl import GetEquity, GetExplanation, GetPnl, PriceFills, RecordFlow
 from spark_tui.link.messages.rules import DeleteRule, DisableRule, EnableRule, GetRules, PutRule
 
@@ -256,6 +257,8 @@ class GetHealth(Request, frozen=True, tag="health"):
 AnyRequest = (
     SubmitOrder
     | GetAudit
+    | GetDiff
+    | ReportDiff
     | TestOrder
     | AmendOrder
     | ReplaceOrder
