@@ -37,6 +37,7 @@ from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.orders import OrderDesk
 from spark_tui.engine.outbox import Outbox
 from spark_tui.engine.portfolio import Portfolio
+from spark_tui.engine.portfolio.days import day_of
 from spark_tui.engine.protection import Protection
 from spark_tui.engine.reconcile import Reconciler
 from spark_tui.engine.records import RuleChanged, RunStarted, TradingStateChanged
@@ -481,7 +482,8 @@ class Engine:
         return self._venues[venue].server_time_ms()
 
     def _utc_day(self) -> str:
-        return datetime.fromtimestamp(self._clock.wall_ns() // NS_PER_S, UTC).date().isoformat()
+        today = datetime.fromtimestamp(self._clock.wall_ns() // NS_PER_S, UTC).date()
+        return day_of(today, self.journal.state.day.day)
 
 
 class _Stopped(Exception):

@@ -30,7 +30,7 @@ class Losses:
         self._portfolio = portfolio
         self._clock = clock
         self._utc_day = utc_day
-        self._known: dict[str, tuple[int, Decimal]] = {}  # figure -> (monotonic, value)
+        self._known: dict[str, tuple[int, str, Decimal]] = {}  # figure -> (monotonic, period, value)
 
     def equity(self) -> Decimal | None:
         return self._recent("equity", self._portfolio.equity())
@@ -48,7 +48,8 @@ class Losses:
         """Nothing forgiven."""
         match rule.kind:
             case RuleKind.MAX_DAILY_LOSS | RuleKind.MAX_DAILY_LOSS_SHARE:
-                gain = self._recent("day", self._portfolio.day_pnl())
+                # yesterday's figure says nothing about today, nor does what was forgiven of it
+                gain = self._recent("day", self._portfolio.day_pnl(), of=self._utc_day())
                 return Measure(value=None if gain is None else EXACT.minus(gain), why=self._why(gain))
             case RuleKind.MAX_DRAWDOWN:
                 fall = self._drawdown()
@@ -80,13 +81,15 @@ class Losses:
             if scope.covers(closing.venue, closing.symbol, strategy):
                 yield closing
 
-    def _recent(self, name: str, value: Decimal | None) -> Decimal | None:
+    def _recent(self, name: str, value: Decimal | None, *, of: str = "") -> Decimal | None:
+        """`of`: the period the figure belongs to; that of another one is no figure."""
         now = self._clock.mono_ns()
         if value is not None:
-            self._known[name] = (now, value)
+            self._known[name] = (now, of, value)
             return value
-        at, last = self._known.get(name, (0, None))
-        return last if last is not None and now - at <= FRESH_S * NS_PER_S else None
+        at, period, last = self._known.get(name, (0, "", None))
+        fresh = period == of and now - at <= FRESH_S * NS_PER_S
+        return last if fresh else None
 
     def _why(self, value: Decimal | None) -> str:
         return "a price is missing" if value is None else ""

@@ -76,6 +76,10 @@ class RiskWatch:
         self._broken &= {rule.id for rule in self._rulebook.rules if rule.enabled}
         self._remember_recoveries()
 
+    def on_changed(self, rule_id: str) -> None:
+        """What has changed may break anew, and then does what it says now."""
+        self._broken.discard(rule_id)
+
     def on_denied(self, verdicts: Iterable[Verdict]) -> None:
         """An order was refused: rules that do more than refuse do it now. A rule that refuses for want of a
         figure is not broken."""

@@ -32,12 +32,14 @@ class RulesDesk:
         match ask:
             case PutRule(rule=rule):
                 self._rulebook.put(rule, operator)
+                self._watch.on_changed(rule.id)
             case EnableRule(rule_id=rule_id):
                 self._rulebook.enable(rule_id, operator, enabled=True)
             case DisableRule(rule_id=rule_id):
                 self._rulebook.enable(rule_id, operator, enabled=False)
             case DeleteRule(rule_id=rule_id):
                 self._rulebook.delete(rule_id, operator)
+                self._watch.on_changed(rule_id)
         await self._journal.durable()
         self._watch.check()
         return self.rows()

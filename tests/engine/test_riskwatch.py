@@ -260,3 +260,62 @@ async def test_outside_the_hours_nothing_new_begins(tmp_path: Path) -> None:
         it.clock.advance(400)
         it.venue.tick()
         assert (await it.submit(buy("0.01"))).state is OrderState.ACCEPTED
+
+
+# --- midnight, clocks and changes --------------------------------------------------------------------------
+
+
+def until_midnight(it: Rig, less_s: float) -> float:
+    return 86_400 - it.clock.wall_ns() / 1e9 % 86_400 - less_s
+
+
+def blind(it: Rig) -> None:
+    """The book is lost and cannot be had again."""
+    it.venue.failing["depth_snapshot"] = UNREACHABLE
+    it.venue.skip(3)
+    it.venue.tick()
+
+
+async def test_what_was_forgiven_of_yesterday_is_no_loss_of_today(tmp_path: Path) -> None:
+    """Prices go missing just before midnight: yesterday's loss, which stands for a minute, is not today's."""
+    async with rig(tmp_path, settings=watching(LOSS)) as it:
+        await bought(it)
+        it.clock.advance(until_midnight(it, 30))
+        moves(it, 59_000)
+        await it.until(lambda: it.engine.guard.killed)
+        await it.ask(Resume(reason="seen"))
+        await seconds(it, 2)
+        blind(it)
+        await seconds(it, 30)  # midnight is over
+        assert it.engine.guard.state is TradingState.ACTIVE
+        assert await used(it, "loss") is None
+        denied = it.engine.gate.assess(to_request(buy("0.1"), NAME)).verdicts
+        assert "NO_FIGURE" in {one.code for one in denied}
+
+
+async def test_a_clock_that_steps_back_over_midnight_forgets_no_loss(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=watching(LOSS)) as it:
+        await bought(it)
+        it.clock.advance(until_midnight(it, -1))
+        it.venue.tick()
+        await seconds(it, 2)
+        moves(it, 59_100)  # 905 lost today
+        await seconds(it, 2)
+        lost = await used(it, "loss")
+        assert lost == D(905)
+        it.clock.step_wall(-10)
+        await seconds(it, 3)
+        assert await used(it, "loss") == lost
+        await seconds(it, 10)
+        assert await used(it, "loss") == lost
+
+
+async def test_a_broken_rule_that_is_made_stricter_acts_at_once(tmp_path: Path) -> None:
+    mild = msgspec.structs.replace(LOSS, effect=RuleEffect.REFUSE)
+    async with rig(tmp_path, settings=watching(mild)) as it:
+        await bought(it)
+        moves(it, 59_000)
+        await seconds(it, 3)
+        assert it.engine.guard.state is TradingState.ACTIVE
+        await it.ask(PutRule(rule=msgspec.structs.replace(LOSS, effect=RuleEffect.HALT)))
+        assert it.engine.guard.halted
