@@ -59,6 +59,8 @@ def written(value: object) -> str:
             return str(value).lower()
         case tuple():
             return "[" + ", ".join(f'"{item}"' for item in value) + "]"
+        case dict():  # as TOML has it inline
+            return "{" + ", ".join(f"{key} = {written(item)}" for key, item in value.items()) + "}"
         case Decimal() | float() | int():
             return f"{value:g}" if not isinstance(value, int) else str(value)
         case StrEnum():
