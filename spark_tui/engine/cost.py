@@ -1,10 +1,14 @@
-"""What an order would cost: its worth, the fee at most, and how much worse than the middle it would trade."""
+"""What an order would cost: its worth, the fee at most, and how much worse than the middle it would trade.
+
+The fee is by the account's own rates, the worse of maker and taker. A discount for paying in another asset is
+not taken off: whether there will be enough of that asset is known only when it is charged.
+"""
 
 from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import divide_down, multiply, nearest
+from spark_tui.domain.decimals import ceil_to, divide_down, multiply
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.slippage import slippage_bp
 from spark_tui.domain.values import Side
@@ -12,7 +16,6 @@ from spark_tui.engine.bookwalk import walked
 from spark_tui.engine.gate import Assessment
 from spark_tui.engine.market import Market
 
-FEE_RATE = Decimal("0.001")  # Spot's standard taker and maker rate; discounts only make it less
 FEE_STEP = Decimal("1e-8")
 
 
@@ -33,7 +36,9 @@ def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, la
     walk = taken.average if taken is not None else None
     price = _price(request, walk, assessment)
     notional = _notional(request, price)
-    fee, fee_asset = _fee(request, price, notional, assessment)
+    better = walk is not None and price is not None and walk > price  # a SELL's limit is only its least
+    received = _notional(request, walk) if better else notional
+    fee, fee_asset = _fee(request, price, received, assessment)
     return Cost(
         notional=notional,
         fee=fee,
@@ -62,19 +67,22 @@ def _notional(request: OrderRequest, price: Decimal | None) -> Decimal | None:
 def _fee(
     request: OrderRequest, price: Decimal | None, notional: Decimal | None, assessment: Assessment
 ) -> tuple[Decimal | None, str]:
-    """Charged in what the order receives: base for a BUY, quote for a SELL."""
+    """Charged in what the order receives: base for a BUY, quote for a SELL. None until the venue told the
+    account's rates."""
     base, quote = assessment.assets
+    rate = None if assessment.fees is None else assessment.fees.worst(request.side)
     if request.side is Side.SELL:
-        return (None if notional is None else _cut(multiply(notional, FEE_RATE))), quote
+        return (None if notional is None or rate is None else _cut(multiply(notional, rate))), quote
     quantity = request.quantity
     if quantity is None and notional is not None and price is not None:
         quantity = divide_down(notional, price)
-    known = quantity is not None and quantity.is_finite()
-    return (_cut(multiply(quantity, FEE_RATE)) if known and quantity is not None else None), base
+    if quantity is None or not quantity.is_finite() or rate is None:
+        return None, base
+    return _cut(multiply(quantity, rate)), base
 
 
 def _cut(amount: Decimal) -> Decimal:
-    return nearest(amount, FEE_STEP)
+    return ceil_to(amount, FEE_STEP)
 
 
 def _slippage_bp(request: OrderRequest, walk: Decimal | None, assessment: Assessment) -> float | None:

@@ -11,6 +11,7 @@ from spark_tui.domain.account import Position
 from spark_tui.domain.amends import check_amend
 from spark_tui.domain.book import Unusable
 from spark_tui.domain.decimals import from_float, usable
+from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.lists import check_list
@@ -43,6 +44,7 @@ class Assessment(msgspec.Struct, frozen=True, kw_only=True):
     instrument: Instrument | None
     mid: Decimal | None
     position: Position | None = None  # as it is now
+    fees: FeeRates | None = None  # of the account; None until the venue told
 
     @property
     def assets(self) -> tuple[str, str]:
@@ -124,6 +126,7 @@ class Gate:
             instrument=instrument,
             mid=context.mid,
             position=self._state.positions.get((request.venue, request.symbol)),
+            fees=self._portfolio.fees.get(request.venue),
         )
 
     def assess_list(

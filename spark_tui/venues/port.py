@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from spark_tui.domain.account import Balance
+from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent
@@ -123,12 +124,14 @@ class TradeReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BalancesReport(msgspec.Struct, frozen=True, kw_only=True):
-    """Absolute balances; `complete` when every asset of the account is listed."""
+    """Absolute balances; `complete` when every asset of the account is listed. `fees`: what the account is
+    charged, where the same answer says so."""
 
     venue: str
     balances: tuple[Balance, ...]
     time_ms: int
     complete: bool
+    fees: FeeRates | None = None
 
 
 class CashReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,6 +8,7 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain.account import Balance
+from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument, LotSize, Notional, PriceFilter, SymbolStatus
 from spark_tui.domain.market import Candle, DepthDiff, DepthSnapshot, MarketEvent
@@ -101,6 +102,7 @@ class FakeVenue:
         self.release = asyncio.Event()  # ends a hanging or a slow place
         self.cancel_gate: asyncio.Event | None = None  # cancel_all answers when it is set
         self.holdings = {"USDT": D(1_000_000), "BTC": D(10)}
+        self.fees: FeeRates | None = FeeRates(maker=D("0.001"), taker=D("0.001"))
         self.clock = clock
         self.on_user: UserSink = lambda event, receipt_ns: None
         self.on_market: MarketSink = lambda event, receipt_ns: None
@@ -380,6 +382,7 @@ class FakeVenue:
             ),
             time_ms=self.server_time_ms() if self.balances_ms is None else self.balances_ms,
             complete=True,
+            fees=self.fees,
         )
 
     def health(self) -> tuple[StreamHealth, ...]:

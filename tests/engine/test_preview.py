@@ -7,12 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.rules import KINDS, Rule, RuleEffect, RuleKind, Scope, Unit, problem
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import OrderUpdate, Preview, PreviewOrder, SubmitOrder
-from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D, FakeVenue
 from tests.engine.harness import Rig, buy, rig
 
 RULES = (
@@ -124,6 +126,24 @@ async def test_quantising_is_shown_and_is_what_would_be_sent(tmp_path: Path) -> 
         raw = await it.submit(buy("0.1234567", "59000.019"))  # the engine itself changes nothing
         assert raw.state is OrderState.DENIED
         assert raw.code.startswith("FILTER_")
+
+
+async def test_the_fee_is_the_accounts_own_at_its_worst(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.fees = FeeRates(maker=D("0.0002"), taker=D("0.0004"), buyer=D("0.0001"), seller=D("0.0003"))
+        it.engine.portfolio.on_balances(await it.venue.balances())
+        assert (await preview(it, buy("1", "59000"))).fee == D("0.0005")
+        assert (await preview(it, buy("1", "61000", side=Side.SELL))).fee == D("42.7")
+        assert (await preview(it, buy("1", "58000", side=Side.SELL))).fee == D(42)  # it sells at the bid
+        assert (await preview(it, buy("0.00001", "59000"))).fee == D("0.00000001")  # never less than it is
+
+
+async def test_no_fee_is_told_before_the_account_told_its_rates(tmp_path: Path) -> None:
+    venue = FakeVenue(clock := ManualClock())
+    venue.fees = None
+    async with rig(tmp_path, venue=venue, clock=clock) as it:
+        told = await preview(it, buy("1", "59000"))
+        assert (told.ok, told.fee, told.fee_asset) == (True, None, "BTC")
 
 
 async def test_notional_fee_and_slippage_come_from_the_book(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from spark_tui.domain import account
 from spark_tui.domain.account import Balance, Position
 from spark_tui.domain.accounting import ACCOUNT_CURRENCY, Measure, Point, Window
+from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.instrument import Instrument
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.market import Market
@@ -45,6 +46,7 @@ class Portfolio:
     ) -> None:
         self.version = 0  # grows with every change of balances or positions
         self.valuation = Valuation(markets)
+        self.fees: dict[str, FeeRates] = {}  # by venue, as it told last
         self._book = BalanceBook()
         self.keeper = Keeper(journal, self._book, self.valuation, now_ms, venue_ms)
         self._journal = journal
@@ -66,6 +68,8 @@ class Portfolio:
     def on_balances(self, report: BalancesReport) -> bool:
         """Take the venue's figures. True: they contradict what is known, so ask for the whole."""
         doubts = self._book.take(report)
+        if report.fees is not None:
+            self.fees[report.venue] = report.fees
         self.keeper.on_balances(report)
         self.version += 1
         return doubts

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Callable, Iterable
 
 from spark_tui.domain.book import Depth, OrderBook, Sync, Unusable
+from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import DepthDiff, DepthSnapshot, MarketEvent, Trade
 from spark_tui.domain.order import Fill
@@ -40,6 +41,7 @@ class PaperAccount:
         self.books: dict[str, OrderBook] = {}
         self.instruments: dict[str, Instrument] = {}
         self.trouble = ""  # why nothing can be kept on disk
+        self._fees = FeeRates(maker=fees.maker, taker=fees.taker)
         self._clock = clock
         self._told = told
         next_order, next_trade = store.next_ids()
@@ -112,7 +114,9 @@ class PaperAccount:
     # --- what it is now ------------------------------------------------------------------------------------
 
     def balances(self) -> BalancesReport:
-        return balances_report(self.name, self._cash.balances(), self.now_ms(), complete=True)
+        return balances_report(
+            self.name, self._cash.balances(), self.now_ms(), complete=True, fees=self._fees
+        )
 
     def report(self, order: PaperOrder, *, fills: bool = False) -> OrderReport:
         """`fills`: with what it traded in the transaction that is not settled yet."""

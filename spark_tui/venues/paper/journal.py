@@ -1,6 +1,7 @@
 """What one transaction of the floor changed: for the disk, and for whoever listens."""
 
 from spark_tui.domain.account import Balance
+from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.order import Fill
 from spark_tui.venues.paper.orders import PaperList, PaperOrder, PaperTrade
 from spark_tui.venues.port import BalancesReport, OrderReport, TradeReport, UserEvent
@@ -76,6 +77,11 @@ def trade_report_of(venue: str, trade: PaperTrade) -> TradeReport:
 
 
 def balances_report(
-    venue: str, balances: tuple[Balance, ...], now_ms: int, *, complete: bool
+    venue: str,
+    balances: tuple[Balance, ...],
+    now_ms: int,
+    *,
+    complete: bool,
+    fees: FeeRates | None = None,
 ) -> BalancesReport:
-    return BalancesReport(venue=venue, balances=balances, time_ms=now_ms, complete=complete)
+    return BalancesReport(venue=venue, balances=balances, time_ms=now_ms, complete=complete, fees=fees)

@@ -3,10 +3,11 @@
 import msgspec
 
 from spark_tui.domain.account import Balance
+from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Side
 from spark_tui.venues.binance.spot.codec_orders import read_answer
-from spark_tui.venues.binance.spot.numbers import VENUE, Id, amount
+from spark_tui.venues.binance.spot.numbers import VENUE, Id, amount, signed
 from spark_tui.venues.port import BalancesReport, TradeReport
 
 # --- wire shapes ---------------------------------------------------------------------
@@ -31,8 +32,16 @@ class _Asset(msgspec.Struct):
     locked: str
 
 
+class _Rates(msgspec.Struct):
+    maker: str
+    taker: str
+    buyer: str
+    seller: str
+
+
 class _Account(msgspec.Struct):
     balances: list[_Asset]
+    commissionRates: _Rates | None = None
     updateTime: int = 0
     canTrade: bool = True
 
@@ -75,7 +84,8 @@ def decode_trades(raw: bytes) -> tuple[TradeReport, ...]:
 
 
 def decode_account(raw: bytes) -> tuple[BalancesReport, bool]:
-    """Balances of `GET account` (asked without omitZeroBalances) and whether the key may trade.
+    """Balances and commission of `GET account` (asked without omitZeroBalances) and whether the key may
+    trade.
 
     Raises CodecError.
     """
@@ -84,5 +94,21 @@ def decode_account(raw: bytes) -> tuple[BalancesReport, bool]:
         Balance(asset=b.asset, free=amount(b.free, "free"), locked=amount(b.locked, "locked"))
         for b in account.balances
     )
-    report = BalancesReport(venue=VENUE, balances=balances, time_ms=account.updateTime, complete=True)
+    rates = account.commissionRates
+    report = BalancesReport(
+        venue=VENUE,
+        balances=balances,
+        time_ms=account.updateTime,
+        complete=True,
+        fees=None if rates is None else _fees(rates),
+    )
     return report, account.canTrade
+
+
+def _fees(rates: _Rates) -> FeeRates:
+    return FeeRates(
+        maker=signed(rates.maker, "maker"),
+        taker=signed(rates.taker, "taker"),
+        buyer=signed(rates.buyer, "buyer"),
+        seller=signed(rates.seller, "seller"),
+    )

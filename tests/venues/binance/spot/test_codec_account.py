@@ -113,6 +113,9 @@ def test_account_trades_and_time() -> None:
     report, can_trade = codec.decode_account(sample("rest-account"))
     assert can_trade
     assert report.complete
+    rates = report.fees
+    assert rates is not None
+    assert (rates.maker, rates.taker, rates.buyer, rates.seller) == (D("0.0015"), D("0.0015"), 0, 0)
     assert {b.asset: str(b.free) for b in report.balances} == {
         "BTC": "4723846.89208129",
         "LTC": "4763368.68006011",
