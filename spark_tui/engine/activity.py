@@ -10,10 +10,13 @@ import msgspec
 
 from spark_tui.domain.order import OrderRequest, OrderState
 from spark_tui.domain.rules import MANUAL, MAX_COUNT, MAX_WINDOW_S, Scope
+from spark_tui.domain.values import TradingState
 from spark_tui.engine.state import State
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
-MAX_OUTCOMES = 1_000
+_UNDECIDED = frozenset(
+    {OrderState.NEW, OrderState.DENIED, OrderState.SENT, OrderState.UNKNOWN, OrderState.DEAD}
+)
 
 
 class Act(msgspec.Struct, frozen=True, gc=False):
@@ -43,23 +46,37 @@ class Activity:
         self._clock = clock
         self._orders: deque[Act] = deque(maxlen=MAX_COUNT + 1)
         self._cancels: deque[Act] = deque(maxlen=MAX_COUNT + 1)
-        self._outcomes: deque[Act] = deque(maxlen=MAX_OUTCOMES)
+        self._outcomes: deque[Act] = deque(maxlen=MAX_COUNT)
 
     def restore(self, state: State, now_ms: int) -> None:
-        """Take over what the ledger says was sent and cancelled lately."""
+        """Take over what the ledger says was sent, cancelled and refused lately. What was refused before
+        the latest resume is forgotten."""
+        resumed_ms = state.trading.at_ms if state.trading.state is TradingState.ACTIVE else 0
         for order in state.orders.values():
             who = (order.request, strategy_of(state, order.parent))
             passed = order.created_ms if order.state is not OrderState.DENIED else 0
             self._take_over(self._orders, now_ms - passed, *who)
             self._take_over(self._cancels, now_ms - order.cancel_requested_ms, *who)
-        for acts in (self._orders, self._cancels):
+            told_ms = order.updated_ms if order.state is OrderState.REJECTED else order.created_ms
+            if order.state not in _UNDECIDED and told_ms > resumed_ms:
+                refusal = (order.code, order.text) if order.state is OrderState.REJECTED else ("", "")
+                self._take_over(self._outcomes, now_ms - told_ms, *who, *refusal)
+        for acts in (self._orders, self._cancels, self._outcomes):
             in_time = sorted(acts, key=lambda act: act.at_ns)
             acts.clear()
             acts.extend(in_time)
 
-    def _take_over(self, acts: deque[Act], age_ms: int, request: OrderRequest, strategy: str) -> None:
+    def _take_over(
+        self,
+        acts: deque[Act],
+        age_ms: int,
+        request: OrderRequest,
+        strategy: str,
+        code: str = "",
+        text: str = "",
+    ) -> None:
         if 0 <= age_ms < MAX_WINDOW_S * 1_000:
-            acts.append(_act(self._clock.mono_ns() - age_ms * NS_PER_MS, request, strategy))
+            acts.append(_act(self._clock.mono_ns() - age_ms * NS_PER_MS, request, strategy, code, text))
 
     def ordered(self, request: OrderRequest, strategy: str) -> None:
         """An order passed the gate."""
@@ -80,10 +97,13 @@ class Activity:
     def forget_rejections(self) -> None:
         self._outcomes.clear()
 
-    def orders(self, scope: Scope, window_s: int) -> int:
+    def orders(self, scope: Scope, window_s: int) -> int | None:
+        """None where more happened within the window than is kept, and how much of it was in `scope` cannot
+        be told."""
         return self._count(self._orders, scope, window_s)
 
-    def cancels(self, scope: Scope, window_s: int) -> int:
+    def cancels(self, scope: Scope, window_s: int) -> int | None:
+        """As with `orders`."""
         return self._count(self._cancels, scope, window_s)
 
     def rejections(self, scope: Scope) -> Rejections:
@@ -99,10 +119,12 @@ class Activity:
         age_s = (self._clock.mono_ns() - latest.at_ns) / NS_PER_S
         return Rejections(count, latest.code, latest.text, age_s)
 
-    def _count(self, acts: deque[Act], scope: Scope, window_s: int) -> int:
+    def _count(self, acts: deque[Act], scope: Scope, window_s: int) -> int | None:
         horizon = self._clock.mono_ns() - window_s * NS_PER_S
         while acts and acts[0].at_ns <= self._clock.mono_ns() - MAX_WINDOW_S * NS_PER_S:
             acts.popleft()
+        if len(acts) == acts.maxlen and acts[0].at_ns > horizon and not scope.whole:
+            return None
         count = 0
         for act in reversed(acts):
             if act.at_ns <= horizon:

@@ -243,7 +243,7 @@ class Gate:
             position=position.quantity if position else Decimal(0),
             open_exposure=open_exposure(here, request.side, mid) + _share(scenario.first, request.side),
             strategy=scenario.strategy,
-            taken=walked(request, desk.market) if _slips(rules) else None,
+            taken=walked(request, desk.market) if _asks_the_book(rules) else None,
             around=self._view.around(
                 rules,
                 request,
@@ -308,9 +308,9 @@ class Gate:
         return free
 
 
-def _slips(rules: tuple[Rule, ...]) -> bool:
-    """Whether one of them asks for the real book."""
-    return any(rule.kind is RuleKind.MAX_SLIPPAGE for rule in rules)
+def _asks_the_book(rules: tuple[Rule, ...]) -> bool:
+    """Whether one of them judges by what the order would take from it."""
+    return any(rule.kind in (RuleKind.MAX_SLIPPAGE, RuleKind.MAX_ORDER_NOTIONAL) for rule in rules)
 
 
 def _most(request: OrderRequest, context: RiskContext) -> Decimal | None:

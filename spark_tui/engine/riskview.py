@@ -108,9 +108,10 @@ class RiskView:
                 return Measure(value=Decimal(count + with_it))
             case RuleKind.MAX_ORDER_RATE:
                 sent = self._activity.orders(scope, rule.window_s or 0)
-                return Measure(value=Decimal(sent + with_it))
+                return Measure(value=None if sent is None else Decimal(sent + with_it))
             case RuleKind.MAX_CANCEL_RATE:
-                return Measure(value=Decimal(self._activity.cancels(scope, rule.window_s or 0)))
+                asked = self._activity.cancels(scope, rule.window_s or 0)
+                return Measure(value=None if asked is None else Decimal(asked))
             case RuleKind.REJECT_STREAK:
                 found = self._activity.rejections(scope)
                 why = f"{found.code}: {found.text}" if found.count else ""

@@ -214,6 +214,8 @@ def _orders() -> Iterator[Case]:
     slip = rule(RuleKind.MAX_SLIPPAGE, "10")
     listed = rule(RuleKind.SYMBOLS, symbols=("BTCUSDT", "ETHUSDT"))
     stop = msgspec.structs.replace(limit(), type=OrderType.STOP_LOSS, price=None, stop_price=D(60_000))
+    drop = limit("0.01", "59000", SELL, type=OrderType.STOP_LOSS_LIMIT, stop_price=D(59_999))
+    walks = market(quantity=D("0.009"))
     rests = msgspec.structs.replace(limit(), type=OrderType.LIMIT_MAKER)
     nan = limit(quantity=D("NaN"))
     for name, one, request, context, code in (
@@ -222,6 +224,37 @@ def _orders() -> Iterator[Case]:
         ("below the cap", cap, limit("0.009"), CALM, ""),
         ("a market order above the cap", cap, market(quantity=D("0.01")), CALM, "MAX_NOTIONAL"),
         ("a market sale below the cap", cap, market(SELL, quantity=D("0.01")), CALM, ""),
+        (
+            "a sale that gets the bid, above the cap",
+            cap,
+            limit("0.0101", "30000", SELL),
+            CALM,
+            "MAX_NOTIONAL",
+        ),
+        ("a sale that gets the bid, below the cap", cap, limit("0.01", "30000", SELL), CALM, ""),
+        ("a sale that rests above the cap", cap, limit("0.01", "60001", SELL), CALM, "MAX_NOTIONAL"),
+        ("a sale of no bid", cap, limit(side=SELL), calm(bid=D("NaN")), "BOOK_UNUSABLE"),
+        ("a stop that sells below the cap", cap, drop, CALM, ""),
+        (
+            "a stop that sells above the cap",
+            cap,
+            msgspec.structs.replace(drop, stop_price=D("60000.01")),
+            CALM,
+            "MAX_NOTIONAL",
+        ),
+        ("what the book asks, above the cap", cap, walks, calm(taken=Taken(D("66667"))), "MAX_NOTIONAL"),
+        ("what the book asks, below the cap", cap, walks, calm(taken=Taken(D("66666"))), ""),
+        ("more than the book holds, for the cap", cap, walks, calm(taken=Taken(short=True)), "MAX_NOTIONAL"),
+        ("nothing to take, for the cap", cap, walks, CALM, ""),
+        (
+            "a stop is not worth the bid of now",
+            cap,
+            msgspec.structs.replace(drop, quantity=D("0.010001"), stop_price=D(59_990)),
+            CALM,
+            "",
+        ),
+        ("no book walked, for the cap", cap, walks, calm(taken=None), ""),
+        ("a limit is its most, for the cap", cap, limit(), calm(taken=Taken(D("60001"))), ""),
         ("a stop at its trigger", cap, stop, CALM, ""),
         ("quote money above the cap", cap, market(quote_quantity=D(601)), CALM, "MAX_NOTIONAL"),
         ("no worth for the cap", cap, nan, CALM, "MAX_NOTIONAL"),

@@ -7,12 +7,13 @@ import msgspec
 import pytest
 
 from spark_tui.domain.order import OrderState
-from spark_tui.domain.rules import Rule, RuleEffect, RuleKind
+from spark_tui.domain.rules import MAX_COUNT, Rule, RuleEffect, RuleKind, Scope
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.submission import to_request
 from spark_tui.link.messages import GetRules, PutRule, Resume, Rules
 from spark_tui.link.service import LinkError
+from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
 
@@ -319,3 +320,43 @@ async def test_a_broken_rule_that_is_made_stricter_acts_at_once(tmp_path: Path) 
         assert it.engine.guard.state is TradingState.ACTIVE
         await it.ask(PutRule(rule=msgspec.structs.replace(LOSS, effect=RuleEffect.HALT)))
         assert it.engine.guard.halted
+
+
+async def test_a_cool_down_survives_a_restart_and_not_a_resume(tmp_path: Path) -> None:
+    settings = watching(msgspec.structs.replace(REJECTS, effect=RuleEffect.REFUSE))
+    clock = ManualClock()
+    async with rig(tmp_path, settings=settings, clock=clock) as it:
+        it.venue.plan.extend(["reject"] * 3)
+        for _ in range(3):
+            await it.submit()
+        clock.advance(10)
+    async with rig(tmp_path, settings=settings, clock=clock) as it:
+        denied = await it.submit()
+        assert (denied.code, "-2010" in denied.text, "50 s" in denied.text) == ("COOL_DOWN", True, True)
+        await it.ask(Resume(reason="mended"))
+    async with rig(tmp_path, settings=settings, clock=clock) as it:
+        assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+async def test_a_narrow_count_that_cannot_be_told_refuses(tmp_path: Path) -> None:
+    """More happened elsewhere within the window than is kept: how many were here is lost."""
+    here = Rule(
+        id="here",
+        kind=RuleKind.MAX_ORDER_RATE,
+        limit=D(2),
+        window_s=3_600,
+        scope=Scope(symbol=SYMBOL),
+    )
+    async with rig(tmp_path, settings=watching(here)) as it:
+        activity = it.engine.guard.activity
+        activity.ordered(to_request(buy(), NAME), "manual")
+        elsewhere = msgspec.structs.replace(to_request(buy(), NAME), symbol="ETHUSDT")
+        for _ in range(MAX_COUNT - 2):
+            activity.ordered(elsewhere, "manual")
+        assert (await it.submit()).state is OrderState.ACCEPTED  # one here is known, none was lost yet
+        activity.ordered(elsewhere, "manual")
+        denied = await it.submit()
+        assert (denied.code, "cannot be told" in denied.text) == ("ORDER_RATE", True)
+        it.clock.advance(3_600)
+        it.venue.tick()
+        assert (await it.submit()).state is OrderState.ACCEPTED

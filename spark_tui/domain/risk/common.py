@@ -3,11 +3,12 @@
 from decimal import Decimal
 from typing import Final
 
-from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, short, usable
+from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, multiply, short, usable
 from spark_tui.domain.filter_rules import notional
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk.context import RiskContext
-from spark_tui.domain.values import Side
+from spark_tui.domain.slippage import takes
+from spark_tui.domain.values import OrderType, Side
 
 _SMALLEST: Final = Decimal("1e-8")
 
@@ -32,6 +33,22 @@ def worth(request: OrderRequest, context: RiskContext) -> Decimal | None:
         return None
     price = expected_price(request, context)
     return None if price is None else notional(request, price)
+
+
+def most_worth(request: OrderRequest, context: RiskContext) -> Decimal | None:
+    """Quote money the order can move at most: what sells now gets the bid where that is above its limit, what
+    waits for a trigger may trade there, and a market order pays what the book asks."""
+    money, price = worth(request, context), expected_price(request, context)
+    if money is None or price is None or request.quantity is None:
+        return money
+    prices = [price]
+    if request.side is Side.SELL:
+        prices += [one for one in (request.stop_price, context.bid if takes(request) else None) if one]
+    elif request.type is OrderType.MARKET and context.taken is not None:
+        if context.taken.short:
+            return None
+        prices += [context.taken.average] if context.taken.average is not None else []
+    return multiply(request.quantity, max(prices)) if all(is_price(one) for one in prices) else None
 
 
 def quantity_of(request: OrderRequest, context: RiskContext) -> Decimal | None:

@@ -5,7 +5,7 @@ from typing import Final
 
 from spark_tui.domain.decimals import EXACT, divide_down, multiply, short, usable
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.risk.common import expected_price, is_price, quantity_of, worth
+from spark_tui.domain.risk.common import expected_price, is_price, most_worth, quantity_of, worth
 from spark_tui.domain.risk.context import RiskContext
 from spark_tui.domain.risk.verdict import Used, Verdict, accept, refuse, shown
 from spark_tui.domain.rules import Rule
@@ -15,7 +15,7 @@ _NO_WORTH: Final = "what the order is worth cannot be told; give a quantity and 
 
 
 def max_order_notional(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
-    money, most = worth(request, context), rule.limit
+    money, most = most_worth(request, context), rule.limit
     if money is None or most is None or not usable(most):
         return refuse(rule, _NO_WORTH, Used(None, most, context.quote))
     of = Used(money, most, context.quote)
