@@ -42,10 +42,15 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def drill(rescue: Rescue, plan: KillPlan, clock: Clock) -> Verdict:
-    """Raises PlanError where money is real."""
+    """Raises PlanError where money is real, and where no order can be placed."""
     live = [venue.venue for venue in plan.venues if venue.environment is Environment.LIVE]
     if live:
         raise PlanError(f"{live[0]} is real money, and a drill is not for that; kill without --drill.")
+    if any(venue.environment is Environment.PAPER for venue in plan.venues):
+        raise PlanError(
+            "A paper account is a file on this machine, where the kill can place no order of its own to drill"
+            " with; kill without --drill, or drill on the simulator."
+        )
     resting: list[str] = []
     checks: list[Check] = []
     for venue in plan.venues:

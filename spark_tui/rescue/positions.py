@@ -1,18 +1,30 @@
 """What is held now: the plan's positions, and the account's trades since."""
 
+from typing import Protocol
+
 import msgspec
 
 from spark_tui.domain import account
 from spark_tui.domain.account import Position
 from spark_tui.domain.values import Side
 from spark_tui.venues.kill_plan import Held
-from spark_tui.venues.port import TradeReport, Venue
+from spark_tui.venues.port import TradeReport
 
 PAGE = 1_000
 MAX_PAGES = 50
 
 
-async def held_now(venue: Venue, held: Held) -> Held:
+class Trades(Protocol):
+    """An account that lists what it traded."""
+
+    name: str
+
+    async def trades(
+        self, symbol: str, *, venue_order_id: str | None = None, from_id: int | None = None, limit: int = 500
+    ) -> tuple[TradeReport, ...]: ...
+
+
+async def held_now(venue: Trades, held: Held) -> Held:
     """The position with every trade the venue lists beyond what was counted. Raises VenueError."""
     if held.counted_to is None:
         return held

@@ -15,12 +15,14 @@ from pathlib import Path
 
 import msgspec
 
+from spark_tui.domain.values import Environment
 from spark_tui.link.messages import CancelAllResult, Kill
 from spark_tui.link.remote import RemoteLink
 from spark_tui.link.rendezvous import find_engine, is_locked, lock_owner
 from spark_tui.link.service import LinkError
 from spark_tui.rescue.door import open_venue
 from spark_tui.rescue.flatten import Flattener, Residue
+from spark_tui.rescue.paper import paper_residue, sweep_paper
 from spark_tui.venues.kill_plan import KillPlan, Mark, PlanError, VenuePlan, remove_mark, write_mark
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, merged, sweep, text_of
@@ -71,7 +73,7 @@ class Rescue:
         self._mark()
         engine = await self._ask_engine()
         with _held_still(lock_owner(self._data_dir) if engine == "hung" else None) as troubles:
-            parts = await asyncio.gather(*(self._at(venue, flatten) for venue in plan.venues))
+            parts = await asyncio.gather(*(self._at(venue, flatten, engine) for venue in plan.venues))
         self._errors += troubles
         if engine == "answered":
             remove_mark(self._data_dir)  # it stands in the ledger
@@ -120,8 +122,13 @@ class Rescue:
             self._errors += result.errors
         return "answered"
 
-    async def _at(self, plan: VenuePlan, flatten: bool) -> _Part:
+    async def _at(self, plan: VenuePlan, flatten: bool, engine: str) -> _Part:
         try:
+            if plan.environment is Environment.PAPER:
+                swept = sweep_paper(self._data_dir, self._clock, engine)
+                return _Part(
+                    swept=swept, residue=await paper_residue(self._data_dir, plan) if flatten else ()
+                )
             async with asyncio.timeout(VENUE_PATIENCE_S):
                 venue = await open_venue(plan, self._clock)
                 if venue is None:

@@ -173,15 +173,26 @@ class PaperStore:
     def reset(self, start: Mapping[str, Decimal], now_ms: int) -> int:
         """Begin again with these balances: open orders are cancelled, ids go on, history stays. How many were
         cancelled. Raises sqlite3.Error."""
-        orders = self.open_orders()
-        journal, cash = Journal(""), Cash(self.balances())
+        cash = Cash(self.balances())
         cash.begin_again(start)
+        return len(self._end_all(cash, now_ms))
+
+    def cancel_all(self, now_ms: int) -> tuple[str, ...]:
+        """Cancel every open order and give back all that is locked: nothing else locks. Their client ids.
+        Raises sqlite3.Error."""
+        cash = Cash(self.balances())
+        for balance in cash.balances():
+            cash.unlock(balance.asset, balance.locked)
+        return self._end_all(cash, now_ms)
+
+    def _end_all(self, cash: Cash, now_ms: int) -> tuple[str, ...]:
+        orders, journal = self.open_orders(), Journal("")
         for order in orders:
             order.phase, order.status, order.reserved = Phase.ENDED, OrderStatus.CANCELED, Decimal(0)
-            journal.touch(order, now_ms)
+            journal.touch(order, max(order.updated_ms, now_ms))
         journal.lists = {found.id: None for found in self.lists()}
         self.commit(journal, cash)
-        return len(orders)
+        return tuple(order.client_id for order in orders)
 
     def _write_balances(self, balances: Iterator[Balance]) -> None:
         self._database.executemany(
