@@ -2,14 +2,19 @@
 
 import argparse
 import csv
+import os
+import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import TextIO
+from typing import Final, TextIO
 
-from spark_tui.commands.errors import CommandError
+from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of, where
 from spark_tui.link.rendezvous import LEDGER_FILE
+
+FORMULA: Final = frozenset("=+-@\t\r")
+NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -32,15 +37,18 @@ def run(arguments: argparse.Namespace) -> int:
                     f"spark-tui ledger verify{where(data_dir)}"
                 ) from None
 
+    target: str = arguments.csv
     columns = COLUMNS[arguments.what]
     try:
-        count = _write(arguments.csv, columns, table(arguments.what, records()))
+        count = _write(target, columns, table(arguments.what, records()))
     except LedgerError as error:
         raise CommandError(error.text.rstrip(".")) from None
+    except BrokenPipeError:
+        raise  # the reader of stdout left: no fault
     except OSError as error:
-        raise CommandError(f"{arguments.csv} cannot be written: {error.strerror}") from None
-    if arguments.csv != "-":
-        print(f"{count} rows in {arguments.csv}")
+        raise CommandError(f"{target} cannot be written: {error.strerror}", USAGE) from None
+    if target != "-":
+        print(f"{count} {'row' if count == 1 else 'rows'} in {target}")
     return 0
 
 
@@ -48,8 +56,13 @@ def _write(target: str, columns: tuple[str, ...], rows: Iterable[Mapping[str, st
     """All of it or nothing: a file that is there stays as it was when something goes wrong."""
     if target == "-":
         return _rows(sys.stdout, columns, rows)
-    path = Path(target)
-    beside = path.with_name(f".{path.name}.part")
+    path = Path(target).expanduser().resolve()  # where a link points to, so that the link stays
+    if not target or path.is_dir():
+        raise CommandError(f"--csv needs a file to write, not {target or 'nothing'}", USAGE)
+    if path.exists() and not path.is_file():  # a pipe or a device takes what comes and is never replaced
+        with path.open("w", encoding="utf-8", newline="") as file:
+            return _rows(file, columns, rows)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with beside.open("w", encoding="utf-8", newline="") as file:
             count = _rows(file, columns, rows)
@@ -60,10 +73,15 @@ def _write(target: str, columns: tuple[str, ...], rows: Iterable[Mapping[str, st
 
 
 def _rows(file: TextIO, columns: tuple[str, ...], rows: Iterable[Mapping[str, str]]) -> int:
-    writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
-    writer.writeheader()
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerow(columns)
     count = 0
     for row in rows:
-        writer.writerow(row)
+        writer.writerow([_cell(row.get(column, "")) for column in columns])
         count += 1
     return count
+
+
+def _cell(text: str) -> str:
+    """Words of a venue or a person never begin as a formula would; numbers stay numbers."""
+    return f"'{text}" if text[:1] in FORMULA and not NUMBER.fullmatch(text) else text

@@ -140,7 +140,7 @@ def _sums(by: str, name: str, tally: Tally) -> Row:
         "fees": _text(tally.value(Measure.FEES)),
         "funding": _text(tally.value(Measure.FUNDING)),
         "volume": _text(tally.value(Measure.VOLUME)),
-        "unpriced": " ".join(f"{plain(amount)} {asset}" for asset, amount in sorted(unpriced.items())),
+        "unpriced": " ".join(f"{asset}={plain(amount)}" for asset, amount in sorted(unpriced.items())),
     }
 
 

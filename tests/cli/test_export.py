@@ -1,0 +1,135 @@
+"""Tables of money as CSV: from the ledger alone, whole or not at all."""
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from spark_tui.cli import main
+from spark_tui.domain.accounting import FlowKind
+from spark_tui.engine.portfolio.export import COLUMNS
+from spark_tui.link.messages import RecordFlow
+from spark_tui.link.rendezvous import LEDGER_FILE
+from tests.engine.fake_venue import D
+from tests.engine.harness import Rig, buy, rig
+
+Rows = list[dict[str, str]]
+
+
+@pytest.fixture
+async def data(tmp_path: Path) -> Path:
+    """A data directory in which one buy and one sell were filled, with a word of the operator."""
+    async with rig(tmp_path) as it:
+        await _trade(it)
+        await it.ask(RecordFlow(asset="USDT", amount=D("-0.5"), note="=1+1", kind=FlowKind.ADJUSTMENT))
+    (tmp_path / "ledger.db").rename(tmp_path / LEDGER_FILE)
+    for part in ("-wal", "-shm", "-head"):
+        beside = tmp_path / f"ledger.db{part}"
+        if beside.exists():
+            beside.rename(tmp_path / f"{LEDGER_FILE}{part}")
+    return tmp_path
+
+
+async def _trade(it: Rig) -> None:
+    for side in (buy().side.BUY, buy().side.SELL):
+        it.clock.advance(0.01)
+        it.venue.plan.append("fill")
+        await it.submit(buy("0.001", None, side=side))
+    it.engine.portfolio.beat()
+    await it.turn()
+
+
+def export(what: str, data: Path, target: str) -> int:
+    return main(["export", what, "--csv", target, "--data-dir", str(data)])
+
+
+def rows(text: str) -> Rows:
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+@pytest.mark.parametrize("what", COLUMNS)
+async def test_each_table_begins_with_its_header_and_stdout_holds_nothing_else(
+    what: str, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export(what, data, "-") == 0
+    out = capsys.readouterr().out
+    assert tuple(next(csv.reader(io.StringIO(out)))) == COLUMNS[what]
+    assert rows(out)
+
+
+async def test_fills_are_plain_decimals_at_iso_times(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = data / "fills.csv"
+    assert export("fills", data, str(target)) == 0
+    assert capsys.readouterr().out == f"2 rows in {target}\n"
+    bought, sold = rows(target.read_text("utf-8"))
+    assert (bought["side"], bought["quantity"], bought["price"], bought["value"]) == (
+        "BUY",
+        "0.001",
+        "60010",
+        "60.010",
+    )
+    assert bought["time_utc"].endswith("Z")
+    assert "T" in bought["time_utc"]
+    # bought and sold at one price: what is gone is the fee, 0.01 each time
+    assert D(bought["realised_quote"]) + D(sold["realised_quote"]) == D("-0.02")
+    assert D(bought["fifo_realised_quote"]) + D(sold["fifo_realised_quote"]) == D("-0.02")
+    assert sold["quote_rate"] == "1"
+
+
+async def test_pnl_sums_are_those_of_the_fills(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    export("pnl", data, "-")
+    found = rows(capsys.readouterr().out)
+    assert {row["by"] for row in found} == {"symbol", "strategy", "day"}
+    assert {D(row["realised"]) for row in found} == {D("-0.02")}
+
+
+async def test_words_are_no_formulas_and_numbers_stay_numbers(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export("flows", data, "-")
+    (row,) = rows(capsys.readouterr().out)
+    assert (row["amount"], row["note"]) == ("-0.5", "'=1+1")
+
+
+def _refused(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:
+    assert main(["export", *words]) == 2
+    text = capsys.readouterr().err
+    assert text.startswith("spark-tui: ")
+    assert text.count("\n") == 1
+    return text
+
+
+async def test_a_place_that_cannot_be_written_is_one_sentence(
+    data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for target in ("", str(data), "/", str(data / "none" / "x.csv")):
+        _refused(["fills", "--csv", target, "--data-dir", str(data)], capsys)
+    assert not list(data.glob(".*.part"))
+
+
+async def test_a_ledger_that_cannot_be_read_leaves_the_file_as_it_was(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = data / "fills.csv"
+    target.write_text("before", "utf-8")
+
+    def unreadable(body: bytes) -> None:
+        raise ValueError(body)
+
+    monkeypatch.setattr("spark_tui.engine.records.from_body", unreadable)
+    assert export("fills", data, str(target)) == 1
+    assert "ledger verify" in capsys.readouterr().err
+    assert target.read_text("utf-8") == "before"
+    assert not list(data.glob(".*.part"))
+
+
+async def test_a_device_is_written_to_and_never_replaced(data: Path) -> None:
+    assert export("fills", data, "/dev/null") == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_without_a_ledger_it_says_where_it_looked(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert export("pnl", tmp_path, "-") == 1
+    assert str(tmp_path) in capsys.readouterr().err
