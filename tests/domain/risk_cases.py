@@ -275,6 +275,7 @@ def _orders() -> Iterator[Case]:
         ("the largest quantity", most, limit(), CALM, ""),
         ("more than the largest quantity", most, limit("0.0101"), CALM, "MAX_QUANTITY"),
         ("less than the largest quantity", most, limit("0.001"), CALM, ""),
+        ("a quantity finer than any step", most, limit("0.000123456789"), CALM, ""),
         ("quote money as a quantity", most, market(quote_quantity=D(601)), CALM, "MAX_QUANTITY"),
         ("no quantity for the largest", most, nan, CALM, "MAX_QUANTITY"),
         (
@@ -435,6 +436,8 @@ def _exposures() -> Iterator[Case]:
     yield Case("gross: other symbols stay as they are", (gross,), limit("0.03"), held(exposure(), idle), "")
     blind = exposure(symbol="ETHUSDT", price=None)
     yield Case("gross: nothing is worth nothing", (gross,), limit("0.03"), held(exposure(), blind), "")
+    grows = held(exposure("0.01", price=None), other)
+    yield Case("gross: what grows needs a price, whatever stays", (gross,), limit(), grows, "NO_FIGURE")
     sold = exposure("-1", symbol="ETHUSDT", price=D(3_000))
     yield Case(
         "net: what was sold on spot is no hedge",
