@@ -119,7 +119,8 @@ def _tell(outcome: Outcome, *, flatten: bool) -> None:
     print(_ENGINE[outcome.engine])
     print(f"Cancelled: {', '.join(outcome.canceled) or 'nothing was open'}.")
     if flatten:
-        print(f"Flattened with: {', '.join(outcome.flattened) or 'nothing was held'}.")
+        nothing = "nothing could be sent" if outcome.residue else "nothing was held"
+        print(f"Flattened with: {', '.join(outcome.flattened) or nothing}.")
     for client_id in outcome.left:
         print(f"STILL OPEN: {client_id}")
     for one in outcome.residue:

@@ -9,8 +9,10 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec import structs
 
 from spark_tui.domain import lifecycle
+from spark_tui.domain.market import Trade
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import Environment, Side
 from spark_tui.link.messages import (
@@ -213,7 +215,7 @@ async def test_a_full_disk_refuses_new_orders_and_forgets_nothing(tmp_path: Path
         def full(*_: object) -> None:
             raise sqlite3.OperationalError("database or disk is full")
 
-        it.paper._account.store.commit = full  # type: ignore[method-assign]
+        it.paper._account.store.commit = full  # type: ignore[method-assign, assignment]
         await it.ask(CancelOrder(client_order_id=first.client_order_id))
         refused = await it.submit(buy("1", "59000"))
         assert (refused.state, refused.code) == (OrderState.REJECTED, "-2010")
@@ -222,6 +224,64 @@ async def test_a_full_disk_refuses_new_orders_and_forgets_nothing(tmp_path: Path
         it.paper._account.settle()
         assert (await it.submit(buy("1", "59000"))).state is OrderState.ACCEPTED
         assert [one.client_id for one in it.paper._account.store.open_orders()] != [first.client_order_id]
+
+
+async def test_a_fill_the_disk_does_not_take_is_told_to_nobody_until_it_does(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        resting = await it.submit(buy("1", "60000"))
+        commit = it.paper._account.store.commit
+
+        def full(*_: object) -> None:
+            raise sqlite3.OperationalError("database or disk is full")
+
+        it.paper._account.store.commit = full  # type: ignore[method-assign, assignment]
+        it.source.trade(60_000.0, 2.5, sells=True)
+        await it.clock.run_for(1)
+        assert it.order(resting.client_order_id).filled == 0
+        with pytest.raises(VenueError, match="disk is full") as raised:
+            await it.paper.query(SYMBOL, resting.client_order_id)
+        assert raised.value.reaction is Reaction.UNKNOWN
+        it.paper._account.store.commit = commit  # type: ignore[method-assign]
+        it.source.tick()
+        await it.until(lambda: it.order(resting.client_order_id).filled == D("0.5"))
+        [order] = it.paper._account.store.open_orders()
+        assert order.filled == D("0.5")
+
+
+async def test_a_trade_heard_twice_moves_the_queue_once(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "60000"))
+        trade = Trade(SYMBOL, 7, 60_000.0, 1.5, it.source.server_time_ms(), True)
+        it.source.market(trade)
+        it.source.market(trade)
+        it.source.market(structs.replace(trade, trade_id=6))
+        await it.clock.run_for(1)
+        assert it.order(order.client_order_id).filled == 0
+        later = it.source.server_time_ms() + 1
+        it.source.market(structs.replace(trade, trade_id=2, time_ms=later))  # its ids began again
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0, 0.0])
+async def test_what_is_no_number_moves_nothing(tmp_path: Path, bad: float) -> None:
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "60000"))
+        now_ms = it.source.server_time_ms()
+        for number, (price, size) in enumerate([(bad, 5.0), (59_000.0, bad)]):
+            it.paper._account.on_market(Trade(SYMBOL, 100 + number, price, size, now_ms, True))
+        await it.clock.run_for(1)
+        assert it.order(order.client_order_id).filled == 0
+        it.paper._account.on_market(Trade(SYMBOL, 102, 59_000.0, 5.0, now_ms, True))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+
+
+async def test_a_clock_that_steps_back_stops_no_fill(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with paper(tmp_path, clock) as it:
+        order = await it.submit(buy("1", "60000"))
+        clock.step_wall(-3_600)
+        it.source.trade(59_000.0, 5.0, sells=True)
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
 
 
 async def test_reset_cancels_and_begins_again(tmp_path: Path) -> None:

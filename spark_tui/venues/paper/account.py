@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable
+from math import inf
 
 from spark_tui.domain.book import Depth, OrderBook, Sync, Unusable
 from spark_tui.domain.fees import FeeRates
@@ -40,6 +41,7 @@ class PaperAccount:
         self.now_ms = now_ms
         self.books: dict[str, OrderBook] = {}
         self.instruments: dict[str, Instrument] = {}
+        self._traded: dict[str, tuple[int, int]] = {}  # id and time of the last trade heard, by symbol
         self.trouble = ""  # why nothing can be kept on disk
         self._fees = FeeRates(maker=fees.maker, taker=fees.taker)
         self._clock = clock
@@ -68,9 +70,21 @@ class PaperAccount:
             if book.on_diff(event, self._clock.mono_ns()) is Sync.APPLIED:
                 self.floor.on_depth(event.symbol, event, self.now_ms())
                 self.settle()
-        elif isinstance(event, Trade):
+        elif isinstance(event, Trade) and self._is_new(event):
             self.floor.on_trade(event, self.now_ms())
             self.settle()
+
+    def _is_new(self, trade: Trade) -> bool:
+        """Not what was heard before: a stream that was joined anew may repeat, and one trade must not move a
+        queue twice. Ids that begin again (a testnet was reset) come with a later time. What is no number
+        moves nothing."""
+        if not (0 < trade.price < inf and 0 < trade.quantity < inf):
+            return False
+        last_id, last_ms = self._traded.get(trade.symbol, (-1, -1))
+        if trade.trade_id <= last_id and trade.time_ms <= last_ms:
+            return False
+        self._traded[trade.symbol] = (trade.trade_id, max(trade.time_ms, last_ms))
+        return True
 
     def on_snapshot(self, snapshot: DepthSnapshot) -> None:
         book = self.books.get(snapshot.symbol)
@@ -92,22 +106,21 @@ class PaperAccount:
 
     def settle(self) -> None:
         """A transaction is over: on disk first, then told. What the disk does not take is tried again with
-        the next one, and until then no new order is taken."""
+        the next one; until then nobody hears of it, and no new order is taken."""
         journal = self._journal
         if journal.orders or journal.trades or journal.lists or self._cash.dirty:
             try:
                 self.store.commit(journal, self._cash)
             except sqlite3.Error as error:
                 self.trouble = f"The paper account cannot be written: {error}. Free some space."
-            else:
-                self.trouble = ""
-        events, journal.events = journal.events, []
+                return
+        self.trouble = ""
+        events = journal.events
         if self._cash.dirty:
             changed = tuple(self._cash.balance(asset) for asset in sorted(self._cash.dirty))
-            events.append(balances_report(self.name, changed, self.now_ms(), complete=False))
-        if not self.trouble:
-            journal.clear()
-            self._cash.dirty = set()
+            events = [*events, balances_report(self.name, changed, self.now_ms(), complete=False)]
+        journal.clear()
+        self._cash.dirty = set()
         if events:
             self._told(events)
 

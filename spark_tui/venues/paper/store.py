@@ -1,6 +1,6 @@
 """The paper account on disk: one SQLite file, one commit a transaction, so that a kill at any instant
-leaves the account as it was before or after it. Ended orders and trades stay here only; memory
-holds what is open."""
+leaves the account as it was before or after it. As durable as the ledger, which must not know more. Ended
+orders and trades stay here only; memory holds what is open."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -62,7 +62,7 @@ class PaperStore:
             database = sqlite3.connect(path, isolation_level=None)
             try:
                 database.execute("PRAGMA journal_mode=WAL")
-                database.execute("PRAGMA synchronous=NORMAL")
+                database.execute("PRAGMA synchronous=FULL")
                 (version,) = database.execute("PRAGMA user_version").fetchone()
                 if version not in (0, _VERSION):
                     raise PaperStoreError(

@@ -252,7 +252,8 @@ class PaperVenue:
 
         def arrive() -> tuple[OrderReport, ...]:
             self._account.may_be_kept()
-            return self._account.reports(self._desk.place_list(list_id, kind, legs, self._now_ms()))
+            orders = self._desk.place_list(list_id, kind, legs, self._now_ms())
+            return tuple(self._account.report(order, fills=True) for order in orders)
 
         return await self._call("orderList", "POST", arrive)
 
@@ -357,6 +358,8 @@ class PaperVenue:
             ) from None
         self._account.settle()
         await self._clock.sleep(self.latency.draw_s())
+        if why := self._account.trouble:  # memory knows more than the disk: no answer would survive a crash
+            raise VenueError(Reaction.UNKNOWN, "PAPER_STORE", why)
         return answer
 
     def _may_place(self) -> None:
