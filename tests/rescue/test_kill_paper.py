@@ -95,3 +95,16 @@ def test_reset_is_refused_while_an_engine_trades(desk: Desk) -> None:
     done = desk.run("paper", "reset", "--yes")
     assert (done.returncode, "1 orders were cancelled" in done.stdout) == (0, True)
     assert locked(desk)["USDT"] == 0
+
+
+def test_a_restart_after_a_crash_finds_no_difference(desk: Desk) -> None:
+    engine = desk.engine()
+    desk.home.json("do", *FAR)
+    desk.home.json("do", *NOW)
+    before = desk.home.json("paper", "status", "--json")
+    engine.kill()
+    desk.engine()
+    assert desk.home.json("do", "reconcile") == []
+    assert desk.home.json("show", "differences", "--json") == []
+    assert desk.home.json("paper", "status", "--json") == before
+    assert before["open_orders"] == desk.status()["open_orders"] == 1
