@@ -10,6 +10,7 @@ from spark_tui.engine.place import Place, StartError
 from spark_tui.engine.process import run as run_engine
 from spark_tui.link.rendezvous import RendezvousError
 from spark_tui.settings import SettingsError, load
+from spark_tui.symbols_file import SymbolsFileError, read_symbols, with_synced_symbols
 
 _FLAGS = {"symbols": ("symbols",), "trade_mode": ("trade_mode",), "executor_port": ("executor_port",)}
 
@@ -22,6 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
             os.environ,
             {key: value for name, key in _FLAGS.items() if (value := getattr(arguments, name)) is not None},
         )
+        if arguments.symbols is None:
+            settings = with_synced_symbols(settings, read_symbols(data_dir))
         ready = arguments.ready_file
         if ready is not None and not ready.absolute().parent.is_dir():
             raise SettingsError(f"--ready-file {ready}: its folder does not exist")
@@ -30,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
             Place(data_dir=data_dir, ready_file=ready, exit_with=arguments.exit_with),
             say=_say,
         )
-    except SettingsError as error:
+    except (SettingsError, SymbolsFileError) as error:
         raise CommandError(f"engine: {error}", USAGE) from None
     except (RendezvousError, StartError) as error:
         raise CommandError(f"engine: {error}", REFUSED) from None

@@ -206,6 +206,12 @@ def _export_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", metavar="FILE", required=True, help="where to write it; - for stdout")
 
 
+def _symbols_flags(parser: argparse.ArgumentParser) -> None:
+    from spark_tui.commands.symbols_words import fill
+
+    fill(parser)
+
+
 def _ledger_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
     parser.add_argument("verb", choices=("verify", "repair"), help="walk the chain, or keep its good part")
@@ -284,6 +290,12 @@ def _run_export(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _run_symbols(arguments: argparse.Namespace) -> int:
+    from spark_tui.commands.symbols import run
+
+    return run(arguments)
+
+
 def _run_ledger(arguments: argparse.Namespace) -> int:
     from spark_tui.commands.files import run_ledger
 
@@ -308,6 +320,7 @@ _COMMANDS: dict[str, tuple[str, Fill, Run]] = {
     "canary": ("run, confirm, soak, verify: proof before an order matters", _canary_flags, _run_canary),
     "paper": ("the paper account: status, or begin again", _paper_flags, _run_paper),
     "export": ("write profit, fills, equity or flows as CSV, out of the ledger", _export_flags, _run_export),
+    "symbols": ("what is worth trading; show what changes, then change it", _symbols_flags, _run_symbols),
     "ledger": ("verify or repair the ledger", _ledger_flags, _run_ledger),
     "tape": ("check recordings", _tape_flags, _run_tape),
 }

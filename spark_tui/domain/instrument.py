@@ -108,7 +108,7 @@ Filter = (
 
 class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     """One tradable pair. `base_precision` / `quote_precision` are the assets' decimals. No
-    `allowed_stp_modes`: not known, the venue decides."""
+    `allowed_stp_modes`: not known, the venue decides. `permitted`: an account of this kind may trade it."""
 
     venue: str
     symbol: str
@@ -127,3 +127,4 @@ class Instrument(msgspec.Struct, frozen=True, kw_only=True):
     amend_allowed: bool = True
     cancel_replace_allowed: bool = True
     allowed_stp_modes: frozenset[SelfTradePrevention] = frozenset()
+    permitted: bool = True

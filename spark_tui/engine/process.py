@@ -200,10 +200,10 @@ def _hello(engine: "Engine", where: str) -> str:
     return "\n".join((head, *status.notes))
 
 
-def _bind(data_dir: Path, environment: Environment) -> None:
+def require_place(data_dir: Path, environment: Environment) -> bool:
     """One data directory, one environment: the simulator's positions must never stand beside real ones.
 
-    Raises StartError.
+    Answers whether it is bound already. Raises StartError.
     """
     mark = data_dir / ENVIRONMENT_FILE
     known = mark.read_text("ascii").strip() if mark.exists() else ""
@@ -212,10 +212,15 @@ def _bind(data_dir: Path, environment: Environment) -> None:
             f"{data_dir} belongs to {known}, but the exchange is {environment}: orders and positions must not"
             " mix. Give this one a place of its own with --data-dir."
         )
-    if known:
+    return bool(known)
+
+
+def _bind(data_dir: Path, environment: Environment) -> None:
+    """Raises StartError."""
+    if require_place(data_dir, environment):
         return
     try:
-        write_private(mark, f"{environment}\n".encode())
+        write_private(data_dir / ENVIRONMENT_FILE, f"{environment}\n".encode())
     except OSError as error:
         raise StartError(f"The data directory {data_dir} cannot be used: {error.strerror}.") from None
 

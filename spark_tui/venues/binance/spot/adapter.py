@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from decimal import Decimal
 
 from spark_tui.domain.health import Call, StreamHealth, WeightGauge
-from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.instrument import Instrument, SymbolStatus
 from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.selection import Day
 from spark_tui.domain.values import ListKind
 from spark_tui.venues.binance.credentials import Credentials
 from spark_tui.venues.binance.errors import parse_body
@@ -83,6 +84,7 @@ class BinanceSpot:
         self._api: WsApi | None = None
         self._streams: MarketStreams | None = None
         self._focuses = Focuses()
+        self._watched: tuple[str, ...] = ()
         self._on_frame: FrameSink | None = None
         self._trading = Trading(self._account, self._rest, lambda: self._api, self._lists)
 
@@ -130,6 +132,7 @@ class BinanceSpot:
     ) -> None:
         """Market streams, and with a key the user stream, until cancelled."""
         self._on_frame = on_frame
+        self._watched = symbols
         stale = asyncio.Event()
         self._streams = MarketStreams(
             self._endpoints.streams,
@@ -189,7 +192,14 @@ class BinanceSpot:
         return self._account.settings.decision_window_ms
 
     async def instruments(self) -> tuple[Instrument, ...]:
-        return (await self._cache.get()).instruments
+        """At most ten minutes old; while a watched one does not trade, at most one: it may trade again."""
+        found = (await self._cache.get()).instruments
+        if any(one.symbol in self._watched and one.status is not SymbolStatus.TRADING for one in found):
+            self._cache.expire()
+        return found
+
+    async def days(self) -> tuple[Day, ...]:
+        return await self._rest.days()
 
     async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
         snapshot, body = await self._rest.depth(symbol, limit)

@@ -186,6 +186,7 @@ def _instrument(s: _Symbol, everywhere: tuple[Filter, ...]) -> Instrument:
             for mode in s.allowedSelfTradePreventionModes
             if mode in SelfTradePrevention.__members__
         ),
+        permitted=s.isSpotTradingAllowed,
     )
 
 

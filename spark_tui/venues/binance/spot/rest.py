@@ -7,10 +7,12 @@ from typing import TypeVar
 import msgspec
 
 from spark_tui.domain.market import Candle, DepthSnapshot
+from spark_tui.domain.selection import Day
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.signing import Value, rest_payload, signed_query, unsigned
 from spark_tui.venues.binance.spot import codec
 from spark_tui.venues.binance.spot.account import ORDER_LIMIT, Account, not_sent, over_budget, unreadable
+from spark_tui.venues.binance.spot.codec_days import decode_days
 from spark_tui.venues.binance.spot.instruments import ExchangeInfo
 from spark_tui.venues.binance.spot.list_ids import ListIds
 from spark_tui.venues.binance.spot.numbers import CodecError
@@ -34,6 +36,7 @@ class Route(msgspec.Struct, frozen=True):
 
 TIME = Route("GET", "/api/v3/time", 1)
 EXCHANGE_INFO = Route("GET", "/api/v3/exchangeInfo", 20)
+DAYS = Route("GET", "/api/v3/ticker/24hr", 80)  # of every symbol
 KLINES = Route("GET", "/api/v3/klines", 2)
 PLACE = Route("POST", "/api/v3/order", 1)
 TEST = Route("POST", "/api/v3/order/test", 1)
@@ -83,6 +86,11 @@ class SpotRest:
         body = await self._public(EXCHANGE_INFO, {}, timeout_s=_EXCHANGE_INFO_TIMEOUT_S)
         # live answers are megabytes: decoded beside the event loop, which has streams to serve
         return await asyncio.to_thread(_decoded, codec.decode_exchange_info, body), body
+
+    async def days(self) -> tuple[Day, ...]:
+        """The last 24 hours of every symbol."""
+        body = await self._public(DAYS, {"type": "MINI"}, timeout_s=_EXCHANGE_INFO_TIMEOUT_S)
+        return await asyncio.to_thread(_decoded, decode_days, body)
 
     async def depth(self, symbol: str, limit: int) -> tuple[DepthSnapshot, bytes]:
         """The snapshot and the body it came from."""
