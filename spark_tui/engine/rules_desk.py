@@ -6,6 +6,7 @@ from spark_tui.domain import risk
 from spark_tui.domain.decimals import EXACT, ZERO, short
 from spark_tui.domain.rules import KINDS, Rule, RuleKind, Unit
 from spark_tui.engine.journal import Journal
+from spark_tui.engine.portfolio import ACCOUNT_CURRENCY
 from spark_tui.engine.records import RuleChanged
 from spark_tui.engine.riskview import RiskView
 from spark_tui.engine.riskwatch import RiskWatch
@@ -95,6 +96,7 @@ def said(rule: Rule) -> str:
     if rule.kind is RuleKind.TRADING_HOURS:
         return f"{kind.title}: {rule.hours} UTC"
     unit = "" if kind.unit in (Unit.NONE, Unit.COUNT) else f" {kind.unit}"
+    unit = f" {ACCOUNT_CURRENCY}" if kind.unit is Unit.ACCOUNT else unit
     window = f" in {rule.window_s} s" if rule.kind in _RATES else ""
     cool = f", then {rule.window_s} s of rest" if rule.window_s and rule.kind not in _RATES else ""
     limit = short(rule.limit) if rule.limit is not None else "?"

@@ -1,6 +1,7 @@
 """The ticket across the 80-column layout: what is asked on a line or two, then rules and verdict. Pure."""
 
 from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.risk import Verdict
 from spark_tui.ui import format as fmt
 from spark_tui.ui.ahead import Ahead
 from spark_tui.ui.course import course
@@ -20,9 +21,10 @@ from spark_tui.ui.widgets.ticket_parts import (
     told,
     verdict_lines,
 )
-from spark_tui.ui.widgets.ticket_rules import meter, with_bars
+from spark_tui.ui.widgets.ticket_rules import meter, tightest, with_bars
 
 TALL = 3  # lines at the most
+METER = 7
 WORTH = 20  # cells kept for what it is worth, so that nothing moves when the answer comes
 
 
@@ -84,12 +86,20 @@ def _before(state: TicketState, model: Model, room: int) -> Line:
     for label, text, tone in held(ahead, model.instrument):
         if width_of(line) + len(label) + len(text) + 3 <= room:
             line.append((f" {label} {text} ", tone))
-    for rule in with_bars(ahead.verdicts):
-        more: Line = ((f" {rule.label} ", "dim"), *meter(rule, 7), (" ", "dim"))
-        if width_of(line) + width_of(more) > room:
-            break
-        line += more
-    return tuple(line)
+    return (*line, *_meters(with_bars(ahead.verdicts), room - width_of(line)))
+
+
+def _meters(rules: list[Verdict], room: int) -> Line:
+    """Those nearest to their limit, as many as there is room for."""
+    for count in range(min(len(rules), room // METER), 0, -1):
+        shown: Line = tuple(
+            span
+            for rule in tightest(rules, count)
+            for span in ((f" {rule.label} ", "dim"), *meter(rule, METER), (" ", "dim"))
+        )
+        if width_of(shown) <= room:
+            return shown
+    return ()
 
 
 def _course(ahead: Ahead, model: Model, room: int) -> Line:

@@ -4,16 +4,26 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from spark_tui.domain.risk import Verdict
+from spark_tui.domain.rules import KINDS, RuleKind
 from spark_tui.ui import format as fmt
 from spark_tui.ui.lines import Line, Span
 
 LABEL = 11  # cells of the label column
 BAR = 10
+_FLOOR = KINDS[RuleKind.MIN_ORDER_NOTIONAL].label
 
 
 def with_bars(verdicts: Sequence[Verdict]) -> list[Verdict]:
     """Rules with a measure, the broken first; order within equals is the gate's own."""
     return sorted((rule for rule in verdicts if _measured(rule)), key=lambda rule: rule.ok)
+
+
+def tightest(rules: Sequence[Verdict], most: int) -> list[Verdict]:
+    """At most so many: the broken and those nearest to their limit, in the order they had."""
+    kept = sorted(range(len(rules)), key=lambda index: (rules[index].ok, -_share(rules[index])))[
+        : max(0, most)
+    ]
+    return [rules[index] for index in sorted(kept)]
 
 
 def _measured(rule: Verdict) -> bool:
@@ -36,9 +46,11 @@ def ticks(verdicts: Sequence[Verdict], width: int) -> list[Line]:
 
 
 def _share(rule: Verdict) -> float:
+    """How much of the limit is used; of a floor how much of what is used the floor takes."""
     if rule.used is None or not rule.allowed:
         return 0.0
-    return float(min(Decimal(1), max(Decimal(0), rule.used / rule.allowed)))
+    used, limit = (rule.allowed, rule.used) if rule.label == _FLOOR else (rule.used, rule.allowed)
+    return float(min(Decimal(1), max(Decimal(0), used / limit))) if limit else 1.0
 
 
 def meter(rule: Verdict, width: int) -> Line:

@@ -21,7 +21,7 @@ from spark_tui.ui.widgets.ticket_parts import (
     told,
     verdict_lines,
 )
-from spark_tui.ui.widgets.ticket_rules import LABEL, bar, ticks, with_bars
+from spark_tui.ui.widgets.ticket_rules import LABEL, bar, ticks, tightest, with_bars
 
 FIELD = 12  # cells of a number field
 REASON = 5  # lines a refusal may take
@@ -51,7 +51,8 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
         fee = [*rows, *fee]
         room -= len(rows)
     verdicts = state.ahead.verdicts if state.ahead else ()
-    bars = [*(bar(rule, width) for rule in with_bars(verdicts)), *ticks(verdicts, width)]
+    rules = tightest(with_bars(verdicts), room)
+    bars = [*(bar(rule, width) for rule in rules), *ticks(verdicts, width)]
     gaps = room - len(bars)
     lines += notes[: max(0, height - len(lines) - len(verdict))]
     if gaps > 0:

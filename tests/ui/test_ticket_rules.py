@@ -1,0 +1,42 @@
+"""Which rules the ticket has room for: the broken and those nearest to their limit."""
+
+from decimal import Decimal
+
+import pytest
+
+from spark_tui.domain.risk import Verdict
+from spark_tui.ui.widgets.ticket_rules import meter, tightest
+
+D = Decimal
+
+
+def verdict(name: str, used: str, allowed: str, *, ok: bool = True) -> Verdict:
+    code = "" if ok else "NO"
+    return Verdict(rule=name, label=name, ok=ok, code=code, text=name, used=D(used), allowed=D(allowed))
+
+
+RULES = [verdict("wide", "1", "100"), verdict("near", "90", "100"), verdict("half", "5", "10")]
+BROKEN = verdict("broken", "1", "100", ok=False)
+
+
+@pytest.mark.parametrize(
+    ("most", "names"),
+    [
+        (9, ["wide", "near", "half", "broken"]),
+        (3, ["near", "half", "broken"]),
+        (2, ["near", "broken"]),
+        (1, ["broken"]),
+        (0, []),
+        (-1, []),
+    ],
+)
+def test_the_tightest_stay_in_their_order(most: int, names: list[str]) -> None:
+    assert [rule.rule for rule in tightest([*RULES, BROKEN], most)] == names
+
+
+def test_a_floor_far_below_the_order_is_not_near() -> None:
+    floor = verdict("order floor", "3000", "10")
+    assert tightest([floor, RULES[2]], 1) == [RULES[2]]
+    assert [tone for _, tone in meter(floor, 7)] == ["up", "faint"]
+    assert next(tone for _, tone in meter(verdict("order floor", "11", "10"), 7)) == "warn"
+    assert len(meter(verdict("order floor", "0", "10", ok=False), 7)[0][0]) == 7
