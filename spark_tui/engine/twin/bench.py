@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 class Pair:
     """An order and its twin."""
 
-    def __init__(self, order: Order, twin: Twin, mid: Decimal, sent_ns: int) -> None:
+    def __init__(self, number: int, order: Order, twin: Twin, mid: Decimal, sent_ns: int) -> None:
+        self.number = number
         self.order = order
         self.twin = twin
         self.mid = mid
@@ -63,6 +64,7 @@ class TwinBench:
         self._latency = latency
         self._live: dict[str, Pair] = {}
         self._ended: OrderedDict[str, Pair] = OrderedDict()
+        self._begun = 0
         self._skipped = 0
         self._since_ms = clock.wall_ns() // NS_PER_MS
 
@@ -133,8 +135,9 @@ class TwinBench:
             return
         sent_ns = self._clock.mono_ns()
         round_trip_s = None if self._latency.median_ms is None else 2 * self._latency.draw_s()
+        self._begun += 1
         twin = Twin(request, instrument, sight, lambda: self._elapsed_s(sent_ns), round_trip_s)
-        self._live[order.client_order_id] = Pair(order, twin, mid, sent_ns)
+        self._live[order.client_order_id] = Pair(self._begun, order, twin, mid, sent_ns)
 
     def _settle(self) -> None:
         """File the pairs of which neither has more to tell."""
@@ -158,9 +161,9 @@ class TwinBench:
 
     def view(self) -> Diff:
         self._settle()
-        rows = [*(_row(pair, running=False) for pair in self._ended.values())]
-        rows += [_row(pair, running=True) for pair in self._live.values()]
-        rows.sort(key=lambda row: row.at_ms, reverse=True)
+        ended = [(pair.number, _row(pair, running=False)) for pair in self._ended.values()]
+        live = [(pair.number, _row(pair, running=True)) for pair in self._live.values()]
+        rows = [row for _, row in sorted(ended + live, key=lambda one: one[0], reverse=True)]
         paper = all(one is Environment.PAPER for one in self._environments.values())
         return Diff(
             environment=max(self._environments.values(), key=list(Environment).index),
