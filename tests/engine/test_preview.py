@@ -33,7 +33,17 @@ async def preview(it: Rig, order: SubmitOrder) -> Preview:
 
 
 _amounts = st.decimals(min_value="-1", max_value="20", places=7) | st.sampled_from(
-    [D("NaN"), D("Infinity"), D(0), D("1E+3"), D("0.5")]
+    [
+        D("NaN"),
+        D("sNaN"),
+        D("Infinity"),
+        D(0),
+        D("1E+3"),
+        D("0.5"),
+        D("1E+30"),
+        D("1E-30"),
+        D("0." + "3" * 40),
+    ]
 )
 _prices = st.decimals(min_value="50000", max_value="70000", places=3) | st.sampled_from(
     [D("NaN"), D(0), None]
@@ -62,6 +72,14 @@ _LIMITS: dict[Unit, tuple[str, ...]] = {
 }
 
 
+_scopes = st.builds(
+    Scope,
+    venue=st.sampled_from(["", NAME, "elsewhere"]),
+    symbol=st.sampled_from(["", SYMBOL, "X"]),
+    strategy=st.sampled_from(["", "manual", "twap"]),
+)
+
+
 @st.composite
 def _rules(draw: st.DrawFn) -> tuple[Rule, ...]:
     """Any rules of any kind, each with any effect but the kill, which acts later."""
@@ -76,7 +94,7 @@ def _rules(draw: st.DrawFn) -> tuple[Rule, ...]:
                 window_s=60 if facts.windowed else None,
                 symbols=(draw(st.sampled_from([SYMBOL, "NOSUCH"])),) if kind is RuleKind.SYMBOLS else (),
                 hours="thu 08:00-09:00" if kind is RuleKind.TRADING_HOURS else "",
-                scope=Scope() if facts.account else Scope(symbol=draw(st.sampled_from(["", SYMBOL, "X"]))),
+                scope=Scope() if facts.account else draw(_scopes),
                 effect=draw(st.sampled_from([RuleEffect.REFUSE, RuleEffect.REDUCE_ONLY, RuleEffect.HALT])),
             )
         )
