@@ -31,6 +31,7 @@ WHAT = (
     "pnl",
     "equity",
     "explain",
+    "diff",
 )
 
 
@@ -206,6 +207,13 @@ def _export_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--csv", metavar="FILE", required=True, help="where to write it; - for stdout")
 
 
+def _diff_flags(parser: argparse.ArgumentParser) -> None:
+    _data_dir(parser)
+    parser.add_argument("verb", choices=("report",), help="write orders beside their twins")
+    parser.add_argument("--out", metavar="FILE", help="where to; else beside the ledger only")
+    parser.add_argument("--json", action="store_true", help="JSON instead of words")
+
+
 def _symbols_flags(parser: argparse.ArgumentParser) -> None:
     from spark_tui.commands.symbols_words import fill
 
@@ -290,6 +298,12 @@ def _run_export(arguments: argparse.Namespace) -> int:
     return run(arguments)
 
 
+def _run_diff(arguments: argparse.Namespace) -> int:
+    from spark_tui.commands.diff import run
+
+    return run(arguments)
+
+
 def _run_symbols(arguments: argparse.Namespace) -> int:
     from spark_tui.commands.symbols import run
 
@@ -320,6 +334,7 @@ _COMMANDS: dict[str, tuple[str, Fill, Run]] = {
     "canary": ("run, confirm, soak, verify: proof before an order matters", _canary_flags, _run_canary),
     "paper": ("the paper account: status, or begin again", _paper_flags, _run_paper),
     "export": ("write profit, fills, equity or flows as CSV, out of the ledger", _export_flags, _run_export),
+    "diff": ("report: orders beside their paper twins, graded", _diff_flags, _run_diff),
     "symbols": ("what is worth trading; show what changes, then change it", _symbols_flags, _run_symbols),
     "ledger": ("verify or repair the ledger", _ledger_flags, _run_ledger),
     "tape": ("check recordings", _tape_flags, _run_tape),

@@ -2,7 +2,7 @@
 
 import argparse
 
-from spark_tui.commands import money, rows
+from spark_tui.commands import diff, money, rows
 from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.parser import WHAT, nearest
 from spark_tui.commands.reach import data_dir_of, require_engine, with_line
@@ -10,10 +10,12 @@ from spark_tui.commands.table import facts, table
 from spark_tui.domain.accounting import Window
 from spark_tui.link.messages import (
     AnyRequest,
+    Diff,
     GetAlgos,
     GetAudit,
     GetBalances,
     GetBook,
+    GetDiff,
     GetDifferences,
     GetDrills,
     GetFills,
@@ -33,6 +35,7 @@ from spark_tui.link.remote import RemoteLink
 
 _REQUESTS: dict[str, AnyRequest] = {
     "algos": GetAlgos(),
+    "diff": GetDiff(),
     "differences": GetDifferences(),
     "drills": GetDrills(),
     "positions": GetPositions(),
@@ -72,6 +75,9 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(f"show: there is no {what!r}{nearest(what, WHAT)}", USAGE)
     engine = require_engine(data_dir_of(arguments))
     result = with_line(engine, "show", lambda link: _ask(link, what, arguments.symbol))
+    if isinstance(result, Diff) and not arguments.json:
+        print(diff.text(result))
+        return 0
     found = (
         rows.order_lists(result) if what == "lists" and isinstance(result, Orders) else rows.listed(result)
     )
