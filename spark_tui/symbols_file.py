@@ -56,7 +56,7 @@ def read_symbols(data_dir: Path) -> SymbolsFile | None:
     path = data_dir / SYMBOLS_FILE
     try:
         return _decoded(path.read_bytes())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise SymbolsFileError(f"The list of symbols {path} cannot be read: {error.strerror}.") from None
