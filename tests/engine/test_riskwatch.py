@@ -360,3 +360,38 @@ async def test_a_narrow_count_that_cannot_be_told_refuses(tmp_path: Path) -> Non
         it.clock.advance(3_600)
         it.venue.tick()
         assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+# --- what the mutations got past ---------------------------------------------------------------------------
+
+
+async def test_a_rule_that_passes_has_no_effect_when_another_refuses(tmp_path: Path) -> None:
+    cap = Rule(id="cap", kind=RuleKind.MAX_ORDER_NOTIONAL, limit=D(1_000))
+    size = Rule(id="size", kind=RuleKind.MAX_ORDER_QUANTITY, limit=D(5), effect=RuleEffect.HALT)
+    async with rig(tmp_path, settings=watching(cap, size)) as it:
+        assert (await it.submit(buy("1"))).code == "MAX_NOTIONAL"
+        assert it.engine.guard.state is TradingState.ACTIVE
+        assert (await it.submit(buy("6"))).code == "MAX_NOTIONAL"
+        assert it.engine.guard.halted
+
+
+async def test_a_rule_that_stays_broken_is_told_once(tmp_path: Path) -> None:
+    mild = msgspec.structs.replace(LOSS, effect=RuleEffect.REFUSE)
+    async with rig(tmp_path, settings=watching(mild)) as it:
+        await bought(it)
+        moves(it, 59_000)
+        await seconds(it, 5)
+        assert sum("by rule loss" in notice.text for notice in it.engine.notices.recent) == 1
+
+
+async def test_a_resume_forgives_nothing_that_is_not_broken(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=watching(LOSS)) as it:
+        await bought(it)
+        moves(it, 59_500)  # 510 lost, of 1 000 that may be
+        await seconds(it, 2)
+        it.engine.guard.halt("a pause", "tester")
+        await it.ask(Resume(reason="go on"))
+        await seconds(it, 2)
+        assert await used(it, "loss") == D("510.01")
+        moves(it, 59_000)
+        await it.until(lambda: it.engine.guard.killed)

@@ -6,7 +6,8 @@ from typing import Final
 from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, multiply, short, usable
 from spark_tui.domain.filter_rules import notional
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.risk.context import RiskContext
+from spark_tui.domain.risk.context import Around, Measure, RiskContext
+from spark_tui.domain.rules import Rule
 from spark_tui.domain.slippage import takes
 from spark_tui.domain.values import OrderType, Side
 
@@ -77,6 +78,13 @@ def reduces(request: OrderRequest, context: RiskContext) -> bool:
     """Whether the order opens no risk. One sized in quote money cannot be told."""
     quantity = request.quantity
     return quantity is not None and usable(quantity) and quantity <= reducible(request, context)
+
+
+def counted(rule: Rule, around: Around) -> Decimal | None:
+    """What was counted for the rule; None while that, or its limit, is no number."""
+    value = around.measures.get(rule.id, Measure(value=None)).value
+    known = value is not None and usable(value) and rule.limit is not None and usable(rule.limit)
+    return value if known else None
 
 
 def brief(value: Decimal) -> str:

@@ -3,9 +3,10 @@ orders, so that a loop of order and cancel ends while the way out stays open."""
 
 from decimal import Decimal
 
-from spark_tui.domain.decimals import add, short, usable
+from spark_tui.domain.decimals import add, short
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.risk.context import Around, Measure, RiskContext
+from spark_tui.domain.risk.common import counted
+from spark_tui.domain.risk.context import Around, RiskContext
 from spark_tui.domain.risk.verdict import Used, Verdict, accept, refuse
 from spark_tui.domain.rules import Rule
 
@@ -13,7 +14,7 @@ _ONE = Decimal(1)
 
 
 def max_open_orders(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
-    count, most = _counted(rule, context.around), rule.limit
+    count, most = counted(rule, context.around), rule.limit
     if count is None or most is None:
         return refuse(rule, "how many orders are open cannot be told; wait for the venue", Used(None, most))
     of = Used(add(count, _ONE), most)
@@ -24,7 +25,7 @@ def max_open_orders(rule: Rule, request: OrderRequest, context: RiskContext) -> 
 
 
 def max_order_rate(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
-    count, most = _counted(rule, context.around), rule.limit
+    count, most = counted(rule, context.around), rule.limit
     if count is None or most is None:
         return refuse(rule, "how many orders were sent cannot be told; wait a moment", Used(None, most))
     of = Used(add(count, _ONE), most, _per(rule))
@@ -35,7 +36,7 @@ def max_order_rate(rule: Rule, request: OrderRequest, context: RiskContext) -> V
 
 
 def max_cancel_rate(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
-    count, most = _counted(rule, context.around), rule.limit
+    count, most = counted(rule, context.around), rule.limit
     if count is None or most is None:
         return refuse(rule, "how many cancels were sent cannot be told; wait a moment", Used(None, most))
     of = Used(count, most, _per(rule))
@@ -47,17 +48,11 @@ def max_cancel_rate(rule: Rule, request: OrderRequest, context: RiskContext) -> 
 
 def gauge(rule: Rule, around: Around) -> Verdict:
     """What is used of it now, without any order."""
-    count, most = _counted(rule, around), rule.limit
+    count, most = counted(rule, around), rule.limit
     of = Used(count, most, _per(rule))
     if count is None or most is None:
         return refuse(rule, "it cannot be told now", of)
     return accept(rule, "within the limit", of) if count <= most else refuse(rule, "over the limit", of)
-
-
-def _counted(rule: Rule, around: Around) -> Decimal | None:
-    value = around.measures.get(rule.id, Measure(value=None)).value
-    known = value is not None and usable(value) and rule.limit is not None and usable(rule.limit)
-    return value if known else None
 
 
 def _per(rule: Rule) -> str:

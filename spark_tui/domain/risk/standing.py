@@ -3,10 +3,10 @@ gate asks them about every order all the same."""
 
 from decimal import Decimal
 
-from spark_tui.domain.decimals import EXACT, ZERO, multiply, short, usable
+from spark_tui.domain.decimals import EXACT, ZERO, multiply, short
 from spark_tui.domain.hours import parse_hours
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.risk.common import brief, is_price, reduces
+from spark_tui.domain.risk.common import brief, counted, is_price, reduces
 from spark_tui.domain.risk.context import Around, Measure, RiskContext
 from spark_tui.domain.risk.verdict import NO_FIGURE, Used, Verdict, accept, refuse, shown
 from spark_tui.domain.rules import KINDS, Rule, RuleEffect, RuleKind
@@ -41,11 +41,11 @@ def is_blind(rule: Rule, around: Around) -> bool:
     if rule.kind is RuleKind.TRADING_HOURS:
         return False
     equity = rule.kind is RuleKind.MAX_DAILY_LOSS_SHARE and not is_price(around.equity)
-    return equity or _value(rule, around) is None
+    return equity or counted(rule, around) is None
 
 
 def max_daily_loss(rule: Rule, around: Around) -> Verdict:
-    loss, most = _value(rule, around), rule.limit
+    loss, most = counted(rule, around), rule.limit
     if loss is None or most is None:
         return _untold(rule, around, around.currency)
     of = Used(max(loss, ZERO), most, around.currency)
@@ -57,7 +57,7 @@ def max_daily_loss(rule: Rule, around: Around) -> Verdict:
 
 def max_daily_loss_share(rule: Rule, around: Around) -> Verdict:
     """Percent of what the day began with: equity now, and what was lost since."""
-    loss, most, equity = _value(rule, around), rule.limit, around.equity
+    loss, most, equity = counted(rule, around), rule.limit, around.equity
     if loss is None or most is None or equity is None or not is_price(equity):
         return _untold(rule, around, "%")
     began = EXACT.add(equity, max(loss, ZERO))
@@ -70,7 +70,7 @@ def max_daily_loss_share(rule: Rule, around: Around) -> Verdict:
 
 
 def max_drawdown(rule: Rule, around: Around) -> Verdict:
-    fall, most = _value(rule, around), rule.limit
+    fall, most = counted(rule, around), rule.limit
     if fall is None or most is None:
         return _untold(rule, around, "%")
     of = Used(shown(max(fall, ZERO)), most, "%")
@@ -82,7 +82,7 @@ def max_drawdown(rule: Rule, around: Around) -> Verdict:
 
 def streak(rule: Rule, around: Around) -> Verdict:
     """So many in a row, and the cool-down since the latest is not over."""
-    count, most = _value(rule, around), rule.limit
+    count, most = counted(rule, around), rule.limit
     measure = around.measures.get(rule.id)
     if count is None or most is None or measure is None or rule.window_s is None:
         return _untold(rule, around, "")
@@ -104,12 +104,6 @@ def trading_hours(rule: Rule, around: Around) -> Verdict:
     if not hours.open_at(around.now_ms):
         return refuse(rule, f"outside the trading hours {rule.hours} UTC; wait for them")
     return accept(rule, f"within {rule.hours} UTC")
-
-
-def _value(rule: Rule, around: Around) -> Decimal | None:
-    value = around.measures.get(rule.id, Measure(value=None)).value
-    known = value is not None and usable(value) and rule.limit is not None and usable(rule.limit)
-    return value if known else None
 
 
 def _untold(rule: Rule, around: Around, unit: str) -> Verdict:
