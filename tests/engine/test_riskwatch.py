@@ -395,3 +395,31 @@ async def test_a_resume_forgives_nothing_that_is_not_broken(tmp_path: Path) -> N
         assert await used(it, "loss") == D("510.01")
         moves(it, 59_000)
         await it.until(lambda: it.engine.guard.killed)
+
+
+async def test_what_is_left_of_a_loss_stays_forgiven(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=watching(LOSS)) as it:
+        await bought(it)
+        moves(it, 59_000)
+        await it.until(lambda: it.engine.guard.killed)
+        await it.ask(Resume(reason="go on"))
+        moves(it, 59_210)  # 800 are left of it
+        await seconds(it, 3)
+        moves(it, 58_300)  # and 910 more are lost
+        await seconds(it, 3)
+        assert await used(it, "loss") == D(910)
+        assert it.engine.guard.state is TradingState.ACTIVE
+
+
+async def test_a_gain_after_a_loss_is_no_debt(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=watching(LOSS)) as it:
+        await bought(it)
+        moves(it, 59_000)
+        await it.until(lambda: it.engine.guard.killed)
+        await it.ask(Resume(reason="go on"))
+        moves(it, 61_000)
+        await seconds(it, 3)
+        moves(it, 59_100)  # 910 below what was paid
+        await seconds(it, 3)
+        assert await used(it, "loss") == D("910.01")
+        assert it.engine.guard.state is TradingState.ACTIVE
