@@ -1,0 +1,255 @@
+"""The Diff screen: orders beside their paper twins, the total with its grade on top."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from textual.app import ComposeResult
+
+from spark_tui.link.messages import Diff, DiffGrade, DiffRow, DiffSide, GetDiff, ReportDiff
+from spark_tui.link.service import LinkError
+from spark_tui.ui import format as fmt
+from spark_tui.ui.context import Context
+from spark_tui.ui.lines import Line
+from spark_tui.ui.model import Topic
+from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.widgets.desk import NARROW
+from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
+from spark_tui.ui.widgets.pane import Pane
+
+ASK_S = 1.0
+WORDS = {
+    DiffGrade.A: ("as the paper rules say", "up"),
+    DiffGrade.B: ("near", "ink"),
+    DiffGrade.C: ("apart", "warn"),
+    DiffGrade.D: ("far apart", "down"),
+    DiffGrade.NONE: ("nothing to tell yet", "dim"),
+}
+
+
+class Totals(Pane):
+    """Of all orders that have ended."""
+
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self.diff: Diff | None = None
+
+    def heading(self, width: int) -> Line:
+        since = f"since {fmt.clock(self.diff.since_ms)} " if self.diff else ""
+        return self.rule((("Orders and their paper twins", "dim"),), ((since, "dim"),), width)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        if self.diff is None:
+            return [((" waiting for the engine", "dim"),)]
+        if self.diff.why_not:
+            return [((" no twins: ", "warn"), (fmt.fit(self.diff.why_not, width - 12), "ink"))]
+        total = self.diff.total
+        said, tone = WORDS[total.grade]
+        counts = f"   {total.orders} ended · {total.running} running · {total.skipped} without a twin"
+        columns = (
+            Column("", 8),
+            *(Column(title, 11, right=True) for title in ("filled", "slippage", "time")),
+        )
+        order = (percent(total.fill_ratio), bp(total.slippage_bp), seconds(total.seconds))
+        twin = (percent(total.twin_fill_ratio), bp(total.twin_slippage_bp), seconds(total.twin_seconds))
+        error = (("    price error ", "dim"), (bp(total.price_error_bp), tone))
+        return [
+            ((" grade ", "dim"), (total.grade.value, f"b {tone}"), (f" {said}", tone), (counts, "dim")),
+            cells(columns, [(column.title, "dim") for column in columns]),
+            (*cells(columns, [("orders", "dim"), *((text, "ink") for text in order)]), *error),
+            cells(columns, [("twins", "dim"), *((text, "dim") for text in twin)]),
+        ][:height]
+
+
+class TwinTable(LineTable):
+    """Newest first. A column called `twin` belongs to the one before it."""
+
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self.rows: dict[RowKey, DiffRow] = {}
+        self.why_not = ""
+
+    def heading(self, width: int) -> Line:
+        return self.rule(self.name_span("By order"), (("slip and error in bp, time in s ", "dim"),), width)
+
+    def keys(self) -> Sequence[RowKey]:
+        return list(self.rows)
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        measured = (
+            Column("slip", 6, right=True), Column("twin", 6, right=True), Column("time", 6, right=True),
+            Column("twin", 6, right=True), Column("error", 6, right=True), Column("grade", 5),
+        )  # fmt: skip
+        if width < NARROW:
+            filled = (Column("filled", 6, right=True), Column("twin", 5, right=True))
+            return (Column("time", 8), Column("symbol", 8), Column("side", 4), *filled, *measured)
+        return (
+            Column("time", 8), Column("symbol", 8), Column("side", 4), Column("type", 11),
+            Column("filled", 8, right=True), Column("twin", 8, right=True),
+            Column("price", 11, right=True), Column("twin", 11, right=True), *measured,
+        )  # fmt: skip
+
+    def empty(self) -> str:
+        if self.why_not:
+            return "send an order in SIM or on the testnet to see it beside its twin"
+        return "no order has a twin yet: each gets one as it is sent"
+
+    def row(self, key: RowKey, width: int) -> Line:
+        row = self.rows[key]
+        order, twin = row.order, row.twin
+        head = [
+            (fmt.clock(row.at_ms), "dim"),
+            (row.symbol, "ink"),
+            (row.side.value, "up" if row.side.value == "BUY" else "down"),
+        ]
+        if width < NARROW:
+            head += [(share(order, row), "ink"), (share(twin, row), "dim")]
+        else:
+            head += [
+                (row.order_type.value, "ink"),
+                (fmt.compact(float(order.filled)), "ink"),
+                (fmt.compact(float(twin.filled)), "dim"),
+                (self._price(row, order), "ink"),
+                (self._price(row, twin), "dim"),
+            ]
+        tone = WORDS[row.grade][1]
+        return cells(
+            self.columns(width),
+            (
+                *head,
+                (fmt.fixed(order.slippage_bp, 2), "ink"),
+                (fmt.fixed(twin.slippage_bp, 2), "dim"),
+                (fmt.fixed(order.seconds, 2), "ink"),
+                (fmt.fixed(twin.seconds, 2), "dim"),
+                (fmt.fixed(row.price_error_bp, 2, sign=True), tone),
+                ("…" if row.running else row.grade.value, f"b {tone}"),
+            ),
+        )
+
+    def _price(self, row: DiffRow, side: DiffSide) -> str:
+        steps = self.context.model.steps((row.venue, row.symbol))
+        return fmt.fixed(side.average_price, steps.price)
+
+    def chosen(self, key: RowKey) -> None:
+        self.screen.query_one("#twin", Pane).pull()
+
+    def selected(self) -> DiffRow | None:
+        return self.rows.get(self.cursor) if self.cursor else None
+
+
+class TwinDetails(Pane):
+    """The selected order and its twin in full."""
+
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, table: TwinTable, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._table = table
+
+    def heading(self, width: int) -> Line:
+        row = self._table.selected()
+        name = row.client_order_id if row else "Details"
+        return self.rule(((name, "dim"),), ((f"{row.venue} " if row else "", "dim"),), width)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        row = self._table.selected()
+        if row is None:
+            return []
+        asked = f" {row.side.value} {fmt.exact(row.quantity)} {row.symbol} {row.order_type.value}"
+        said, tone = WORDS[row.grade]
+        told = "running" if row.running else f"grade {row.grade.value}, {said}"
+        apart = (
+            f" order less twin: filled {percent(row.fill_difference, sign=True)}"
+            f" · price {bp(row.price_error_bp, sign=True)} · time {seconds(row.time_difference_s, sign=True)}"
+        )
+        return [
+            ((asked, "ink"), (f"  {told}", tone)),
+            _side("order", row.order, "ink", width),
+            _side("twin", row.twin, "dim", width),
+            ((fmt.fit(apart, width), "ink"),),
+        ][:height]
+
+
+def _side(name: str, side: DiffSide, tone: str, width: int) -> Line:
+    words = f"{fmt.exact(side.filled)} at {fmt.exact(side.average_price)} · {side.state}"
+    return ((f" {name:<6}", "dim"), (fmt.fit(words, width - 8), tone))
+
+
+def percent(ratio: Decimal | None, *, sign: bool = False) -> str:
+    return fmt.ABSENT if ratio is None else f"{fmt.fixed(ratio * 100, 1, sign=sign)} %"
+
+
+def share(side: DiffSide, row: DiffRow) -> str:
+    return f"{side.filled / row.quantity * 100:.0f}%" if row.quantity else fmt.ABSENT
+
+
+def bp(value: Decimal | None, *, sign: bool = False) -> str:
+    return fmt.ABSENT if value is None else f"{fmt.fixed(value, 2, sign=sign)} bp"
+
+
+def seconds(value: float | None, *, sign: bool = False) -> str:
+    return fmt.ABSENT if value is None else f"{fmt.fixed(value, 2, sign=sign)} s"
+
+
+class DiffScreen(CockpitScreen):
+    screen_name = "diff"
+    DEFAULT_CSS = """
+    DiffScreen {
+        #middle { layout: vertical; }
+        #totals { height: 6; }
+        #twins { height: 1fr; }
+        #twin { height: 6; }
+        &.narrow #totals { height: 5; }
+        &.narrow #twin { height: 5; }
+    }
+    """
+
+    def compose_middle(self) -> ComposeResult:
+        table = TwinTable(self.context, id="twins")
+        yield Totals(self.context, id="totals")
+        yield table
+        yield TwinDetails(self.context, table, id="twin")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.query_one("#twins", TwinTable))
+        self.set_interval(ASK_S, self.reload)
+        self.reload()
+
+    def reload(self) -> None:
+        if self.is_current:
+            self.run_worker(self._load(), group="diff", exclusive=True)
+
+    def write_report(self) -> None:
+        self.run_worker(self._write(), group="diff-report", exclusive=True)
+
+    async def _load(self) -> None:
+        try:
+            found = await self.context.call(GetDiff())
+        except LinkError as error:
+            if error.code != "ENGINE_GONE":  # the banner says that
+                self.context.say("warn", f"Diff: {error.text}")
+            return
+        if isinstance(found, Diff):
+            self._show(found)
+
+    async def _write(self) -> None:
+        try:
+            found = await self.context.call(ReportDiff())
+        except LinkError as error:
+            self.context.say("warn", f"Report: {error.text}")
+            return
+        if isinstance(found, Diff):
+            self._show(found)
+            self.context.say("good", f"The report is in {found.path}")
+
+    def _show(self, found: Diff) -> None:
+        table = self.query_one("#twins", TwinTable)
+        table.rows = {(row.client_order_id,): row for row in found.rows}
+        table.why_not = found.why_not
+        self.query_one("#totals", Totals).diff = found
+        for pane in self.panes:
+            pane.pull()
