@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from spark_tui.commands import drill_run, dry, rows
-from spark_tui.commands.errors import REFUSED, USAGE, CommandError
+from spark_tui.commands.errors import REFUSED, UNDECIDED, USAGE, CommandError
 from spark_tui.commands.reach import ANSWER_S, FOLLOWED_S, data_dir_of, line_to, require_engine
 from spark_tui.domain.order import OrderState
 from spark_tui.link.messages import (
@@ -35,10 +35,12 @@ from spark_tui.link.service import LinkError
 from spark_tui.ui.actions import ActionError, build_request
 
 _REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
+_UNDECIDED = (OrderState.UNKNOWN, OrderState.PENDING_REPLACE)  # the answer was lost
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Prints the result. A refusal prints the order or the error as JSON, its sentence on stderr; 1."""
+    """Prints the result. A refusal prints the order or the error as JSON, its sentence on stderr; 1.
+    An answer that was lost does so too; 3."""
     try:
         request = build_request(arguments.action, params_of(arguments.params))
     except ActionError as error:
@@ -56,7 +58,11 @@ def run(arguments: argparse.Namespace) -> int:
     refusal = _refusal(result)
     if refusal:
         print(f"spark-tui: {refusal}", file=sys.stderr)
-    return REFUSED if refusal else 0
+        return REFUSED
+    doubt = _doubt(result)
+    if doubt:
+        print(f"spark-tui: {doubt}", file=sys.stderr)
+    return UNDECIDED if doubt else 0
 
 
 def params_of(words: Sequence[str]) -> dict[str, str]:
@@ -118,3 +124,19 @@ def _refusal(result: Result) -> str:
         case CancelAllResult(left=left, errors=errors) if left or errors:
             return f"{len(left)} order(s) are still open. {' '.join(errors)}".strip()
     return ""
+
+
+def _doubt(result: Result) -> str:
+    """What is not known of it, in words; empty when the venue has answered."""
+    match result:
+        case OrderUpdate(order=order):
+            orders = [order]
+        case OrderList(legs=legs):
+            orders = [leg.order for leg in legs]
+        case _:
+            orders = []
+    lost = [f"{order.client_order_id} is {order.state}" for order in orders if order.state in _UNDECIDED]
+    if not lost:
+        return ""
+    cure = "do not send it again; `spark-tui show orders` tells what became of it"
+    return f"{', '.join(lost)}: the venue's answer was lost, {cure}"

@@ -7,6 +7,7 @@ from spark_tui.link.rendezvous import LOG_FILE, default_data_dir
 
 REFUSED = 1
 USAGE = 2
+UNDECIDED = 3  # sent, and whether it lives is not known: never to be sent again
 
 
 class CommandError(Exception):
