@@ -197,6 +197,11 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action("screen.risk", "Risk screen", "Every rule, its headroom, on and off.", keys=("f4",)),
     Action("screen.canary", "Canary screen", "Try, confirm, read the evidence.", keys=("f6",)),
+    Action("screen.diff", "Diff screen", "Orders beside their paper twins, graded.", keys=("f7",)),
+    Action(
+        "diff.report", "Write the diff report", "Orders beside their twins as JSON, beside the ledger.",
+        keys=("w",), screens=("diff",), footer="Write report|Write",
+    ),
     Action("theme", "Next theme", "Change the colours; themes are files you may copy and edit.", keys=("T",)),
     Action("redraw", "Redraw", "Paint the whole screen again.", keys=("ctrl+l",)),
     Action(

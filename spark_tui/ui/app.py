@@ -76,6 +76,12 @@ def _risk(context: Context) -> CockpitScreen:
     return RiskScreen(context)
 
 
+def _diff(context: Context) -> CockpitScreen:
+    from spark_tui.ui.screens.diff import DiffScreen  # lazy, as above
+
+    return DiffScreen(context)
+
+
 SCREENS = {
     "trade": _trade,
     "health": _health,
@@ -83,6 +89,7 @@ SCREENS = {
     "log": _log,
     "canary": _canary,
     "risk": _risk,
+    "diff": _diff,
 }
 HOME = "trade"  # always at the bottom of the stack; the others lie on it
 

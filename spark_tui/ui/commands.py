@@ -25,6 +25,7 @@ from spark_tui.link.service import LinkError
 from spark_tui.ui import offers
 from spark_tui.ui.actions import BY_ID, EVERYWHERE, Action, ActionError, build_request
 from spark_tui.ui.canary_commands import CanaryCommands
+from spark_tui.ui.diff_commands import diff_commands
 from spark_tui.ui.log_commands import log_commands
 from spark_tui.ui.offers import Offer
 from spark_tui.ui.order_actions import ORDER_ACTIONS
@@ -106,6 +107,7 @@ class Commands:
         self._orders = OrderCommands(self)
         self.table.update(self._orders.table)
         self.table.update(log_commands(app))
+        self.table.update(diff_commands(app))
         self.table.update(CanaryCommands(self).table)
         self.table.update(RuleCommands(self).table)
 

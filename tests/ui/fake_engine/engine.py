@@ -26,6 +26,7 @@ from spark_tui.link.messages import (
     GetAlgos,
     GetAudit,
     GetCanaries,
+    GetDiff,
     GetDifferences,
     GetDrills,
     GetHealth,
@@ -42,6 +43,7 @@ from spark_tui.link.messages import (
     PutRule,
     Reconcile,
     ReplaceOrder,
+    ReportDiff,
     ResolveDifference,
     Result,
     Resume,
@@ -64,6 +66,7 @@ from tests.ui.fake_engine.facts import balances, health, positions
 from tests.ui.fake_engine.previews import preview_algo, preview_list
 from tests.ui.fake_engine.rules import FakeRules
 from tests.ui.fake_engine.scenes import orders_of_the_picture
+from tests.ui.fake_engine.twins import twins, written
 from tests.ui.fake_engine.work import FakeWork
 from tests.ui.fake_engine.world import MARKET, ManualClock, instrument
 
@@ -79,6 +82,7 @@ class FakeEngine(FakeWork):
         self.mute = False
         self.canaries = FakeCanaries(environment)
         self.rules = FakeRules()
+        self.twins = twins()
         if orders:
             orders_of_the_picture(self)
 
@@ -164,6 +168,10 @@ class FakeEngine(FakeWork):
                 return self.rules.change(request)
             case GetAudit():
                 return audit.answer(request)
+            case GetDiff():
+                return self.twins
+            case ReportDiff():
+                return written(self.twins)
             case GetHealth():
                 return health()
             case _:

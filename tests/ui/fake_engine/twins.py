@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+import msgspec
+
 from spark_tui.domain.values import Environment, OrderType, Side
 from spark_tui.link.messages import Diff, DiffGrade, DiffRow, DiffSide, DiffTotal
 
@@ -79,3 +81,7 @@ def twins() -> Diff:
 
 def no_twins(why: str) -> Diff:
     return Diff(environment=Environment.PAPER, since_ms=START_MS, total=DiffTotal(), rows=(), why_not=why)
+
+
+def written(diff: Diff) -> Diff:
+    return msgspec.structs.replace(diff, path="/home/ayse/spark/reports/diff.json")

@@ -1,0 +1,54 @@
+"""The Diff screen: the total, both sides of every order, the report."""
+
+import pytest
+
+from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
+from tests.ui.fake_engine.twins import no_twins
+from tests.ui.looks import check_picture
+
+SIZES = pytest.mark.parametrize(
+    ("size", "name"), [(WIDE, "120x36"), (NARROW, "80x24")], ids=["120x36", "80x24"]
+)
+
+
+async def opened(face: Cockpit, until: str = "grade D far apart") -> None:
+    await face.press("f7")
+    await face.until(lambda: until in face.text)
+
+
+@SIZES
+async def test_look(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size) as face:
+        await opened(face)
+        await face.press("j")
+        check_picture(face, f"diff-{name}")
+
+
+async def test_the_selected_order_is_told_in_full() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("j")
+        assert "order 0.5 at 67 012.4 · FILLED" in face.pane("twin")
+        assert "twin  0.2 at 67 010.25 · CANCELED" in face.pane("twin")
+        assert "filled +60.0 % · price +0.62 bp" in face.pane("twin")
+
+
+async def test_the_report_says_where_it_is() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("w")
+        await face.until(lambda: any("reports/diff.json" in one.text for one in face.app.model.notices))
+
+
+async def test_under_paper_it_says_why_there_are_none() -> None:
+    async with cockpit(
+        prepare=lambda engine: setattr(engine, "twins", no_twins("orders here are paper"))
+    ) as face:
+        await opened(face, "no twins: orders here are paper")
+        assert "send an order in SIM or on the testnet" in face.pane("twins")
+
+
+async def test_before_the_first_order_it_says_what_makes_one() -> None:
+    async with cockpit(prepare=lambda engine: setattr(engine, "twins", no_twins(""))) as face:
+        await opened(face, "no order has a twin yet")
+        assert "nothing to tell yet" in face.pane("totals")
