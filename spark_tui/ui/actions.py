@@ -196,6 +196,19 @@ ACTIONS: tuple[Action, ...] = (
         keys=("a",), screens=("log",), footer="All",
     ),
     Action("screen.risk", "Risk screen", "Every rule, its headroom, on and off.", keys=("f4",)),
+    Action("screen.pnl", "PnL screen", "Equity, drawdown, profit, what is explained.", keys=("f5",)),
+    Action(
+        "pnl.window", "Window of the curve", "The last hour, day, week, or all there is.",
+        keys=("w",), screens=("pnl",), footer="Window",
+    ),
+    Action(
+        "pnl.table", "Next table of profit", "Symbols, strategies, days, balances, explained.",
+        keys=("t",), screens=("pnl",), footer="Table",
+    ),
+    Action(
+        "pnl.export", "Export profit as CSV", "Profit, fills, equity and flows, into the data directory.",
+        keys=("e",), screens=("pnl",), footer="Export",
+    ),
     Action("screen.canary", "Canary screen", "Try, confirm, read the evidence.", keys=("f6",)),
     Action("screen.diff", "Diff screen", "Orders beside their paper twins, graded.", keys=("f7",)),
     Action(

@@ -76,6 +76,12 @@ def _risk(context: Context) -> CockpitScreen:
     return RiskScreen(context)
 
 
+def _pnl(context: Context) -> CockpitScreen:
+    from spark_tui.ui.screens.pnl import PnlScreen  # lazy, as above
+
+    return PnlScreen(context)
+
+
 def _diff(context: Context) -> CockpitScreen:
     from spark_tui.ui.screens.diff import DiffScreen  # lazy, as above
 
@@ -90,6 +96,7 @@ SCREENS = {
     "canary": _canary,
     "risk": _risk,
     "diff": _diff,
+    "pnl": _pnl,
 }
 HOME = "trade"  # always at the bottom of the stack; the others lie on it
 

@@ -30,6 +30,7 @@ from spark_tui.ui.log_commands import log_commands
 from spark_tui.ui.offers import Offer
 from spark_tui.ui.order_actions import ORDER_ACTIONS
 from spark_tui.ui.order_commands import OrderCommands
+from spark_tui.ui.pnl_commands import pnl_commands
 from spark_tui.ui.rule_commands import RuleCommands
 from spark_tui.ui.screens.dialog import ConfirmScreen
 from spark_tui.ui.screens.trade import TradeScreen
@@ -108,6 +109,7 @@ class Commands:
         self.table.update(self._orders.table)
         self.table.update(log_commands(app))
         self.table.update(diff_commands(app))
+        self.table.update(pnl_commands(app))
         self.table.update(CanaryCommands(self).table)
         self.table.update(RuleCommands(self).table)
 

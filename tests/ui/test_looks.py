@@ -5,6 +5,8 @@ from decimal import Decimal
 import pytest
 
 from spark_tui.domain.values import Environment
+from spark_tui.ui.app import SCREENS
+from spark_tui.ui.widgets.bars import Footer
 from spark_tui.ui.widgets.pane import Pane
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine import with_differences
@@ -215,3 +217,15 @@ async def test_at_every_size_the_kill_key_is_the_last_thing_on_the_last_line(siz
     async with cockpit(size) as face:
         assert face.text.split("\n")[-1].rstrip().endswith("ctrl+k KILL")
         assert "SIM" in face.text.split("\n")[0]
+
+
+@pytest.mark.parametrize("screen", sorted(SCREENS))
+async def test_on_no_screen_do_other_keys_crowd_the_kill_key_out(screen: str) -> None:
+    async with cockpit() as face:
+        footer = Footer(face.app.context, lambda: screen)
+        without = [
+            width
+            for width in range(80, 200)
+            if not "".join(text for text, _ in footer.body(width, 1)[0]).rstrip().endswith("ctrl+k KILL")
+        ]
+        assert without == []

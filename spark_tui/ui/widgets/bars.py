@@ -172,7 +172,7 @@ class Footer(Pane):
             line += more
         for word in (" Screens", ""):
             screens: Line = ((SCREEN_KEYS, "b accent"), (word, "dim"))
-            if width_of(line) + width_of(screens) + width_of(kill) <= width:
+            if width_of(line) + width_of(screens) + width_of(kill) < width:
                 line += screens
                 break
         return [spread(tuple(line), kill, width)]

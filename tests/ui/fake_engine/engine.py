@@ -29,8 +29,11 @@ from spark_tui.link.messages import (
     GetDiff,
     GetDifferences,
     GetDrills,
+    GetEquity,
+    GetExplanation,
     GetHealth,
     GetInstruments,
+    GetPnl,
     GetRules,
     Instruments,
     Kill,
@@ -64,6 +67,7 @@ from tests.ui.fake_engine import audit
 from tests.ui.fake_engine.canaries import FakeCanaries
 from tests.ui.fake_engine.facts import balances, health, positions
 from tests.ui.fake_engine.previews import preview_algo, preview_list
+from tests.ui.fake_engine.profit import FakeProfit
 from tests.ui.fake_engine.rules import FakeRules
 from tests.ui.fake_engine.scenes import orders_of_the_picture
 from tests.ui.fake_engine.twins import twins, written
@@ -83,6 +87,7 @@ class FakeEngine(FakeWork):
         self.canaries = FakeCanaries(environment)
         self.rules = FakeRules()
         self.twins = twins()
+        self.profit = FakeProfit()
         if orders:
             orders_of_the_picture(self)
 
@@ -168,6 +173,12 @@ class FakeEngine(FakeWork):
                 return self.rules.change(request)
             case GetAudit():
                 return audit.answer(request)
+            case GetPnl():
+                return self.profit.pnl
+            case GetEquity(window=window):
+                return self.profit.equity(window, self.clock.now_ms)
+            case GetExplanation():
+                return self.profit.explanation
             case GetDiff():
                 return self.twins
             case ReportDiff():

@@ -1,0 +1,294 @@
+"""The PnL screen: what the account is worth, what was earned, and whether every cent is explained."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import ROUND_FLOOR, Decimal
+
+from textual.app import ComposeResult
+from textual.widget import Widget
+
+from spark_tui.link.messages import (
+    EquityCurve,
+    Explanation,
+    GetEquity,
+    GetExplanation,
+    GetPnl,
+    Pnl,
+)
+from spark_tui.link.service import LinkError
+from spark_tui.ui import format as fmt
+from spark_tui.ui.context import Context
+from spark_tui.ui.lines import Line, Span
+from spark_tui.ui.model import Topic
+from spark_tui.ui.pnl_data import DAY_MS, STRETCHES, Money
+from spark_tui.ui.pnl_tables import TABLES, Entry, gain, money
+from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.widgets.desk import NARROW
+from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
+from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.widgets.plot import Frame, Sample, plot
+
+ASK_S = 1.0
+LABEL = 13
+CENT = Decimal("0.01")
+
+
+class Headline(Pane):
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, known: Money, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._known = known
+
+    def heading(self, width: int) -> Line:
+        currency = self._known.pnl.currency if self._known.pnl else ""
+        return self.rule((("Profit and loss", "dim"),), ((f"{currency} ", "dim"),), width)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        known, model = self._known, self.context.model
+        if known.pnl is None:
+            return [((" waiting for the engine", "dim"),)]
+        total, curve = known.pnl.total, known.curve
+        held = model.balances
+        worth = (money(held.equity if held else None), "b ink")
+        day = gain(held.day_pnl if held else None)
+        now = curve.now.fall if curve and curve.now else None
+        deepest = curve.deepest if curve else None
+        rest, accuracy = known.rest, known.accuracy
+        first: tuple[tuple[str, Span], ...] = (
+            ("equity", worth), ("day", day), ("realised", gain(total.realised)),
+            ("unrealised", gain(total.unrealised)),
+        )  # fmt: skip
+        second: tuple[tuple[str, Span], ...] = (
+            ("fees", (money(total.fees), "ink")), ("funding", gain(total.funding)),
+            ("drawdown", (percent(now), "ink")),
+            ("max", (percent(deepest.fall if deepest else None), "ink")),
+        )  # fmt: skip
+        third: tuple[tuple[str, Span], ...] = (
+            ("unexplained", (money(rest), "up" if rest == 0 else "b warn")),
+            ("accuracy", (percent(accuracy), "up" if accuracy == 1 else "warn")),
+        )
+        cell = (width - 2) // 4
+        lines = [_facts(first, cell), _facts(second, cell)]
+        left_out = ", ".join(curve.unpriced) if curve else ""
+        room = max(0, width - 2 * cell - 2)
+        note = fmt.fit(f"not in equity, no price: {left_out}", room) if left_out else ""
+        lines.append((*_facts(third, cell), (note, "warn")))
+        return lines[:height]
+
+
+def _facts(facts: Sequence[tuple[str, Span]], cell: int) -> Line:
+    line: list[Span] = [(" ", "ink")]
+    for name, (text, tone) in facts:
+        line += [(f"{name} ", "dim"), (text, tone), (" " * max(1, cell - len(name) - 1 - len(text)), "ink")]
+    return tuple(line)
+
+
+def percent(share: Decimal | None) -> str:
+    """Rounded down: 99.999 % is not all of it."""
+    if share is None:
+        return fmt.ABSENT
+    return fmt.fixed((share * 100).quantize(CENT, rounding=ROUND_FLOOR), 2) + " %"
+
+
+class Chart(Pane):
+    """Equity as a line, or with `falls` the drawdown as an area under zero."""
+
+    topics = frozenset({Topic.SECOND})
+    every_s = 1.0
+
+    def __init__(self, context: Context, known: Money, *, falls: bool, id: str) -> None:
+        super().__init__(context, id=id)
+        self._known = known
+        self._falls = falls
+
+    def heading(self, width: int) -> Line:
+        if self._falls:
+            return self.rule((("Drawdown", "dim"),), (), width)
+        hints: list[Span] = []
+        for one in STRETCHES:
+            hints.append((one.name, "b accent" if one is self._known.stretch else "dim"))
+            hints.append((" " if one is STRETCHES[-1] else "  ", "dim"))
+        return self.rule((("Equity", "dim"),), tuple(hints), width)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        curve, stretch = self._known.curve, self._known.stretch
+        if curve is None:
+            return [((" waiting for the engine", "dim"),)]
+        if not curve.points:
+            words = (
+                "no sample yet: one a minute"
+                if self._falls
+                else "no sample yet: one a minute, with usable prices"
+            )
+            return [((f" {words}", "dim"),)]
+        end = self.context.model.venue_now_ms()
+        start = curve.points[0].at_ms if stretch.back_ms is None else end - stretch.back_ms
+        points = [*curve.points, *([curve.now] if curve.now else [])]
+        if self._falls:
+            samples = [Sample(one.at_ms, -100 * float(one.fall)) for one in points]
+        else:
+            samples = [Sample(one.at_ms, float(one.equity)) for one in points]
+        spread = max(one.value for one in samples) - min(one.value for one in samples)
+        decimals = 0 if spread >= 1_000 else 2
+        lines = plot(
+            samples,
+            Frame(start, end, stretch.step_ms * 5 // 2),
+            width,
+            height,
+            label=lambda value: fmt.fixed(value, 2) + " %" if self._falls else fmt.fixed(value, decimals),
+            clock=_day_word if end - start > 2 * DAY_MS else _hour_word,
+            tone="down" if self._falls else "accent",
+            area_from=0.0 if self._falls else None,
+        )
+        return lines or [((f" no sample in the last {stretch.name}", "dim"),)]
+
+
+def _hour_word(at_ms: int) -> str:
+    return fmt.clock(at_ms)[:5]
+
+
+def _day_word(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%d %b")
+
+
+class MoneyTable(LineTable):
+    topics = frozenset({Topic.SECOND, Topic.BALANCES})
+
+    def __init__(self, context: Context, known: Money, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._known = known
+        self.shown = TABLES[0]
+        self.rows: dict[RowKey, Entry] = {}
+
+    def next_table(self) -> None:
+        self.shown = TABLES[(TABLES.index(self.shown) + 1) % len(TABLES)]
+        self.cursor = None
+        self.pull()
+
+    def heading(self, width: int) -> Line:
+        names: list[Span] = []
+        for one in TABLES:
+            names.append((one.name, "b accent" if one is self.shown else "dim"))
+            names.append(("  " if one is not TABLES[-1] else "", "dim"))
+        return self.rule(tuple(names), ((f"{len(self.keys())} ", "dim"),), width)
+
+    def keys(self) -> Sequence[RowKey]:
+        self.rows = self.shown.rows(self._known, self.context.model.balances)
+        return list(self.rows)
+
+    def selected(self) -> tuple[str, Entry] | None:
+        """Name and row under the cursor, which is on the first row before anything was painted."""
+        keys = self.keys()
+        if not keys:
+            return None
+        key = self.cursor if self.cursor in self.rows else keys[0]
+        return key[-1], self.rows[key]
+
+    def columns(self, width: int) -> tuple[Column, ...]:
+        return self.shown.narrow if width < NARROW else self.shown.wide
+
+    def empty(self) -> str:
+        return self.shown.empty
+
+    def row(self, key: RowKey, width: int) -> Line:
+        entry = self.rows[key]
+        return cells(self.columns(width), entry.narrow if width < NARROW else entry.wide)
+
+    def chosen(self, key: RowKey) -> None:
+        self.screen.query_one("#row", Pane).pull()
+
+
+class RowCard(Pane):
+    """The selected row in full."""
+
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, table: MoneyTable, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._table = table
+
+    def heading(self, width: int) -> Line:
+        found = self._table.selected()
+        name = found[0] if found else "Details"
+        return self.rule(((name or "by hand", "dim"),), (), width)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        found = self._table.selected()
+        facts = found[1].facts if found else ()
+        return [
+            ((f" {label:<{LABEL}}", "dim"), (fmt.fit(text, width - LABEL - 2), "ink"))
+            for label, text in facts[:height]
+        ]
+
+
+class PnlScreen(CockpitScreen):
+    screen_name = "pnl"
+    DEFAULT_CSS = """
+    PnlScreen {
+        #middle { layout: vertical; }
+        #headline { height: 4; }
+        #charts { height: 12; layout: horizontal; }
+        #equity { width: 2fr; }
+        #drawdown { width: 1fr; }
+        #money { height: 1fr; }
+        #row { height: 6; }
+        &.narrow #charts { height: 7; }
+        &.narrow #row { height: 5; }
+    }
+    """
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.known = Money()
+
+    def compose_middle(self) -> ComposeResult:
+        table = MoneyTable(self.context, self.known, id="money")
+        yield Headline(self.context, self.known, id="headline")
+        with Widget(id="charts"):
+            yield Chart(self.context, self.known, falls=False, id="equity")
+            yield Chart(self.context, self.known, falls=True, id="drawdown")
+        yield table
+        yield RowCard(self.context, table, id="row")
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self.set_focus(self.table)
+        self.set_interval(ASK_S, self.ask)
+        self.ask()
+
+    @property
+    def table(self) -> MoneyTable:
+        return self.query_one("#money", MoneyTable)
+
+    def next_window(self) -> None:
+        self.known.next_stretch()
+        self.ask()
+
+    def next_table(self) -> None:
+        self.table.next_table()
+        self.query_one("#row", Pane).pull()
+
+    def ask(self) -> None:
+        if self.is_current:
+            self.run_worker(self._load(), group="money", exclusive=True)
+
+    async def _load(self) -> None:
+        stretch = self.known.stretch
+        try:
+            answers = [
+                await self.context.call(request)
+                for request in (GetPnl(), GetEquity(window=stretch.window), GetExplanation())
+            ]
+        except LinkError:
+            return  # the banner says that the engine is lost
+        for answer in answers:
+            match answer:
+                case Pnl():
+                    self.known.pnl = answer
+                case EquityCurve() if stretch is self.known.stretch:
+                    self.known.curve = answer
+                case Explanation():
+                    self.known.explanation = answer
+        for pane in self.panes:
+            pane.pull()

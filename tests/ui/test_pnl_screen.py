@@ -1,0 +1,103 @@
+"""The PnL screen under the fingers: figures, curves, tables, the explanation, the export."""
+
+from pathlib import Path
+
+import pytest
+from msgspec import structs
+
+from spark_tui.link.messages import GetEquity, Pnl
+from spark_tui.ui import pnl_commands
+from spark_tui.ui.screens.pnl import PnlScreen
+from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
+from tests.ui.fake_engine import FakeEngine
+from tests.ui.looks import check_picture, check_text
+
+SIZES = pytest.mark.parametrize(
+    ("size", "name"), [(WIDE, "120x36"), (NARROW, "80x24")], ids=["120x36", "80x24"]
+)
+
+
+async def opened(face: Cockpit) -> PnlScreen:
+    await face.press("f5")
+    await face.until(lambda: "accuracy" in face.pane("headline"))
+    screen = face.app.cockpit_screen
+    assert isinstance(screen, PnlScreen)
+    await face.until(lambda: screen.known.explanation is not None)
+    await face.settle()
+    return screen
+
+
+@SIZES
+async def test_look(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size) as face:
+        await opened(face)
+        check_picture(face, f"pnl-{name}")
+        for table in ("strategies", "days", "balances", "explained"):
+            await face.press("t")
+            check_text(face, f"pnl-{table}-{name}")
+
+
+async def test_average_cost_and_fifo_stand_side_by_side() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        row = next(line for line in face.pane("money").split("\n") if "BTCUSDT" in line)
+        assert "66 900.00      +3.20   66 940.10      +3.76" in row
+        assert "in 3 lots" in face.pane("row")
+
+
+async def test_what_has_no_price_is_unknown_and_never_nought() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("j")
+        row = next(line for line in face.pane("money").split("\n") if "ETHUSDT" in line)
+        assert row.split()[-1] == "–"  # the total
+        assert "unrealised –" in face.pane("headline")
+        assert "too little for any order" in face.pane("row")
+        assert "-0.0012 BNB: no price at the time" in face.pane("row")
+
+
+async def test_cents_nobody_explained_are_in_the_headline_and_in_their_row() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        assert "unexplained -0.02" in face.pane("headline")
+        assert "accuracy 99.99 %" in face.pane("headline")  # 0.99998: never rounded up to all of it
+        await face.press("t", "t", "t", "t", "j")
+        assert "-0.02 USDT, worth -0.02 USDT: no row tells of it" in face.pane("row")
+        assert "deposit 50" in face.pane("row")
+
+
+async def test_each_window_asks_for_its_own_curve() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        seen = []
+        for _ in range(4):
+            await face.press("w")
+            await face.until(lambda: screen.known.curve is not None)
+            asked = [one for one in face.engine.asked if isinstance(one, GetEquity)]
+            seen.append((screen.known.stretch.name, asked[-1].window.value))
+        assert seen == [("1w", "month"), ("all", "all"), ("1h", "day"), ("1d", "day")]
+
+
+async def test_before_anything_happened_every_part_says_what_it_waits_for() -> None:
+    def young(engine: FakeEngine) -> None:
+        engine.profit.samples = False
+        engine.profit.pnl = structs.replace(engine.profit.pnl, symbols=(), strategies=(), days=())
+        assert isinstance(engine.profit.pnl, Pnl)
+
+    async with cockpit(NARROW, prepare=young) as face:
+        await opened(face)
+        assert "no sample yet" in face.pane("equity")
+        assert "nothing was traded yet" in face.pane("money")
+
+
+async def test_export_writes_the_four_tables_or_says_why_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cockpit() as face:
+        await opened(face)
+        said: list[str] = []
+        monkeypatch.setattr(face.app.context, "say", lambda level, text: said.append(text))
+        await pnl_commands._export(face.app, tmp_path)
+        assert said == [
+            f"Export: spark-tui: There is no ledger in {tmp_path}; name its place with --data-dir"
+        ]
