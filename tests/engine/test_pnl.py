@@ -253,6 +253,18 @@ async def test_equity_is_sampled_once_a_minute_and_the_drawdown_survives_a_resta
         assert it.engine.portfolio.drawdown() is None  # no price, no figure
 
 
+async def test_the_deepest_fall_is_never_less_than_the_present_one(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        curve = it.engine.journal.state.accounts.curve
+        await it.until(lambda: curve.last is not None)
+        it.venue.tick(54_000.0, 54_010.0)  # no sample is taken before the minute is over
+        found = await it.ask(GetEquity(window=Window.DAY))
+        assert isinstance(found, EquityCurve)
+        assert found.now is not None
+        assert found.now.fall > 0
+        assert found.deepest == found.now
+
+
 async def test_balances_carry_their_worth(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         now = it.venue.server_time_ms()

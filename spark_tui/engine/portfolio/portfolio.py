@@ -222,13 +222,14 @@ class Portfolio:
         return views.pnl(self._journal.state.accounts, self.valuation, self._instruments)
 
     def equity_view(self, window: Window) -> EquityCurve:
-        curve = self._journal.state.accounts.curve
+        curve, now = self._journal.state.accounts.curve, self.curve_now()
+        known = [point for point in (curve.deepest, now) if point is not None]
         return EquityCurve(
             window=window,
             currency=ACCOUNT_CURRENCY,
             points=tuple(curve.points[window]),
-            now=self.curve_now(),
-            deepest=curve.deepest,
+            now=now,
+            deepest=max(known, key=lambda point: point.fall, default=None),
             unpriced=self.left_out(),
         )
 

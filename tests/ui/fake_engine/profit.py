@@ -135,7 +135,7 @@ class FakeProfit:
             if not (window is Window.DAY and ago in GAP)
         )
         now = Point(at_ms=now_ms, equity=D("10012.40"), gain=D("12.40"), fall=D("0.0012"))
-        deepest = max(points, key=lambda one: one.fall)
+        deepest = max((*points, now), key=lambda one: one.fall)
         if not self.samples:
             return EquityCurve(window=window, currency="USDT", points=(), now=None, deepest=None, unpriced=())
         return EquityCurve(
