@@ -53,6 +53,45 @@ async def test_a_long_table_scrolls_with_its_cursor() -> None:
         assert "60 029.0" in face.pane("orders")
 
 
+async def _orders(face: Cockpit, prices: range) -> None:
+    for price in prices:
+        face.engine.clock.advance(1)
+        ask = SubmitOrder(
+            symbol="BTCUSDT",
+            side=Side.BUY,
+            type=OrderType.LIMIT,
+            quantity=Decimal("0.01"),
+            price=Decimal(price),
+        )
+        await face.engine.call(ask)
+    newest = Decimal(prices[-1])
+    await face.until(lambda: any(row.order.request.price == newest for row in face.app.model.orders.values()))
+    await face.settle()
+
+
+async def test_a_cursor_left_on_the_newest_order_keeps_the_view_on_top() -> None:
+    async with cockpit((80, 24), orders=False) as face:
+        await _orders(face, range(60_000, 60_002))
+        first = face.trade.orders.cursor
+        await _orders(face, range(60_002, 60_030))
+        assert "60 029.0" in face.pane("orders")
+        assert face.trade.orders.cursor != first
+        await face.press("1", "G", "g")  # looked at the oldest, and came back
+        await _orders(face, range(60_030, 60_060))
+        assert "60 059.0" in face.pane("orders")
+
+
+async def test_a_chosen_order_stays_under_the_cursor_however_many_come() -> None:
+    async with cockpit((80, 24), orders=False) as face:
+        await _orders(face, range(60_000, 60_003))
+        await face.press("1", "j")
+        chosen = face.trade.orders.cursor
+        await _orders(face, range(60_003, 60_030))
+        assert face.trade.orders.cursor == chosen
+        assert "60 001.0" in face.pane("orders")
+        assert "60 029.0" not in face.pane("orders")
+
+
 async def _refreshed(face: Cockpit, name: str, act: Callable[[], None]) -> list[Region]:
     pane = face.app.cockpit_screen.query_one(f"#{name}", Pane)
     regions: list[Region] = []

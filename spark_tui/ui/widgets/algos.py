@@ -25,6 +25,7 @@ TONES = {
 class AlgosTable(DeskTable):
     topics = frozenset({Topic.ALGOS, Topic.ORDERS, Topic.FILLS, Topic.POSITIONS, Topic.SECOND})
     tab = "algos"
+    newest_first = True
 
     def keys(self) -> Sequence[RowKey]:
         """Those at work first, each newest first."""

@@ -127,6 +127,7 @@ def _price_words(request: OrderRequest, price: Decimal | None, decimals: int) ->
 class OrdersTable(DeskTable):
     topics = frozenset({Topic.ORDERS, Topic.POSITIONS, Topic.FILLS, Topic.SECOND})
     tab = "orders"
+    newest_first = True
     _signs: Mapping[RowKey, str] = {}
 
     def keys(self) -> Sequence[RowKey]:
@@ -295,6 +296,7 @@ def _money_tone(value: Decimal | None) -> str:
 class FillsTable(DeskTable):
     topics = frozenset({Topic.FILLS, Topic.ORDERS, Topic.POSITIONS})
     tab = "fills"
+    newest_first = True
 
     def keys(self) -> Sequence[RowKey]:
         rows = self.context.model.fills
@@ -337,6 +339,7 @@ class FillsTable(DeskTable):
 class LogTable(DeskTable):
     topics = frozenset({Topic.LOG, Topic.ORDERS, Topic.FILLS, Topic.POSITIONS})
     tab = "log"
+    newest_first = True
 
     def keys(self) -> Sequence[RowKey]:
         count = len(self.context.model.notices)

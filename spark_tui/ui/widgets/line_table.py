@@ -1,5 +1,6 @@
 """The base of every ticking table: only visible rows are composed, only changed ones painted, and the cursor
-stays on its row's key while rows come, go and move."""
+stays on its row's key while rows come, go and move. Where rows come in on top, a cursor that was left on the
+newest one keeps the view there: nothing new comes in out of sight."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,9 +25,12 @@ class Column(NamedTuple):
 class LineTable(Pane, can_focus=True):
     """Subclasses give `keys`, `columns` and `row`. `columns` may differ with the width."""
 
+    newest_first = False  # new rows come in on top
+
     def __init__(self, context: Context, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(context, id=id, classes=classes)
         self.cursor: RowKey | None = None
+        self._follows = self.newest_first  # the operator left the cursor on the newest row
         self._top = 0
         self._at = 0
         self._keys: Sequence[RowKey] = ()
@@ -64,7 +68,7 @@ class LineTable(Pane, can_focus=True):
             self.cursor = None
             return [*lines, ((" " + self.empty(), "dim"),)]
         rows = self._rows_shown = max(1, height - len(lines))
-        index = self._index()
+        index = self._followed(rows) if self._follows else self._index()
         self._top = max(min(self._top, index, len(self._keys) - rows), index - rows + 1, 0)
         for key in self._keys[self._top : self._top + rows]:
             line = clip(self.row(key, width), width)
@@ -79,6 +83,13 @@ class LineTable(Pane, can_focus=True):
             self._at = min(self._at, len(self._keys) - 1)
             self.cursor = self._keys[self._at]
         return self._at
+
+    def _followed(self, rows: int) -> int:
+        """The view stays on top; a cursor that newer rows pushed out of it begins again at the newest."""
+        self._top = 0
+        if self._index() >= rows:
+            self.cursor = self._keys[0]
+        return self._index()
 
     def _lit(self, line: Line, width: int) -> Line:
         lit: list[Span] = [
@@ -98,6 +109,7 @@ class LineTable(Pane, can_focus=True):
             self.go(self._keys[-1 if last else 0])
 
     def go(self, key: RowKey) -> None:
+        self._follows = self.newest_first and (key not in self._keys or key == self._keys[0])
         self.cursor = key
         self.chosen(key)
         self.pull()
