@@ -139,6 +139,7 @@ def sample(engine: Engine, simulator_restarts: int) -> Sample:
         uptime_s=status.uptime_s,
         user_streams=_user_streams(health.streams),
         instruments=_instruments(engine),
+        pnl_accuracy=engine.portfolio.explanation().accuracy,
     )
 
 

@@ -6,6 +6,7 @@ a counter per frame would cost a microsecond each. Only orders are rare enough t
 
 import re
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 
 import msgspec
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
@@ -57,6 +58,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     uptime_s: float = 0.0
     user_streams: dict[str, bool] = {}  # by venue: whether its account events flow
     instruments: dict[tuple[str, str], int] = {}  # (venue, quote asset): how many trade
+    pnl_accuracy: dict[str, Decimal | None] = {}  # by venue; None: not known
 
 
 class Metrics:
@@ -266,7 +268,15 @@ def _accounts(now: Sample) -> Iterator[Metric]:
     )
     for (venue, quote), count in now.instruments.items():
         symbols.add_metric([venue, quote], count)
-    yield from (connected, symbols)
+    accuracy = GaugeMetricFamily(
+        "spark_private_pnl_accuracy",
+        "1 less the share of the money that moved which nothing explains",
+        labels=["venue"],
+    )
+    for venue, share in now.pnl_accuracy.items():
+        if share is not None:
+            accuracy.add_metric([venue], float(share))
+    yield from (connected, symbols, accuracy)
 
 
 def _scalars(now: Sample) -> Iterator[Metric]:

@@ -204,6 +204,7 @@ def test_every_metric_is_documented_with_its_labels() -> None:
     metrics.sample = Sample(streams=(stream,), books=(book,), weights={"v": WeightGauge(used=1, limit=2)})
     metrics.sample = structs.replace(metrics.sample, user_streams={"v": True}, instruments={("v", "Q"): 1})
     metrics.sample = structs.replace(metrics.sample, snapshots_waiting={"v": 1})
+    metrics.sample = structs.replace(metrics.sample, pnl_accuracy={"v": Decimal(1)})
     served = {
         (sample.name.removesuffix("_bucket"), ", ".join(key for key in sample.labels if key != "le"))
         for family in metrics.registry.collect()

@@ -8,7 +8,7 @@ from spark_tui.domain.health import Call
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.engine.measure import MeasuredService, sample
 from spark_tui.link.messages import CancelAll, Kill, ReplaceOrder, SubmitOrder
-from spark_tui.telemetry.metrics import Metrics
+from spark_tui.telemetry.metrics import Metrics, Sample
 from tests.engine.harness import D, Rig, buy, rig
 
 
@@ -70,6 +70,19 @@ async def test_cancel_all_and_kill_count(tmp_path: Path) -> None:
 async def test_what_trades_is_counted_by_quote_asset(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         assert sample(it.engine, 0).instruments == {("fake", "USDT"): 1}
+
+
+async def test_accuracy_of_profit_is_a_gauge_by_venue_and_no_figure_while_unknown(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        metrics = Metrics()
+        metrics.sample = sample(it.engine, 0)
+        assert value(metrics, "spark_private_pnl_accuracy", venue="fake") == 1
+        it.venue.holdings = {"USDT": D(0), "BTC": D(10)}
+        it.engine.portfolio.on_balances(await it.venue.balances())
+        metrics.sample = sample(it.engine, 0)
+        assert value(metrics, "spark_private_pnl_accuracy", venue="fake") == 0
+    metrics.sample = Sample(pnl_accuracy={"fake": None})
+    assert value(metrics, "spark_private_pnl_accuracy", venue="fake") is None
 
 
 def call(code: str = "", route: str = "/api/v3/order", took_ms: float = 3.0) -> Call:
