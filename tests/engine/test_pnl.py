@@ -13,6 +13,7 @@ from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Side
 from spark_tui.engine.market import SymbolMarket
 from spark_tui.engine.money_records import FillPriced
+from spark_tui.engine.portfolio.export import table
 from spark_tui.engine.records import from_body
 from spark_tui.engine.state import State
 from spark_tui.link.messages import (
@@ -291,6 +292,26 @@ async def test_the_same_ledger_is_the_same_profit_byte_for_byte(tmp_path: Path) 
         for stored in ledger.read():
             replayed.apply(from_body(stored.body))
         assert msgspec.json.encode(replayed.accounts.digest()) == digest
+
+
+async def test_exported_fills_come_one_by_one_with_what_their_fees_were_worth(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await with_fee(it, "0.0001", "BTC")
+        await with_fee(it, "0.01", "BNB")
+        await trade(it, "1")
+        await trade(it, "0.5", Side.SELL)
+        await it.ask(PriceFills(asset="BNB", price=D(600)))
+        records = [from_body(stored.body) for stored in it.ledger.read()]
+    left = iter(records)
+    next(table("fills", left))
+    assert len(list(left)) > len(records) / 2  # it came before the rest was read
+    rows = list(table("fills", records))
+    assert [(row["commission_asset"], row["commission_rate"]) for row in rows] == [
+        ("BTC", "60000"),
+        ("BNB", "600"),
+        ("USDT", "1"),
+        ("USDT", "1"),
+    ]
 
 
 async def test_a_ledger_of_before_all_this_replays_and_what_it_never_knew_is_unknown(tmp_path: Path) -> None:

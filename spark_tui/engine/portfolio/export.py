@@ -1,13 +1,15 @@
 """Tables of money for a spreadsheet, out of the ledger alone: no engine, no price of today, everything there
 ever was. What is not known is an empty cell."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from spark_tui.domain.account import Position
 from spark_tui.domain.accounting import ACCOUNT_CURRENCY, Measure, Tally, Trade
-from spark_tui.domain.decimals import ONE, plain
+from spark_tui.domain.accounting.pnl import TradeKey
+from spark_tui.domain.decimals import ONE, multiply, plain
 from spark_tui.engine.money_records import CashMoved, EquitySampled, FillPriced
 from spark_tui.engine.records import Record
 from spark_tui.engine.state import State
@@ -42,40 +44,50 @@ def table(what: str, records: Iterable[Record]) -> Iterator[Row]:
 
 
 def _fills(records: Iterable[Record]) -> Iterator[Row]:
-    """One row a fill in the order they were booked; what a synthetic one covers for good comes last."""
+    """One row a fill in the order they were booked, each once neither it nor one before it waits for
+    a price; what a synthetic one covers for good comes last."""
     state = State()
-    heard: list[tuple[Trade, Decimal, Decimal]] = []
-    state.accounts.pnl.heard = lambda trade, gained, by_fifo: heard.append((trade, gained, by_fifo))
-    rates: dict[tuple[str, str, str], dict[str, Decimal]] = {}
+    book = state.accounts.pnl
+    heard: deque[tuple[Trade, Decimal, Decimal]] = deque()
+    book.heard = lambda trade, gained, by_fifo: heard.append((trade, gained, by_fifo))
+    rates: dict[TradeKey, dict[str, Decimal]] = {}
     for record in records:
         state.apply(record)
         if isinstance(record, FillPriced):
             rates.setdefault((record.venue, record.symbol, record.trade_id), {}).update(record.rates)
-    state.accounts.pnl.settle_all()
-    for trade, gained, by_fifo in heard:
-        fill = trade.fill
-        known = {**rates.get(trade.key, {}), ACCOUNT_CURRENCY: ONE}
-        yield {
-            "time_utc": _time(fill.time_ms),
-            "venue": trade.venue,
-            "symbol": trade.symbol,
-            "strategy": trade.strategy,
-            "side": trade.side,
-            "quantity": plain(fill.quantity),
-            "price": plain(fill.price),
-            "value": plain(trade.value),
-            "quote": trade.quote,
-            "commission": plain(fill.commission),
-            "commission_asset": fill.commission_asset,
-            "realised_quote": plain(gained),
-            "fifo_realised_quote": plain(by_fifo),
-            "quote_rate": _text(known.get(trade.quote)),
-            "commission_rate": _text(known.get(fill.commission_asset)),
-            "maker": _yes(fill.maker),
-            "synthetic": _yes(fill.synthetic),
-            "trade_id": fill.trade_id,
-            "client_order_id": trade.client_order_id,
-        }
+        while heard and heard[0][0].key not in book.awaiting:
+            yield _fill(*heard.popleft(), rates)
+    book.settle_all()
+    while heard:
+        yield _fill(*heard.popleft(), rates)
+
+
+def _fill(trade: Trade, gained: Decimal, by_fifo: Decimal, rates: dict[TradeKey, dict[str, Decimal]]) -> Row:
+    fill = trade.fill
+    known = {**rates.pop(trade.key, {}), ACCOUNT_CURRENCY: ONE}
+    if trade.quote in known:  # base asset that a fee took was worth the fill's own price
+        known.setdefault(trade.base, multiply(fill.price, known[trade.quote]))
+    return {
+        "time_utc": _time(fill.time_ms),
+        "venue": trade.venue,
+        "symbol": trade.symbol,
+        "strategy": trade.strategy,
+        "side": trade.side,
+        "quantity": plain(fill.quantity),
+        "price": plain(fill.price),
+        "value": plain(trade.value),
+        "quote": trade.quote,
+        "commission": plain(fill.commission),
+        "commission_asset": fill.commission_asset,
+        "realised_quote": plain(gained),
+        "fifo_realised_quote": plain(by_fifo),
+        "quote_rate": _text(known.get(trade.quote)),
+        "commission_rate": _text(known.get(fill.commission_asset)),
+        "maker": _yes(fill.maker),
+        "synthetic": _yes(fill.synthetic),
+        "trade_id": fill.trade_id,
+        "client_order_id": trade.client_order_id,
+    }
 
 
 def _pnl(records: Iterable[Record]) -> Iterator[Row]:
