@@ -22,7 +22,7 @@ from spark_tui.link.messages import Diff, DiffRow, DiffSide
 from spark_tui.venues.paper.latency import Latency
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
-MAX_LIVE: Final = 64  # twins that are simulated at a time
+MAX_LIVE: Final = 32  # twins that are simulated at a time
 MAX_ENDED: Final = 500  # the oldest is forgotten
 PATIENCE_S: Final = 30.0  # how long a twin may go on after its order is filled
 _NEVER_LIVED: Final = frozenset({OrderState.REJECTED, OrderState.DENIED, OrderState.DEAD})
@@ -63,6 +63,8 @@ class TwinBench:
         self._clock = clock
         self._latency = latency
         self._live: dict[str, Pair] = {}
+        self._at: dict[tuple[str, str], dict[str, Pair]] = {}  # the live ones by venue and symbol
+        self._ending: dict[str, Pair] = {}  # the live ones whose order has ended
         self._ended: OrderedDict[str, Pair] = OrderedDict()
         self._begun = 0
         self._skipped = 0
@@ -81,10 +83,7 @@ class TwinBench:
         """After the book has taken it."""
         if not self._live or not isinstance(event, DepthDiff | DepthSnapshot | Trade):
             return
-        for client_id, pair in list(self._live.items()):
-            request = pair.order.request
-            if (request.venue, request.symbol) != (venue, event.symbol):
-                continue
+        for client_id, pair in list(self._at.get((venue, event.symbol), {}).items()):
             try:
                 if isinstance(event, Trade):
                     pair.twin.on_trade(event)
@@ -92,7 +91,8 @@ class TwinBench:
                     pair.twin.on_depth(event if isinstance(event, DepthDiff) else None)
             except Exception:
                 self._drop(client_id)
-        self._settle()
+        if self._ending:
+            self._settle()
 
     def _on_order(self, order: Order) -> None:
         client_id = order.client_order_id
@@ -111,12 +111,13 @@ class TwinBench:
         if client_id not in self._live:
             return
         if order.state in _NEVER_LIVED:
-            del self._live[client_id]
+            self._leave(client_id)
             return
         if order.amended_quantity is not None and order.amended_quantity != before.amended_quantity:
             pair.twin.amend(order.amended_quantity)
         if not lifecycle.is_open(order.state) and not pair.ended_ns:
             pair.ended_ns = self._clock.mono_ns()
+            self._ending[client_id] = pair
             if order.state is not OrderState.FILLED:
                 pair.twin.end()
         self._settle()
@@ -137,22 +138,34 @@ class TwinBench:
         round_trip_s = None if self._latency.median_ms is None else 2 * self._latency.draw_s()
         self._begun += 1
         twin = Twin(request, instrument, sight, lambda: self._elapsed_s(sent_ns), round_trip_s)
-        self._live[order.client_order_id] = Pair(self._begun, order, twin, mid, sent_ns)
+        pair = Pair(self._begun, order, twin, mid, sent_ns)
+        self._live[order.client_order_id] = pair
+        self._at.setdefault((request.venue, request.symbol), {})[order.client_order_id] = pair
 
     def _settle(self) -> None:
         """File the pairs of which neither has more to tell."""
-        for client_id, pair in list(self._live.items()):
-            if not pair.ended_ns or (pair.twin.open and self._elapsed_s(pair.ended_ns) < PATIENCE_S):
+        for client_id, pair in list(self._ending.items()):
+            if pair.twin.open and self._elapsed_s(pair.ended_ns) < PATIENCE_S:
                 continue
             pair.twin.end()
-            self._ended[client_id] = self._live.pop(client_id)
+            self._leave(client_id)
+            self._ended[client_id] = pair
             if len(self._ended) > MAX_ENDED:
                 self._ended.popitem(last=False)
 
     def _drop(self, client_id: str) -> None:
         log.exception("the twin of %s failed and is given up", client_id)
-        self._live.pop(client_id, None)
+        self._leave(client_id)
         self._skipped += 1
+
+    def _leave(self, client_id: str) -> None:
+        pair = self._live.pop(client_id, None)
+        self._ending.pop(client_id, None)
+        if pair is not None:
+            there = (pair.order.request.venue, pair.order.request.symbol)
+            self._at[there].pop(client_id)
+            if not self._at[there]:
+                del self._at[there]
 
     def _elapsed_s(self, since_ns: int) -> float:
         return (self._clock.mono_ns() - since_ns) / NS_PER_S

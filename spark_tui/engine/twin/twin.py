@@ -17,7 +17,7 @@ from spark_tui.venues.paper.desk import Desk
 from spark_tui.venues.paper.floor import Floor
 from spark_tui.venues.paper.journal import Journal
 from spark_tui.venues.paper.matching import Sight
-from spark_tui.venues.paper.orders import PaperOrder
+from spark_tui.venues.paper.orders import PaperOrder, Phase
 from spark_tui.venues.port import VenueError
 
 _POCKETS: Final = Decimal(10) ** 15
@@ -50,6 +50,9 @@ class Twin:
         self._floor = Floor(clearing, self._journal, lambda _: sight, lambda _: instrument)
         self._desk = Desk(self._floor)
         self._symbol = request.symbol
+        self._limit = 0.0 if request.price is None else float(request.price)
+        self._sight = sight
+        self._unseen = True  # when the book last changed it could not be read at the twin's price, or at all
         self._order: PaperOrder | None = None
         alone = msgspec.structs.replace(request, self_trade_prevention=None)
         try:
@@ -74,11 +77,16 @@ class Twin:
         return self._order.reason or self._order.status.value
 
     def on_trade(self, trade: Trade) -> None:
+        if self._beyond_trade(trade):
+            return
         self._floor.on_trade(trade, 0)
         self._take_now()
 
     def on_depth(self, diff: DepthDiff | None) -> None:
+        if self._beyond_diff(diff):
+            return
         self._floor.on_depth(self._symbol, diff, 0)
+        self._unseen = self._dark()
         self._take_now()
 
     def amend(self, quantity: Decimal) -> None:
@@ -92,6 +100,38 @@ class Twin:
         if self.open:
             self._desk.cancel(self._symbol, "twin", 0)
             self._take_now()
+
+    def _dark(self) -> bool:
+        order = self._order
+        if order is None or self._floor.matcher(self._symbol).trouble():
+            return True
+        return self._sight.quantity_at(self._limit, bids=order.buys) is None
+
+    def _beyond_trade(self, trade: Trade) -> bool:
+        """Whether it cannot concern the twin. Most cannot, and asking is far cheaper than the floor's way."""
+        order = self._order
+        if order is None or not order.open:
+            return True
+        if order.phase is not Phase.RESTING:
+            return False
+        if order.buys:
+            return not trade.buyer_is_maker or trade.price > self._limit
+        return trade.buyer_is_maker or trade.price < self._limit
+
+    def _beyond_diff(self, diff: DepthDiff | None) -> bool:
+        """As for a trade: neither the queue at the twin's price changed, nor did the other side come near."""
+        order = self._order
+        if order is None or not order.open:
+            return True
+        if diff is None or self._unseen or order.phase is not Phase.RESTING:
+            return False
+        limit = self._limit
+        own, other = (diff.bids, diff.asks) if order.buys else (diff.asks, diff.bids)
+        if any(price == limit for price, _ in own):
+            return False
+        if order.buys:
+            return not any(price <= limit for price, _ in other)
+        return not any(price >= limit for price, _ in other)
 
     def _take_now(self) -> None:
         if self._journal.trades:
