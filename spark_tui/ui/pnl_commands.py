@@ -28,19 +28,26 @@ def pnl_commands(app: "CockpitApp") -> dict[str, Callable[[Mapping[str, str]], N
         "screen.pnl": lambda _: app.show_screen("pnl"),
         "pnl.window": lambda _: screen().next_window(),
         "pnl.table": lambda _: screen().next_table(),
-        "pnl.export": lambda _: _begin(app),
+        "pnl.export": lambda _: _begin(app, screen()),
     }
 
 
-def _begin(app: "CockpitApp") -> None:
+def _begin(app: "CockpitApp", screen: "PnlScreen") -> None:
     status = app.model.status
     if status is None or not status.data_dir:
         app.context.say("warn", "Export: the engine did not say yet where its ledger is.")
         return
-    app.run_worker(_export(app, Path(status.data_dir)), group="export", exclusive=True)
+    app.run_worker(_export_and_note(app, screen, Path(status.data_dir)), group="export", exclusive=True)
 
 
-async def _export(app: "CockpitApp", data_dir: Path) -> None:
+async def _export_and_note(app: "CockpitApp", screen: "PnlScreen", data_dir: Path) -> None:
+    """The log may not be in sight: the screen says in short how it ended."""
+    screen.note_export("exporting")
+    done = await _export(app, data_dir)
+    screen.note_export(f"exported to {FOLDER}/" if done else "export failed: see the log, F8")
+
+
+async def _export(app: "CockpitApp", data_dir: Path) -> bool:
     """By the command, in its own process: a long ledger holds up no key."""
     folder = data_dir / FOLDER
     try:
@@ -57,8 +64,9 @@ async def _export(app: "CockpitApp", data_dir: Path) -> None:
             _, error = await process.communicate()
             if process.returncode:
                 app.context.say("warn", f"Export: {error.decode(errors='replace').strip()}")
-                return
+                return False
     except OSError as error:
         app.context.say("warn", f"Export: {folder} cannot be written: {error.strerror}.")
-        return
+        return False
     app.context.say("good", f"Exported {', '.join(EXPORTED)} as CSV to {folder}.")
+    return True

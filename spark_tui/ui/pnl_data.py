@@ -37,6 +37,7 @@ class Money:
     curve: EquityCurve | None = None
     explanation: Explanation | None = None
     stretch: Stretch = STRETCHES[1]
+    exported: str = ""  # how the last export ended; its whole story is in the log
 
     def next_stretch(self) -> None:
         at = STRETCHES.index(self.stretch)

@@ -101,3 +101,10 @@ async def test_export_writes_the_four_tables_or_says_why_not(
         assert said == [
             f"Export: spark-tui: There is no ledger in {tmp_path}; name its place with --data-dir"
         ]
+
+
+async def test_how_an_export_ended_stands_on_the_screen(tmp_path: Path) -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        await pnl_commands._export_and_note(face.app, screen, tmp_path)
+        await face.until(lambda: "export failed: see the log, F8" in face.pane("headline"))

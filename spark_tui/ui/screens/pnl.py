@@ -72,8 +72,9 @@ class Headline(Pane):
         lines = [_facts(first, cell), _facts(second, cell)]
         left_out = ", ".join(curve.unpriced) if curve else ""
         room = max(0, width - 2 * cell - 2)
-        note = fmt.fit(f"not in equity, no price: {left_out}", room) if left_out else ""
-        lines.append((*_facts(third, cell), (note, "warn")))
+        note = f"not in equity, no price: {left_out}" if left_out else ""
+        note = known.exported or note
+        lines.append((*_facts(third, cell), (fmt.fit(note, room) if note else "", "warn")))
         return lines[:height]
 
 
@@ -268,6 +269,10 @@ class PnlScreen(CockpitScreen):
     def next_table(self) -> None:
         self.table.next_table()
         self.query_one("#row", Pane).pull()
+
+    def note_export(self, text: str) -> None:
+        self.known.exported = text
+        self.query_one("#headline", Pane).pull()
 
     def ask(self) -> None:
         if self.is_current:
