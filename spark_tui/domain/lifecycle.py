@@ -76,6 +76,7 @@ def begin(event: Intended) -> Order:
         operator=event.operator,
         key=event.key,
         replaces=event.replaces,
+        allow_failure=event.allow_failure,
         parent=event.parent,
         part=event.part,
     )

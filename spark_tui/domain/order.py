@@ -81,6 +81,7 @@ class Intended(msgspec.Struct, frozen=True, kw_only=True, tag="intended"):
     operator: str = ""
     key: str = ""  # caller's idempotency key
     replaces: str = ""  # client order id of the order this one takes the place of
+    allow_failure: bool = False  # placed even when the one it replaces cannot be cancelled
     parent: str = ""  # id of the algo this one is a child of
     part: ListPart | None = None
 
@@ -233,6 +234,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     operator: str = ""
     key: str = ""
     replaces: str = ""
+    allow_failure: bool = False
     replaced_by: str = ""
     parent: str = ""
     part: ListPart | None = None

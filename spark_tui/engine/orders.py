@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from spark_tui.domain.order import Order, OrderRequest
 from spark_tui.engine.activity import strategy_of
+from spark_tui.engine.algos.state import AlgoState
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Assessment, Gate, Scenario
 from spark_tui.engine.outbox import Answered, Outbox
@@ -75,9 +76,20 @@ def denial_of(assessment: Assessment) -> tuple[str, str] | None:
 
 
 def key_owner(state: State, key: str) -> Order | None:
-    """The order that `key` was first used for; of a list its first leg."""
-    return state.orders[state.keys[key]] if key and key in state.keys else None
+    """The order that `key` was first used for; of a list its first leg. Raises LinkError KEY_REUSED: it was
+    an algo's."""
+    if not key:
+        return None
+    algo = algo_of(state, key)
+    if algo is not None:
+        raise key_reused(key, algo.algo_id, "algo")
+    return state.orders[state.keys[key]] if key in state.keys else None
 
 
-def key_reused(key: str, owner: str) -> LinkError:
-    return LinkError("KEY_REUSED", f"Key {key!r} belongs to another order ({owner}); use a new key.")
+def algo_of(state: State, key: str) -> AlgoState | None:
+    """The algo that was started with `key`."""
+    return next((algo for algo in state.algos.values() if key and algo.start.key == key), None)
+
+
+def key_reused(key: str, owner: str, kind: str = "order") -> LinkError:
+    return LinkError("KEY_REUSED", f"Key {key!r} belongs to another {kind} ({owner}); use a new key.")

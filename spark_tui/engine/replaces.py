@@ -108,7 +108,8 @@ class ReplaceDesk:
         NO_SUCH_ORDER, NOT_OPEN, NOT_WORKING, LIST_LEG, OTHER_SYMBOL."""
         known = key_owner(self._books.state, key)
         if known is not None:
-            if known.request != request or known.replaces != old_id:
+            first = (known.request, known.replaces, known.allow_failure)
+            if first != (request, old_id, allow_failure):
                 raise key_reused(key, known.client_order_id)
             await self._outbox.landing(known.client_order_id)
             return OrderUpdate(order=self._books.state.orders[known.client_order_id], replayed=True)
@@ -116,7 +117,15 @@ class ReplaceDesk:
         new_id = self._outbox.next_id()
         denial = denial_of(assessment)
         self._outbox.intend(
-            new_id, request, assessment, operator, key, replaces=old_id, parent=old.parent, denial=denial
+            new_id,
+            request,
+            assessment,
+            operator,
+            key,
+            replaces=old_id,
+            allow_failure=allow_failure,
+            parent=old.parent,
+            denial=denial,
         )
         if denial is None:
             self._books.record(old_id, ReplaceRequested(by=new_id, at_ms=self._books.now_ms()))

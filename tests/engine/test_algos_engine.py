@@ -20,6 +20,7 @@ from spark_tui.link.messages import (
     GetAlgos,
     Kill,
     PauseAlgo,
+    ReplaceOrder,
     Resume,
     ResumeAlgo,
     StartAlgo,
@@ -316,6 +317,24 @@ async def test_whatever_is_lost_and_however_often_it_restarts_the_venue_never_tr
                 assert len(keys) == len(set(keys)) == algo.children
                 assert len(venue.placed) == len(set(venue.placed))
             venue.plan.clear()
+
+
+async def test_orders_and_algos_share_their_keys(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.submit(buy("0.4", "58000", key="order's"))
+        row = await it.ask(msgspec.structs.replace(ICEBERG, key="algo's"))
+        placed = list(it.venue.placed)
+        for other in (
+            msgspec.structs.replace(ICEBERG, key="order's"),
+            buy("0.4", "58000", key="algo's"),
+            ReplaceOrder(client_order_id=placed[0], order=buy("0.3", "58000", key="algo's")),
+        ):
+            with pytest.raises(LinkError) as refused:
+                await it.ask(other)
+            assert refused.value.code == "KEY_REUSED"
+        assert isinstance(row, AlgoRow)
+        assert list(it.engine.journal.state.algos) == [row.algo_id]
+        assert it.venue.placed == placed
 
 
 def _open_quantity(report: OrderReport) -> Decimal:

@@ -294,6 +294,11 @@ async def test_a_key_answers_the_first_replacement_again(tmp_path: Path) -> None
         assert again.order.client_order_id == new.client_order_id
         for other in (
             ReplaceOrder(client_order_id=old.client_order_id, order=buy("0.3", "58000", key="k")),
+            ReplaceOrder(
+                client_order_id=old.client_order_id,
+                order=buy("0.4", "58000", key="k"),
+                allow_failure=True,
+            ),
             buy("0.4", "58000", key="k"),
         ):
             with pytest.raises(LinkError) as refused:

@@ -26,6 +26,7 @@ from spark_tui.engine.algos.words import (
 )
 from spark_tui.engine.gate import Assessment, Scenario
 from spark_tui.engine.journal import Journal
+from spark_tui.engine.orders import algo_of, key_reused
 from spark_tui.engine.records import AlgoEvent, AlgoStarted
 from spark_tui.engine.supervise import Notify, Supervisor
 from spark_tui.link.messages import AlgoRow, OrderUpdate, StartAlgo
@@ -105,14 +106,14 @@ class Algos:
         """A running algo, durable; the same key with the same body is the same algo again. Raises LinkError:
         ALGO (with what is wrong), KEY_REUSED, HALTED, LEDGER_UNAVAILABLE, STOPPING, or the code of the rule
         that refuses its orders."""
-        known = self._by_key(start.key)
+        state = self._journal.state
+        known = algo_of(state, start.key)
         if known is not None:
             if (known.start, known.venue) != (start, venue):
-                raise LinkError(
-                    "KEY_REUSED",
-                    f"Key {start.key!r} belongs to another algo ({known.algo_id}); use a new key.",
-                )
+                raise key_reused(start.key, known.algo_id, "algo")
             return self._row(known)
+        if start.key in state.keys:
+            raise key_reused(start.key, state.keys[start.key])
         if denial := self._barred(start, venue):
             raise LinkError(*denial)
         self._mind_the_clock()
@@ -279,9 +280,6 @@ class Algos:
 
     def _algos(self) -> list[AlgoState]:
         return list(self._journal.state.algos.values())
-
-    def _by_key(self, key: str) -> AlgoState | None:
-        return next((algo for algo in self._algos() if key and algo.start.key == key), None)
 
     def _due(self, name: str) -> bool:
         return self._clock.mono_ns() >= self._again_ns.get(name, 0)
