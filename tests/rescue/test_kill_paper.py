@@ -73,7 +73,7 @@ def test_a_paper_position_is_told_as_still_held(desk: Desk) -> None:
     code, told = desk.kill("--flatten")
 
     [left] = told["residue"]
-    assert (code != 0, left["symbol"], left["quantity"]) == (True, "BTCUSDT", "0.00999")
+    assert (code != 0, left["symbol"], Decimal(left["quantity"])) == (True, "BTCUSDT", Decimal("0.00999"))
     assert "start an engine" in left["text"]
 
 
