@@ -117,9 +117,12 @@ def _row(outcome: Outcome) -> rows.Row:
 
 def _tell(outcome: Outcome, *, flatten: bool) -> None:
     print(_ENGINE[outcome.engine])
-    print(f"Cancelled: {', '.join(outcome.canceled) or 'nothing was open'}.")
+    # A venue that could not be asked may hold anything: nothing is said about it.
+    nothing = "nothing was open" if outcome.confirmed else "nothing could be sent"
+    print(f"Cancelled: {', '.join(outcome.canceled) or nothing}.")
     if flatten:
-        nothing = "nothing could be sent" if outcome.residue else "nothing was held"
+        held = bool(outcome.residue) or not outcome.confirmed
+        nothing = "nothing could be sent" if held else "nothing was held"
         print(f"Flattened with: {', '.join(outcome.flattened) or nothing}.")
     for client_id in outcome.left:
         print(f"STILL OPEN: {client_id}")
