@@ -2,6 +2,7 @@
 
 import os
 import signal
+from decimal import Decimal
 
 import pytest
 
