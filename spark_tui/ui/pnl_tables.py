@@ -83,7 +83,7 @@ def _symbol(one: SymbolPnl) -> Entry:
             ("average cost", f"{average}  realised {money(position.realised)}  unrealised "
                 f"{money(one.unrealised)} {one.quote}"),
             ("FIFO", f"{fifo_average}  realised {money(one.fifo_realised)}  unrealised "
-                f"{money(one.fifo_unrealised)} {one.quote}  in {one.lots} lots"),
+                f"{money(one.fifo_unrealised)} {one.quote}  in {one.lots} lot{'s' * (one.lots != 1)}"),
             *_facts(row),
         ),
     )  # fmt: skip

@@ -38,6 +38,7 @@ async def test_the_report_says_where_it_is() -> None:
         await opened(face)
         await face.press("w")
         await face.until(lambda: any("reports/diff.json" in one.text for one in face.app.model.notices))
+        await face.until(lambda: "wrote diff.json" in face.pane("totals"))
 
 
 async def test_under_paper_it_says_why_there_are_none() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
+from pathlib import PurePath
 
 from textual.app import ComposeResult
 
@@ -34,10 +35,13 @@ class Totals(Pane):
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
         self.diff: Diff | None = None
+        self.report = ""  # how the last one ended
 
     def heading(self, width: int) -> Line:
         since = f"since {fmt.clock(self.diff.since_ms)} " if self.diff else ""
-        return self.rule((("Orders and their paper twins", "dim"),), ((since, "dim"),), width)
+        told = fmt.fit(self.report, max(0, width - 54)) if self.report else ""
+        right = ((f"{told}  " if told else "", "accent"), (since, "dim"))
+        return self.rule((("Orders and their paper twins", "dim"),), right, width)
 
     def body(self, width: int, height: int) -> list[Line]:
         if self.diff is None:
@@ -191,7 +195,12 @@ def bp(value: Decimal | None, *, sign: bool = False) -> str:
 
 
 def seconds(value: float | None, *, sign: bool = False) -> str:
-    return fmt.ABSENT if value is None else f"{fmt.fixed(value, 2, sign=sign)} s"
+    """In milliseconds below one second, so that a loopback exchange has a figure too."""
+    if value is None:
+        return fmt.ABSENT
+    if abs(value) < 1:
+        return f"{fmt.fixed(value * 1_000, 1, sign=sign)} ms"
+    return f"{fmt.fixed(value, 2, sign=sign)} s"
 
 
 class DiffScreen(CockpitScreen):
@@ -241,10 +250,17 @@ class DiffScreen(CockpitScreen):
             found = await self.context.call(ReportDiff())
         except LinkError as error:
             self.context.say("warn", f"Report: {error.text}")
+            self._note("no report: see the log, F8")
             return
         if isinstance(found, Diff):
             self._show(found)
             self.context.say("good", f"The report is in {found.path}")
+            self._note(f"wrote {PurePath(found.path).name}")
+
+    def _note(self, text: str) -> None:
+        totals = self.query_one("#totals", Totals)
+        totals.report = text
+        totals.pull()
 
     def _show(self, found: Diff) -> None:
         table = self.query_one("#twins", TwinTable)
