@@ -9,7 +9,7 @@ from typing import Final
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.book import Depth, Unusable
-from spark_tui.domain.decimals import EXACT, ZERO, from_float
+from spark_tui.domain.decimals import EXACT, ZERO
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import DepthDiff, DepthSnapshot, MarketEvent, Trade
 from spark_tui.domain.order import Order, OrderState
@@ -20,6 +20,7 @@ from spark_tui.engine.twin.grade import grade, total, worse_bp
 from spark_tui.engine.twin.twin import Twin
 from spark_tui.link.messages import Diff, DiffRow, DiffSide
 from spark_tui.venues.paper.latency import Latency
+from spark_tui.venues.paper.matching import Matcher
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
 MAX_LIVE: Final = 32  # twins that are simulated at a time
@@ -130,7 +131,7 @@ class TwinBench:
             return  # when it begins is decided by another order's fill
         instrument = self._instrument(request.venue, request.symbol)
         sight = _Sight(self._markets[request.venue], request.symbol)
-        mid = sight.mid()
+        mid = Matcher(sight).mid()
         if instrument is None or mid is None or len(self._live) >= MAX_LIVE:
             self._skipped += 1
             return
@@ -202,12 +203,6 @@ class _Sight:
     def quantity_at(self, price: float, *, bids: bool) -> float | None:
         one = self._market.symbols.get(self._symbol)
         return None if one is None else one.book.quantity_at(price, bids=bids)
-
-    def mid(self) -> Decimal | None:
-        depth = self.depth(1)
-        if isinstance(depth, Unusable) or not (depth.bids and depth.asks):
-            return None
-        return EXACT.divide(from_float(depth.bids[0][0]) + from_float(depth.asks[0][0]), Decimal(2))
 
 
 def _row(pair: Pair, *, running: bool) -> DiffRow:

@@ -7,7 +7,7 @@ from typing import Final
 
 from spark_tui.domain.decimals import EXACT, ZERO, multiply
 from spark_tui.domain.values import Side
-from spark_tui.link.messages import DiffGrade, DiffRow, DiffTotal
+from spark_tui.link.messages import DiffGrade, DiffRow, DiffSide, DiffTotal
 
 _BP: Final = Decimal(10_000)
 _SHOWN: Final = Decimal("0.01")
@@ -49,18 +49,8 @@ def total(rows: Sequence[DiffRow], skipped: int) -> DiffTotal:
     asked = _sum(row.quantity for row in ended)
     ratio = _ratio(_sum(row.order.filled for row in ended), asked)
     twin_ratio = _ratio(_sum(row.twin.filled for row in ended), asked)
-    price_error = _weighted(
-        [(row.price_error_bp, multiply(row.order.filled, row.order.average_price or ZERO)) for row in ended]
-    )
-    absolute = _weighted(
-        [
-            (
-                None if row.price_error_bp is None else abs(row.price_error_bp),
-                multiply(row.order.filled, row.order.average_price or ZERO),
-            )
-            for row in ended
-        ]
-    )
+    errors = [(row.price_error_bp, _notional(row.order)) for row in ended]
+    absolute = _weighted((None if error is None else abs(error), weight) for error, weight in errors)
     both = [row for row in ended if row.time_difference_s is not None]
     seconds = median([row.order.seconds or 0.0 for row in both]) if both else None
     twin_seconds = median([row.twin.seconds or 0.0 for row in both]) if both else None
@@ -71,23 +61,17 @@ def total(rows: Sequence[DiffRow], skipped: int) -> DiffTotal:
         skipped=skipped,
         fill_ratio=ratio,
         twin_fill_ratio=twin_ratio,
-        slippage_bp=_weighted(
-            [
-                (row.order.slippage_bp, multiply(row.order.filled, row.order.average_price or ZERO))
-                for row in ended
-            ]
-        ),
-        twin_slippage_bp=_weighted(
-            [
-                (row.twin.slippage_bp, multiply(row.twin.filled, row.twin.average_price or ZERO))
-                for row in ended
-            ]
-        ),
-        price_error_bp=price_error,
+        slippage_bp=_weighted((row.order.slippage_bp, _notional(row.order)) for row in ended),
+        twin_slippage_bp=_weighted((row.twin.slippage_bp, _notional(row.twin)) for row in ended),
+        price_error_bp=_weighted(errors),
         seconds=seconds,
         twin_seconds=twin_seconds,
         grade=grade(absolute, None if ratio is None or twin_ratio is None else ratio - twin_ratio, apart_s),
     )
+
+
+def _notional(side: DiffSide) -> Decimal:
+    return multiply(side.filled, side.average_price or ZERO)
 
 
 def _earned(amount: Decimal | float, limits: Sequence[Decimal | float]) -> DiffGrade:

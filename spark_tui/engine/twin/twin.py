@@ -1,6 +1,7 @@
 """One order's twin: a paper account of its own, with more money than any order needs, and no fees."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from typing import Final
 
@@ -39,7 +40,6 @@ class Twin:
         self.filled = ZERO
         self.quote = ZERO
         self.seconds: float | None = None
-        self.refusal = ""
         self._elapsed_s = elapsed_s
         self._round_trip_s = round_trip_s
         self._journal = Journal(request.venue)
@@ -55,10 +55,8 @@ class Twin:
         self._unseen = True  # when the book last changed it could not be read at the twin's price, or at all
         self._order: PaperOrder | None = None
         alone = msgspec.structs.replace(request, self_trade_prevention=None)
-        try:
+        with suppress(VenueError):  # refused: there is no order
             self._order = self._desk.place("twin", alone, 0)
-        except VenueError as error:
-            self.refusal = error.text
         self._take(round_trip_s)
 
     @property

@@ -151,11 +151,7 @@ class RuleCard(Pane):
             stands = "switched off: it judges nothing"
         facts = [
             ("says", f"{row.said}, {scope_words(rule)}", "ink"),
-            (
-                "now",
-                stands if rule.enabled else "switched off: it judges nothing",
-                "ink" if row.ok else "b down",
-            ),
+            ("now", stands, "ink" if row.ok else "b down"),
             ("broken", FOLLOWS[rule.effect], "dim"),
             ("from", _origin(row), "warn" if row.origin == "override" else "dim"),
         ]
