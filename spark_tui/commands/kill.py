@@ -21,10 +21,11 @@ from spark_tui.venues.kill_plan import KillPlan, PlanError, read_plan
 from spark_tui.wire.clock import SystemClock
 
 _ENGINE = {
-    "none": "No engine runs; the next one starts HALTED.",
-    "answered": "The engine halted.",
-    "hung": "The engine did not answer and was ended; the next one starts HALTED.",
+    "none": "No engine runs",
+    "answered": "The engine halted",
+    "hung": "The engine did not answer and was ended",
 }
+_HALTED = "; the next one starts HALTED."
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -35,11 +36,16 @@ def run(arguments: argparse.Namespace) -> int:
     unknown = [name for name in words if name != "reason"]
     if unknown:
         raise CommandError(f"kill: takes no {unknown[0]}; only reason=TEXT", USAGE)
-    plan = _plan(arguments, data_dir)
+    try:
+        plan, doubt = _plan(arguments, data_dir)
+    except CommandError as error:
+        if arguments.json:
+            print(rows.to_json(_row(_nothing_done(str(error)))))
+        raise
     rescue = Rescue(data_dir, SystemClock(), operator=operator(), reason=words.get("reason") or "operator")
     if arguments.drill:
         return _drill(rescue, plan, as_json=arguments.json)
-    outcome = asyncio.run(rescue.kill(plan, flatten=arguments.flatten))
+    outcome = asyncio.run(rescue.kill(plan, flatten=arguments.flatten, doubt=doubt))
     if arguments.json:
         print(rows.to_json(_row(outcome)))
     else:
@@ -63,21 +69,38 @@ def _drill(rescue: Rescue, plan: KillPlan, *, as_json: bool) -> int:
     return 0 if verdict.ok else REFUSED
 
 
-def _plan(arguments: argparse.Namespace, data_dir: Path) -> KillPlan:
-    """The engine's own; without one, what the configuration says. Raises CommandError."""
+def _plan(arguments: argparse.Namespace, data_dir: Path) -> tuple[KillPlan, str]:
+    """The engine's own; without one, what the configuration says. And why it may not be all there is: a kill
+    goes on with what it has. Raises CommandError where there is nothing to kill."""
     nothing = KillPlan(venues=(), written_ms=0)
+    held = is_locked(data_dir)
     try:
         plan = read_plan(data_dir)
-        if plan is None and not is_locked(data_dir):
-            plan = asyncio.run(_configured(arguments))
+        doubt = "" if plan or not held else "The engine has written no kill plan yet."
     except PlanError as error:
-        if not is_locked(data_dir):
-            raise CommandError(f"kill: {error}", REFUSED) from None
-        print(f"spark-tui: kill: {error}", file=sys.stderr)  # the living engine can still be asked
-        return nothing
-    except SettingsError as error:
-        raise CommandError(f"kill: {error}", USAGE) from None
-    return plan or nothing
+        plan, doubt = None, str(error)
+    if plan is not None:
+        return plan, ""
+    try:
+        return asyncio.run(_configured(arguments)), doubt
+    except (PlanError, SettingsError) as error:
+        if doubt:  # a living engine can still be asked, and the next one must start halted
+            return nothing, doubt
+        code = REFUSED if isinstance(error, PlanError) else USAGE
+        raise CommandError(f"kill: {error}", code) from None
+
+
+def _nothing_done(text: str) -> Outcome:
+    return Outcome(
+        engine="none",
+        canceled=(),
+        left=(),
+        flattened=(),
+        residue=(),
+        errors=(text,),
+        confirmed=False,
+        marked=False,
+    )
 
 
 async def _configured(arguments: argparse.Namespace) -> KillPlan:
@@ -116,7 +139,7 @@ def _row(outcome: Outcome) -> rows.Row:
 
 
 def _tell(outcome: Outcome, *, flatten: bool) -> None:
-    print(_ENGINE[outcome.engine])
+    print(_ENGINE[outcome.engine] + (_HALTED if outcome.engine != "answered" and outcome.marked else "."))
     # A venue that could not be asked may hold anything: nothing is said about it.
     nothing = "nothing was open" if outcome.confirmed else "nothing could be sent"
     print(f"Cancelled: {', '.join(outcome.canceled) or nothing}.")

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from spark_tui.commands.rows import cell
+from spark_tui.domain.words import one_line
 
 _NUMERIC = frozenset("0123456789.+-")
 
@@ -11,7 +12,7 @@ def table(columns: Sequence[str], rows: Sequence[Mapping[str, object]], empty: s
     """`rows` under `columns`; `empty` when there are none."""
     if not rows:
         return empty
-    cells = [[cell(row.get(column)) for column in columns] for row in rows]
+    cells = [[one_line(cell(row.get(column))) for column in columns] for row in rows]
     titles = [column.replace("_", " ") for column in columns]
     widths = [max(len(line[i]) for line in [titles, *cells]) for i in range(len(columns))]
     right = [all(set(line[i]) <= _NUMERIC for line in cells) for i in range(len(columns))]
@@ -27,7 +28,9 @@ def table(columns: Sequence[str], rows: Sequence[Mapping[str, object]], empty: s
 def facts(row: Mapping[str, object]) -> str:
     """One object as `name  value` lines; empty values are left out."""
     shown = {
-        name.replace("_", " "): text for name, value in row.items() if (text := cell(value)) not in ("", "-")
+        name.replace("_", " "): text
+        for name, value in row.items()
+        if (text := one_line(cell(value))) not in ("", "-")
     }
     width = max(map(len, shown), default=0)
     return "\n".join(f"{name.ljust(width)}  {text}" for name, text in shown.items())

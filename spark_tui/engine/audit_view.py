@@ -6,6 +6,7 @@ import msgspec
 
 from spark_tui.domain import order as events
 from spark_tui.domain.decimals import plain
+from spark_tui.domain.words import one_line
 from spark_tui.engine.records import (
     Acted,
     Decision,
@@ -38,7 +39,7 @@ def audit(ledger: Ledger, ask: GetAudit) -> Audit:
     rows: list[AuditRow] = []
     last = lowest
     for stored in _backwards(ledger, end, lowest):
-        row = row_of(stored)
+        row = _in_lines(row_of(stored))
         if (ask.all_entries or stored.kind in DEEDS) and all(word in _haystack(row) for word in words):
             rows.append(row)
             if len(rows) == limit:
@@ -61,6 +62,12 @@ def _backwards(ledger: Ledger, end: int, lowest: int) -> Iterator[Stored]:
             chunk.append(stored)
         yield from reversed(chunk)
         end = begin - 1
+
+
+def _in_lines(row: AuditRow) -> AuditRow:
+    """A name, a reason or a venue's text must not pass for a row of its own."""
+    words = {name: one_line(getattr(row, name)) for name in ("who", "face", "action", "what", "result")}
+    return msgspec.structs.replace(row, **words)
 
 
 def _haystack(row: AuditRow) -> str:

@@ -179,9 +179,9 @@ def lock_owner(data_dir: Path) -> int | None:
 
 
 def is_locked(data_dir: Path) -> bool:
-    """Whether a living engine holds `data_dir`."""
+    """Whether a living engine holds `data_dir`; also where the disk has become read-only."""
     try:
-        handle = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
         return False
     try:

@@ -11,8 +11,8 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain import filters
-from spark_tui.domain.decimals import plain
-from spark_tui.domain.instrument import Instrument, MarketLotSize
+from spark_tui.domain.decimals import from_float, plain
+from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinNotional, Notional
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.rescue.positions import held_now
@@ -23,7 +23,8 @@ from spark_tui.wire.clock import Clock
 
 ROUNDS = 5  # a market order may fill in part only, and a big one goes in several
 ASK_EVERY_S = 1.0
-BELOW_A_FILTER = "-1013"
+A_FILTER = "-1013"
+ROOM = Decimal("1.1")  # the venue compares with an average price, we with the best one
 ENDED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
 
 
@@ -82,11 +83,11 @@ class Flattener:
                 request = _closing(held, min(held.quantity.copy_abs(), free), instrument)
                 failures = filters.check(instrument, request, filters.FilterContext())
                 if failures:
-                    return self._left(held, f"dust: {failures[0].text}", dust=True)
+                    return self._stays(held, failures[0].text, dust=_below_a_lot(held, instrument))
                 report = await self._send(request)
             except VenueError as error:
-                if error.code == BELOW_A_FILTER:  # the smallest notional: only the venue knows the price
-                    return self._left(held, f"dust: {error.text}", dust=True)
+                if error.code == A_FILTER and instrument is not None:
+                    return self._stays(held, error.text, dust=await self._is_dust(held, instrument))
                 return self._left(held, f"not closed: {text_of(error)}")
             why = f"{report.client_order_id} filled {plain(report.filled)} only"
         return self._left(held, why)
@@ -128,16 +129,44 @@ class Flattener:
             f"the fate of {client_id} is not known; look at the exchange's own site",
         )
 
+    async def _is_dust(self, held: Held, instrument: Instrument) -> bool:
+        """Whether what is held is worth less than the venue takes: a filter may also say that it is too much,
+        and a position that large must not pass for dust. Without a price it is none."""
+        if _below_a_lot(held, instrument):
+            return True
+        least = max(
+            (rule.min_notional for rule in instrument.filters if isinstance(rule, MinNotional | Notional)),
+            default=Decimal(0),
+        )
+        try:
+            book = await self._venue.depth_snapshot(held.symbol, 5)
+        except VenueError:
+            return False
+        levels = book.bids if held.quantity > 0 else book.asks
+        return bool(levels) and held.quantity.copy_abs() * from_float(levels[0][0]) < least * ROOM
+
+    def _stays(self, held: Held, text: str, *, dust: bool) -> Residue:
+        return self._left(held, f"{'dust' if dust else 'not closed'}: {text}", dust=dust)
+
     def _left(self, held: Held, text: str, *, dust: bool = False) -> Residue:
         return Residue(
             venue=self._venue.name, symbol=held.symbol, quantity=held.quantity, dust=dust, text=text
         )
 
 
+def _below_a_lot(held: Held, instrument: Instrument) -> bool:
+    """Of what is held, not of what is free: the rest of it may only be locked."""
+    return any(
+        held.quantity.copy_abs() < max(rule.min_quantity, rule.step_size)
+        for rule in instrument.filters
+        if isinstance(rule, LotSize | MarketLotSize)
+    )
+
+
 def _closing(held: Held, quantity: Decimal, instrument: Instrument) -> OrderRequest:
     """At most `quantity` and what one market order may carry, on the step."""
     for rule in instrument.filters:
-        if isinstance(rule, MarketLotSize) and rule.max_quantity > 0:
+        if isinstance(rule, LotSize | MarketLotSize) and rule.max_quantity > 0:
             quantity = min(quantity, rule.max_quantity)
     request = OrderRequest(
         venue=instrument.venue,

@@ -23,6 +23,7 @@ from spark_tui.link.service import LinkError
 from spark_tui.rescue.door import open_venue
 from spark_tui.rescue.flatten import Flattener, Residue
 from spark_tui.rescue.paper import paper_residue, sweep_paper
+from spark_tui.rescue.turn import Turn
 from spark_tui.venues.kill_plan import KillPlan, Mark, PlanError, VenuePlan, remove_mark, write_mark
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, merged, sweep, text_of
@@ -34,7 +35,8 @@ VENUE_PATIENCE_S = 45.0
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a kill did. `engine`: none | answered | hung. `left`: orders still open; `residue`: positions
-    still held, of a kill that flattens. `confirmed`: every venue said what is open."""
+    still held, of a kill that flattens. `confirmed`: every venue said what is open. `marked`: the next engine
+    starts halted."""
 
     engine: str
     canceled: tuple[str, ...]
@@ -43,6 +45,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     residue: tuple[Residue, ...]
     errors: tuple[str, ...]
     confirmed: bool
+    marked: bool = True
 
     @property
     def green(self) -> bool:
@@ -67,28 +70,39 @@ class Rescue:
         self._reason = reason
         self._canceled: list[str] = []
         self._errors: list[str] = []
+        self._said: CancelAllResult | None = None
+        self._turn = Turn(data_dir, clock)
 
-    async def kill(self, plan: KillPlan, *, flatten: bool) -> Outcome:
-        """Never raises: what goes wrong is in `errors`."""
-        self._mark()
+    async def kill(self, plan: KillPlan, *, flatten: bool, doubt: str = "") -> Outcome:
+        """Never raises: what goes wrong is in `errors`. `doubt`: why the plan may not name every venue; then
+        only an engine that answered can confirm."""
+        marked = self._mark()
+        if doubt:
+            self._errors.append(doubt)
         engine = await self._ask_engine()
-        with _held_still(lock_owner(self._data_dir) if engine == "hung" else None) as troubles:
-            parts = await asyncio.gather(*(self._at(venue, flatten, engine) for venue in plan.venues))
+        try:
+            with _held_still(lock_owner(self._data_dir) if engine == "hung" else None) as troubles:
+                parts = await asyncio.gather(*(self._at(venue, flatten, engine) for venue in plan.venues))
+        finally:
+            self._turn.release()
         self._errors += troubles
         if engine == "answered":
             remove_mark(self._data_dir)  # it stands in the ledger
         swept = merged(part.swept for part in parts)
+        whole = bool(plan.venues) and not doubt
+        said = self._said
         return Outcome(
             engine=engine,
             canceled=tuple(dict.fromkeys((*self._canceled, *swept.canceled))),
-            left=swept.left,
+            left=swept.left if whole or said is None else tuple(dict.fromkeys((*said.left, *swept.left))),
             flattened=tuple(one for part in parts for one in part.flattened),
             residue=tuple(one for part in parts for one in part.residue),
             errors=(*self._errors, *swept.errors),
-            confirmed=swept.known,
+            confirmed=swept.known and (whole or (said is not None and not said.errors and not flatten)),
+            marked=marked,
         )
 
-    def _mark(self) -> None:
+    def _mark(self) -> bool:
         mark = Mark(reason=self._reason, operator=self._operator, at_ms=self._clock.wall_ns() // 1_000_000)
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -98,6 +112,8 @@ class Rescue:
                 f"The kill could not be marked in {self._data_dir} ({error.strerror}): the next engine will"
                 " not start halted; do not start one before that is mended."
             )
+            return False
+        return True
 
     async def _ask_engine(self) -> str:
         """none | answered | hung."""
@@ -118,6 +134,7 @@ class Rescue:
         except (TimeoutError, LinkError, OSError):
             return "hung" if is_locked(self._data_dir) else "none"
         if isinstance(result, CancelAllResult):
+            self._said = result
             self._canceled += result.canceled
             self._errors += result.errors
         return "answered"
@@ -149,6 +166,9 @@ class Rescue:
         swept = await sweep(venue, (one.symbol for one in plan.held), _no_book)
         if not flatten:
             return _Part(swept=swept)
+        if not await self._turn.take():
+            text = "Another kill is closing positions; kill again when it has ended."
+            return _Part(swept=Sweep(swept.canceled, swept.left, (*swept.errors, text), known=False))
         flattener = Flattener(venue, self._clock, secrets.token_hex(4))
         done = await flattener.flatten(plan.held)
         again = await sweep(venue, (), _no_book)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from spark_tui.commands.table import table
 from spark_tui.engine import audit_view
 from spark_tui.engine.records import Acted
 from spark_tui.link.local import LocalLink
@@ -152,3 +153,20 @@ async def test_a_damaged_body_is_a_row_too(tmp_path: Path) -> None:
         await it.ledger.append(Entry("acted", b"\xff\xfe not json"))
         rows = (await ask(it)).rows
         assert rows[0].action == "acted"
+
+
+FORGED = "ayse\n21 Nov root kill\x1b[2J\u202e done"
+
+
+async def test_a_row_cannot_be_forged_by_a_name_or_a_reason(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        link = LocalLink(it.engine, face="do\n", operator=FORGED, rate_hz=0)
+        await link.call(Kill(reason=FORGED))
+        for row in (await ask(it, all_entries=True)).rows:
+            assert all(text.isprintable() for text in (row.who, row.face, row.action, row.what, row.result))
+
+
+def test_a_table_keeps_its_rows_whatever_a_cell_holds() -> None:
+    text = table(("who", "what"), [{"who": FORGED, "what": "x"}], "")
+    assert len(text.splitlines()) == 2
+    assert all(line.isprintable() for line in text.splitlines())

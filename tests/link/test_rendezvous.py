@@ -1,5 +1,6 @@
 """Where an engine and its faces meet."""
 
+import errno
 import os
 import stat
 import subprocess
@@ -87,3 +88,21 @@ def test_an_unusable_data_directory_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(RendezvousError, match="cannot be used"):
         DataDirLock.acquire(tmp_path / "file")
+
+
+def test_a_held_directory_is_seen_on_a_disk_that_became_read_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = os.open
+
+    def read_only(path: Path, flags: int, *mode: int) -> int:
+        if flags & (os.O_RDWR | os.O_WRONLY):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+        return real(path, flags, *mode)
+
+    lock = DataDirLock.acquire(tmp_path)
+    try:
+        monkeypatch.setattr(os, "open", read_only)
+        assert is_locked(tmp_path)
+    finally:
+        lock.release()

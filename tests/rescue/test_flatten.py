@@ -115,6 +115,28 @@ async def test_the_venues_word_on_the_smallest_notional_is_dust_too(scene: Scene
     assert left.dust
 
 
+async def test_a_filter_that_refuses_a_large_position_does_not_make_it_dust(scene: Scene) -> None:
+    scene.venue.plan.append("refused")
+    scene.venue.refusal = VenueError(Reaction.DEFINITE_REJECT, "-1013", "Filter failure: NOTIONAL.")
+    (left,) = (await scene.flatten(held("0.5"))).residue
+    assert (left.dust, left.quantity) == (False, D("0.5"))
+    assert left.text.startswith("not closed")
+
+
+async def test_without_a_price_nothing_is_dust(scene: Scene) -> None:
+    scene.venue.plan.append("refused")
+    scene.venue.refusal = VenueError(Reaction.DEFINITE_REJECT, "-1013", "Filter failure: NOTIONAL.")
+    scene.venue.failing["depth_snapshot"] = UNREACHABLE
+    (left,) = (await scene.flatten(held("0.00005"))).residue
+    assert not left.dust
+
+
+async def test_crumbs_that_are_free_do_not_make_a_locked_position_dust(scene: Scene) -> None:
+    scene.venue.holdings["BTC"] = D("0.000001")
+    (left,) = (await scene.flatten(held("0.5"))).residue
+    assert not left.dust
+
+
 async def test_nothing_free_is_not_called_dust(scene: Scene) -> None:
     scene.venue.holdings["BTC"] = D(0)
     (left,) = (await scene.flatten(held("0.5"))).residue

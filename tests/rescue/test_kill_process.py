@@ -35,6 +35,15 @@ class Desk:
         assert "Traceback" not in done.stderr
         return done.returncode, json.loads(done.stdout)
 
+    def placed(self, *words: str) -> str:
+        """The order's client id; a book may still be on its way, and a denied order never left."""
+        for _ in range(60):
+            done = self.run("do", *words)
+            if done.returncode == 0:
+                return str(json.loads(done.stdout)["client_order_id"])
+            assert "DENIED" in done.stderr, done.stderr
+        raise AssertionError(done.stderr)
+
     def status(self) -> Any:
         return self.home.json("show", "status", "--json")
 
@@ -132,12 +141,51 @@ def test_no_drill_on_real_money(desk: Desk) -> None:
     assert "real money" in done.stderr
 
 
-def test_a_damaged_plan_is_one_sentence(desk: Desk) -> None:
-    desk.engine().kill()
+def test_a_damaged_plan_is_one_sentence_and_what_is_configured_is_cancelled(desk: Desk) -> None:
+    engine = desk.engine()
+    resting = desk.placed(*BUY)
+    engine.kill()
     (desk.home.data / "kill-plan.json").write_bytes(b"\xff{")
-    done = desk.run("kill")
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
-    assert "damaged" in done.stderr
+    code, told = desk.kill("reason=torn")
+    assert (code, told["confirmed"], told["green"]) == (1, False, False)
+    assert "damaged" in " ".join(told["errors"])
+    assert resting in told["canceled"]
+    desk.engine()
+    assert desk.status()["halt_reason"] == "torn"
+
+
+@pytest.mark.parametrize("content", [None, b"\xff{"])
+def test_a_hung_engine_without_a_plan_is_never_called_clean(desk: Desk, content: bytes | None) -> None:
+    """Nobody asked a venue: an empty list of venues confirms nothing."""
+    engine = desk.engine()
+    plan = desk.home.data / "kill-plan.json"
+    plan.unlink()
+    if content is not None:
+        plan.write_bytes(content)
+    os.kill(engine.pid, signal.SIGSTOP)
+    del desk.home.environment["BINANCE_API_BASE"]
+    code, told = desk.kill()
+    assert (code, told["engine"], told["confirmed"], told["green"]) == (1, "hung", False, False)
+    assert (desk.home.data / "killed.json").exists()
+
+
+def test_a_living_engine_answers_for_a_plan_that_is_damaged(desk: Desk) -> None:
+    desk.engine()
+    (desk.home.data / "kill-plan.json").write_bytes(b"\xff{")
+    code, told = desk.kill()
+    assert (code, told["engine"], told["confirmed"]) == (0, "answered", True)
+    assert desk.status()["trading_state"] == "HALTED"
+
+
+def test_kills_at_the_same_time_close_a_position_once(desk: Desk) -> None:
+    engine = desk.engine()
+    desk.placed("order.submit", "symbol=BTCUSDT", "side=BUY", "type=MARKET", "quantity=0.01")
+    engine.kill()
+    words = ("kill", "--flatten", "--json", "--data-dir", str(desk.home.data))
+    kills = [desk.home.begin(*words) for _ in range(3)]
+    told = [json.loads(kill.communicate()[0]) for kill in kills]
+    assert [one["green"] for one in told] == [True] * 3, told
+    assert sum(len(one["flattened"]) for one in told) == 1
 
 
 def test_without_engine_and_plan_the_configuration_says_where(desk: Desk) -> None:
@@ -150,6 +198,13 @@ def test_with_nothing_at_all_it_says_so(home: Home) -> None:
     done = home.run("kill", "--data-dir", str(home.data))
     assert done.returncode == 1
     assert "nothing to kill" in done.stderr
+
+
+def test_json_is_one_document_even_when_nothing_can_be_done(home: Home) -> None:
+    done = home.run("kill", "--json", "--data-dir", str(home.data))
+    told = json.loads(done.stdout)
+    assert (done.returncode, told["confirmed"], told["green"]) == (1, False, False)
+    assert "nothing to kill" in told["errors"][0]
 
 
 def _change(desk: Desk, **values: str) -> None:

@@ -1,0 +1,53 @@
+"""One kill at a time closes positions: two that each saw the same position would sell it twice.
+
+Cancels never wait for it. The lock is the data directory itself, so that it needs no byte of a disk that is
+full or read-only, and the kernel lets go of it however the process ends.
+"""
+
+import asyncio
+import fcntl
+import os
+from pathlib import Path
+
+from spark_tui.wire.clock import Clock
+
+PATIENCE_S = 30.0
+_LOOK_EVERY_S = 0.1
+
+
+class Turn:
+    """`release` once everything is over."""
+
+    def __init__(self, data_dir: Path, clock: Clock) -> None:
+        self._data_dir = data_dir
+        self._clock = clock
+        self._one = asyncio.Lock()  # several venues of one kill share its turn
+        self._handle: int | None = None
+
+    async def take(self) -> bool:
+        """Whether it is ours; False when another kill kept it for too long. Raises OSError."""
+        async with self._one:
+            if self._handle is not None:
+                return True
+            handle = os.open(self._data_dir, os.O_RDONLY | os.O_CLOEXEC)
+            until_s = self._clock.mono_ns() / 1e9 + PATIENCE_S
+            while not _locked(handle):
+                if self._clock.mono_ns() / 1e9 >= until_s:
+                    os.close(handle)
+                    return False
+                await self._clock.sleep(_LOOK_EVERY_S)
+            self._handle = handle
+            return True
+
+    def release(self) -> None:
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+
+def _locked(handle: int) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
