@@ -57,19 +57,30 @@ _TURNED: dict[type[ast.operator], type[ast.operator]] = {ast.Add: ast.Sub, ast.S
 def _sums(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
     """`min` for `max`, `any` for `all`, minus for plus, and the other way round."""
     for index, node in enumerate(ast.walk(tree)):
+        if not _has_other_way(node):
+            continue
         changed = copy.deepcopy(tree)
         spot = list(ast.walk(changed))[index]
-        if isinstance(spot, ast.Name) and spot.id in _OTHER and spot.id != "add":
+        if isinstance(spot, ast.Name):
             spot.id = _OTHER[spot.id]
-        elif isinstance(spot, ast.Attribute) and spot.attr in ("add", "subtract"):
+        elif isinstance(spot, ast.Attribute):
             spot.attr = _OTHER[spot.attr]
-        elif isinstance(spot, ast.BinOp) and type(spot.op) in _TURNED:
+        elif isinstance(spot, ast.BinOp):
             spot.op = _TURNED[type(spot.op)]()
         elif isinstance(spot, ast.BoolOp):
             spot.op = ast.Or() if isinstance(spot.op, ast.And) else ast.And()
-        else:
-            continue
         yield f"{ast.unparse(node)} -> {ast.unparse(spot)}", changed
+
+
+def _has_other_way(node: ast.AST) -> bool:
+    """Asked before the whole function is copied: of most nodes nothing is made."""
+    if isinstance(node, ast.Name):
+        return node.id in _OTHER and node.id != "add"
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("add", "subtract")
+    if isinstance(node, ast.BinOp):
+        return type(node.op) in _TURNED
+    return isinstance(node, ast.BoolOp)
 
 
 def mutants(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
