@@ -58,10 +58,13 @@ async def paper(
         rng=random.Random(5),
         settings=PaperSettings(round_trip_ms=round_trip_ms),
     )
-    async with rig(tmp_path, venue=venue, clock=clock) as it:  # type: ignore[arg-type]
+    async with rig(tmp_path, venue=venue, clock=clock, wait=False) as it:  # type: ignore[arg-type]
         it.__class__ = Paper
         assert isinstance(it, Paper)
         it.source, it.paper = source, venue
+        starting = asyncio.create_task(it.engine.ready())
+        await it.until(starting.done)  # it asks this venue, which answers in the clock's time
+        await it.until(lambda: it.engine.markets[NAME].symbols[SYMBOL].book.live)
         await it.until(lambda: not it.engine.runners[NAME].desk.reconciling)
         source.tick()
         yield it
