@@ -48,9 +48,10 @@ class Desk:
         return self.home.json("show", "status", "--json")
 
 
-@pytest.fixture(scope="module")
-def sim(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
-    process, found = start_simulator(tmp_path_factory.mktemp("simulator"))
+@pytest.fixture
+def sim(tmp_path: Path) -> Iterator[Simulator]:
+    """One a test: a dozen engines that start on one exchange within a minute use up its weight."""
+    process, found = start_simulator(tmp_path)
     yield found
     end(process)
 
