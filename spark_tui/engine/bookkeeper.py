@@ -53,7 +53,7 @@ class Bookkeeper:
         notify: Notify,
         assets: Callable[[str, str], tuple[str, str] | None],
         on_fills: Callable[[], None],
-        on_order: Callable[[Order], None],
+        on_order: Callable[[OrderState, Order], None],
     ) -> None:
         self.external: OrderedDict[tuple[str, str, str], Order] = OrderedDict()
         self.in_lists: set[tuple[str, str, str]] = set()  # those of `external` that are legs of a list
@@ -92,7 +92,7 @@ class Bookkeeper:
         order = effect.order or before
         if order != before:
             self._publish(OrderUpdate(order=order))
-            self._on_order(order)
+            self._on_order(before.state, order)
         self._announce_fills(effect.fills)
         if effect.anomaly:
             self._notify("warn", f"Order {client_order_id}: {effect.anomaly}.")

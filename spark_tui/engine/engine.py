@@ -8,7 +8,7 @@ from decimal import Decimal
 from functools import partial
 
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import Environment, TradingState
 from spark_tui.engine.algos.around import Around
 from spark_tui.engine.algos.runner import Algos
@@ -50,6 +50,7 @@ from spark_tui.engine.riskwatch import RiskWatch
 from spark_tui.engine.rulebook import Rulebook
 from spark_tui.engine.rules_desk import RulesDesk, told
 from spark_tui.engine.supervise import Supervisor
+from spark_tui.engine.tally import Tally
 from spark_tui.engine.twin import TwinBench
 from spark_tui.engine.venue_runner import VenueRunner
 from spark_tui.engine.views import Views
@@ -100,6 +101,7 @@ class Engine:
             ledger, clock, on_failure=self._on_ledger_failure, on_recovery=self._on_ledger_recovery
         )
         self.ledger = ledger
+        self.tally = Tally()
         self.audit = Auditor(self.journal, clock, self.notices)
         self._venues = {venue.name: venue for venue in venues}
         for venue in venues:
@@ -129,7 +131,7 @@ class Engine:
             notify=self.notices,
             assets=self._assets,
             on_fills=self.portfolio.on_fills,
-            on_order=self.protection.on_order,
+            on_order=self._on_order,
         )
         self.rulebook = Rulebook(settings.rules, self.journal, self._now_ms, self._on_rule)
         self.losses = Losses(self.journal.state, self.portfolio, clock, self._utc_day)
@@ -231,6 +233,7 @@ class Engine:
             self.notices,
             clock,
             kill=self._kill_for,
+            on_broken=self.tally.broken,
             utc_day=self._utc_day,
         )
         self.outbox.on_denied = self.riskwatch.on_denied
@@ -428,6 +431,10 @@ class Engine:
                 self.twins.on_order(event.order)
         self.hub.publish(event)
 
+    def _on_order(self, before: OrderState, order: Order) -> None:
+        self.tally.on_order(before, order)
+        self.protection.on_order(order)
+
     def _keeps_home(self, environment: Environment) -> str:
         """Asked at the last moment before an order leaves."""
         if why := self.guard.keeps_home():
@@ -457,6 +464,7 @@ class Engine:
         """A rule pulls the kill switch; not even the task group is needed for that."""
         self._kills.add(kill := asyncio.ensure_future(self.kill_switch.kill(reason, "rule")))
         kill.add_done_callback(self._kills.discard)
+        kill.add_done_callback(lambda done: self.tally.swept(done.result()))
 
     def _on_ledger_failure(self, text: str) -> None:
         self.notices.begin("ledger", f"ledger: {text}", "bad")

@@ -7,8 +7,6 @@ from contextvars import ContextVar
 
 from spark_tui.domain.health import StreamHealth
 from spark_tui.domain.instrument import SymbolStatus
-from spark_tui.domain.order import Order, OrderState
-from spark_tui.domain.values import OrderType
 from spark_tui.engine.engine import Engine
 from spark_tui.link.messages import (
     AnyRequest,
@@ -16,12 +14,8 @@ from spark_tui.link.messages import (
     CancelAll,
     CancelAllResult,
     Kill,
-    OrderList,
-    OrderUpdate,
-    ReplaceOrder,
     ReportDiff,
     Result,
-    SubmitList,
     SubmitOrder,
 )
 from spark_tui.link.service import Attachment
@@ -33,11 +27,6 @@ _called_ns: ContextVar[int] = ContextVar("called_ns")
 
 
 USER_STREAM = "user"  # its name in StreamHealth, at every venue
-_NOT_PLACED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
-
-
-def _word(ok: bool) -> str:
-    return "true" if ok else "false"
 
 
 class MeasuredService:
@@ -48,35 +37,17 @@ class MeasuredService:
         self._metrics = metrics
 
     async def handle(self, request: AnyRequest, operator: str, attachment: Attachment | None) -> Result:
-        if not isinstance(request, SubmitOrder | ReplaceOrder | SubmitList):
-            return self._observed(request, await self._engine.handle(request, operator, attachment))
         if isinstance(request, SubmitOrder):
             _called_ns.set(time.perf_counter_ns())
         result = await self._engine.handle(request, operator, attachment)
-        if isinstance(request, ReplaceOrder) and isinstance(result, OrderUpdate):
-            self._metrics.replaces.labels(_word(result.order.state not in _NOT_PLACED)).inc()
-        for update in result.legs if isinstance(result, OrderList) else (result,):
-            if isinstance(update, OrderUpdate) and not update.replayed:
-                self._count(update.order)
-        return result
-
-    def _observed(self, request: AnyRequest, result: Result) -> Result:
         if isinstance(request, CancelAll | Kill) and isinstance(result, CancelAllResult):
-            self._metrics.cancel_alls.labels(_word(not result.left and not result.errors)).inc()
-        if isinstance(request, ReportDiff):
+            self._engine.tally.swept(result)
+        if isinstance(request, ReportDiff):  # what fails raises
             self._metrics.diff_reports.inc()
         if isinstance(result, CanaryRow):
             for seconds in result.latencies_s:
                 self._metrics.canary_latency.observe(seconds)
         return result
-
-    def _count(self, order: Order) -> None:
-        self._metrics.orders.labels(order.state).inc()
-        if order.state is OrderState.DENIED:
-            self._metrics.denials.labels(order.code).inc()
-            self._metrics.risk_violations.labels(order.code).inc()
-        elif order.state is OrderState.REJECTED and order.request.type is OrderType.LIMIT_MAKER:
-            self._metrics.maker_rejects.inc()
 
     def attach(self, face: str, operator: str, rate_hz: float) -> Attachment:
         return self._engine.attach(face, operator, rate_hz)
@@ -139,6 +110,12 @@ def sample(engine: Engine, simulator_restarts: int) -> Sample:
         uptime_s=status.uptime_s,
         user_streams=_user_streams(health.streams),
         instruments=_instruments(engine),
+        orders=dict(engine.tally.orders),
+        denials=dict(engine.tally.denials),
+        violations=dict(engine.tally.violations),
+        replaces=dict(engine.tally.replaces),
+        cancel_alls=dict(engine.tally.cancel_alls),
+        maker_rejects=engine.tally.maker_rejects,
         pnl_accuracy=engine.portfolio.explanation().accuracy,
     )
 

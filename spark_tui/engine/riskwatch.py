@@ -34,7 +34,7 @@ _BETTER: Final = Decimal("0.9")  # of what was forgiven: a recovery so large is 
 
 
 class RiskWatch:
-    """`kill` (reason) pulls the kill switch in the background."""
+    """`kill` (reason) pulls the kill switch in the background; `on_broken` is told the code of what broke."""
 
     def __init__(
         self,
@@ -47,6 +47,7 @@ class RiskWatch:
         clock: Clock,
         *,
         kill: Callable[[str], None],
+        on_broken: Callable[[str], None],
         utc_day: Callable[[], str],
     ) -> None:
         self._rulebook = rulebook
@@ -57,6 +58,7 @@ class RiskWatch:
         self._notices = notices
         self._clock = clock
         self._kill = kill
+        self._on_broken = on_broken
         self._utc_day = utc_day
         self._broken: set[str] = set()
 
@@ -72,6 +74,7 @@ class RiskWatch:
                 self._broken.discard(rule.id)
             elif rule.id not in self._broken:
                 self._broken.add(rule.id)
+                self._on_broken(verdict.code)
                 self._act(rule, verdict.text)
         self._broken &= {rule.id for rule in self._rulebook.rules if rule.enabled}
         self._remember_recoveries()

@@ -58,6 +58,12 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     uptime_s: float = 0.0
     user_streams: dict[str, bool] = {}  # by venue: whether its account events flow
     instruments: dict[tuple[str, str], int] = {}  # (venue, quote asset): how many trade
+    orders: dict[str, int] = {}  # by the first state after NEW and SENT
+    denials: dict[str, int] = {}  # by code
+    violations: dict[str, int] = {}  # by code
+    replaces: dict[bool, int] = {}  # by whether the new order was placed
+    cancel_alls: dict[bool, int] = {}  # by whether nothing was left open
+    maker_rejects: int = 0
     pnl_accuracy: dict[str, Decimal | None] = {}  # by venue; None: not known
 
 
@@ -67,18 +73,6 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self.sample = Sample()
-        self.orders = Counter(
-            "spark_tui_orders",
-            "Orders submitted, by their state when answered",
-            ["state"],
-            registry=self.registry,
-        )
-        self.denials = Counter(
-            "spark_tui_order_denials",
-            "Orders refused by the engine, by code",
-            ["code"],
-            registry=self.registry,
-        )
         self.order_durable = self._latency(
             "spark_tui_order_durable_seconds", "From the call to its write-ahead being durable"
         )
@@ -92,29 +86,6 @@ class Metrics:
             "canary_order_latency_seconds", "From the call to the venue's answer, of orders and order/test"
         )
         self._private = _Private(self.registry)
-        self.risk_violations = Counter(
-            "spark_private_risk_violations",
-            "Orders refused and standing rules broken, by rule code",
-            ["rule"],
-            registry=self.registry,
-        )
-        self.replaces = Counter(
-            "spark_private_order_replace",
-            "Replacements asked for, by whether the new order was placed",
-            ["ok"],
-            registry=self.registry,
-        )
-        self.maker_rejects = Counter(
-            "spark_private_limit_maker_reject",
-            "LIMIT_MAKER orders the venue refused, as a rule because they would have traded at once",
-            registry=self.registry,
-        )
-        self.cancel_alls = Counter(
-            "spark_private_cancel_all",
-            "Cancel-all commands and kills, by whether nothing was left open",
-            ["ok"],
-            registry=self.registry,
-        )
         self.diff_reports = Counter(
             "spark_private_diff_report",
             "Reports written of orders beside their paper twins",
@@ -185,6 +156,7 @@ class _Folded(Collector):
         yield from _snapshots(now.snapshots_waiting)
         yield from _weights(now.weights)
         yield from _accounts(now)
+        yield from _orders(now)
         yield from _scalars(now)
         state = GaugeMetricFamily(
             "spark_tui_trading_state", "1 for the state in force", labels=["environment", "state"]
@@ -277,6 +249,50 @@ def _accounts(now: Sample) -> Iterator[Metric]:
         if share is not None:
             accuracy.add_metric([venue], float(share))
     yield from (connected, symbols, accuracy)
+
+
+def _orders(now: Sample) -> Iterator[Metric]:
+    for name, text, label, counts in (
+        (
+            "spark_tui_orders",
+            "Orders, by the first state after sending, or DENIED",
+            "state",
+            now.orders,
+        ),
+        ("spark_tui_order_denials", "Orders refused by the engine, by code", "code", now.denials),
+        (
+            "spark_private_risk_violations",
+            "Orders refused and standing rules broken, by rule code",
+            "rule",
+            now.violations,
+        ),
+        (
+            "spark_private_order_replace",
+            "Replacements, by whether the new order was placed",
+            "ok",
+            _words(now.replaces),
+        ),
+        (
+            "spark_private_cancel_all",
+            "Cancel-all commands and kills, by whether nothing was left open",
+            "ok",
+            _words(now.cancel_alls),
+        ),
+    ):
+        family = CounterMetricFamily(name, text, labels=[label])
+        for value, count in counts.items():
+            family.add_metric([value], count)
+        yield family
+    yield CounterMetricFamily(
+        "spark_private_limit_maker_reject",
+        "LIMIT_MAKER orders the venue refused, as a rule because they would have traded at once",
+        value=now.maker_rejects,
+    )
+
+
+def _words(counts: dict[bool, int]) -> dict[str, int]:
+    """Both, from the start: a rate needs a zero to begin from."""
+    return {"true": counts.get(True, 0), "false": counts.get(False, 0)}
 
 
 def _scalars(now: Sample) -> Iterator[Metric]:

@@ -98,6 +98,7 @@ async def test_a_twap_runs_to_its_end_through_the_gate(tmp_path: Path) -> None:
         assert (done.state, done.filled, done.children) == ("DONE", D("0.4"), 4)
         assert done.average_price == D(60_010)
         assert len(it.venue.placed) == 4
+        assert it.engine.tally.orders.total() == 4
         position = it.engine.journal.state.positions[NAME, SYMBOL]
         assert position.quantity == D("0.4")
         await it.until(lambda: it.engine.journal.waiting == 0)

@@ -18,8 +18,13 @@ def value(metrics: Metrics, name: str, **labels: str) -> float | None:
 
 class Measured:
     def __init__(self, it: Rig) -> None:
+        self._engine = it.engine
         self.metrics = Metrics()
         self.service = MeasuredService(it.engine, self.metrics)
+
+    def value(self, name: str, **labels: str) -> float | None:
+        self.metrics.sample = sample(self._engine, 0)
+        return value(self.metrics, name, **labels)
 
     async def ask(self, request: object) -> object:
         return await self.service.handle(request, "tester", None)  # type: ignore[arg-type]
@@ -30,9 +35,10 @@ async def test_a_refusal_by_a_rule_counts_under_its_code(tmp_path: Path) -> None
         measured = Measured(it)
         await measured.ask(buy("20"))
         await measured.ask(buy())
-        assert (
-            value(measured.metrics, "spark_private_risk_violations_total", rule="INSUFFICIENT_BALANCE") == 1
-        )
+        assert measured.value("spark_private_risk_violations_total", rule="INSUFFICIENT_BALANCE") == 1
+        assert measured.value("spark_tui_order_denials_total", code="INSUFFICIENT_BALANCE") == 1
+        assert measured.value("spark_tui_orders_total", state="DENIED") == 1
+        assert measured.value("spark_tui_orders_total", state="ACCEPTED") == 1
 
 
 async def test_a_refused_maker_order_counts_and_a_resting_one_does_not(tmp_path: Path) -> None:
@@ -44,7 +50,7 @@ async def test_a_refused_maker_order_counts_and_a_resting_one_does_not(tmp_path:
         await measured.ask(maker)
         it.venue.plan.append("reject")
         await measured.ask(maker)
-        assert value(measured.metrics, "spark_private_limit_maker_reject_total") == 1
+        assert measured.value("spark_private_limit_maker_reject_total") == 1
 
 
 @pytest.mark.parametrize(("plan", "ok"), [("rest", "true"), ("new-fails", "false")])
@@ -56,7 +62,20 @@ async def test_replacements_count_by_whether_the_new_order_was_placed(
         order = await it.submit()
         it.venue.plan.append(plan)
         await measured.ask(ReplaceOrder(client_order_id=order.client_order_id, order=buy(price="58000")))
-        assert value(measured.metrics, "spark_private_order_replace_total", ok=ok) == 1
+        other = {"true": "false", "false": "true"}[ok]
+        assert measured.value("spark_private_order_replace_total", ok=ok) == 1
+        assert measured.value("spark_private_order_replace_total", ok=other) == 0
+
+
+async def test_a_replacement_whose_reply_was_lost_counts_when_its_fate_is_known(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        measured = Measured(it)
+        order = await it.submit()
+        it.venue.plan.append("lost")
+        await measured.ask(ReplaceOrder(client_order_id=order.client_order_id, order=buy(price="58000")))
+        assert measured.value("spark_tui_orders_total", state="UNKNOWN") == 1
+        await it.until(lambda: measured.value("spark_private_order_replace_total", ok="true") == 1)
+        assert measured.value("spark_private_order_replace_total", ok="false") == 0
 
 
 async def test_cancel_all_and_kill_count(tmp_path: Path) -> None:
@@ -64,7 +83,7 @@ async def test_cancel_all_and_kill_count(tmp_path: Path) -> None:
         measured = Measured(it)
         await measured.ask(CancelAll())
         await measured.ask(Kill())
-        assert value(measured.metrics, "spark_private_cancel_all_total", ok="true") == 2
+        assert measured.value("spark_private_cancel_all_total", ok="true") == 2
 
 
 async def test_what_trades_is_counted_by_quote_asset(tmp_path: Path) -> None:
