@@ -25,7 +25,7 @@ from spark_tui.engine.drills import DrillRoom
 from spark_tui.engine.fault_door import FaultDoor
 from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.gate import Desk, Gate
-from spark_tui.engine.guard import Guard, KillSwitch
+from spark_tui.engine.guard import Guard
 from spark_tui.engine.hub import Face, Hub
 from spark_tui.engine.identity import Identities, draw_run
 from spark_tui.engine.journal import Journal
@@ -50,17 +50,17 @@ from spark_tui.engine.riskwatch import RiskWatch
 from spark_tui.engine.rulebook import Rulebook
 from spark_tui.engine.rules_desk import RulesDesk, told
 from spark_tui.engine.supervise import Supervisor
+from spark_tui.engine.sweeper import Sweeper
 from spark_tui.engine.tally import Tally
 from spark_tui.engine.twin import TwinBench
 from spark_tui.engine.venue_runner import VenueRunner
 from spark_tui.engine.views import Views
-from spark_tui.link.messages import AnyRequest, CancelAllResult, Event, OrderUpdate, Result
+from spark_tui.link.messages import AnyRequest, Event, OrderUpdate, Result
 from spark_tui.link.service import Attachment
 from spark_tui.store.ledger import Ledger
 from spark_tui.store.tape import Tape
 from spark_tui.venues.paper.latency import Latency
 from spark_tui.venues.port import Venue
-from spark_tui.wire.backoff import Backoff
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
 STOP_PATIENCE_S = 3.0  # for answers of orders in flight, then for the ledger
@@ -91,8 +91,6 @@ class Engine:
         self._clock = clock
         self._rng = rng or random.SystemRandom()
         self._stopping = asyncio.Event()
-        self._kills: set[asyncio.Future[CancelAllResult]] = set()
-        self._sweep_wanted = asyncio.Event()
         self.hub = Hub(clock)
         self.notices = Notices(self._now_ms, self.hub.publish)
         self.guard = Guard(clock, on_change=self._on_trading_state)
@@ -217,13 +215,17 @@ class Engine:
         )
         for name, market in self.markets.items():
             market.listener = partial(self.twins.on_market, name)
-        self.kill_switch = KillSwitch(
+        self._sweeper = Sweeper(
             self.guard,
             self._venues,
+            clock,
+            self._rng,
+            self.notices,
+            self.tally,
             open_symbols=self.cancels.open_symbols,
             on_report=self.books.on_report,
-            keep_sweeping=self._sweep_wanted.set,
         )
+        self.kill_switch = self._sweeper.switch
         self.riskwatch = RiskWatch(
             self.rulebook,
             view,
@@ -232,7 +234,7 @@ class Engine:
             self.journal,
             self.notices,
             clock,
-            kill=self._kill_for,
+            kill=self._sweeper.kill_for,
             on_broken=self.tally.broken,
             utc_day=self._utc_day,
         )
@@ -290,7 +292,7 @@ class Engine:
                 self.supervisor.service("the algos", self.algos.run)
                 self.supervisor.service("the heart", self._heart)
                 self.supervisor.service("the risk watch", self.riskwatch.run)
-                self.supervisor.service("the sweeper", self._sweeper)
+                self.supervisor.service("the sweeper", self._sweeper.run)
                 try:
                     await self._stopping.wait()
                     await self.outbox.close(STOP_PATIENCE_S)
@@ -350,23 +352,6 @@ class Engine:
             self.condition.loop_lag_ms = max(0.0, late_ns / NS_PER_MS)
             self.portfolio.beat()
 
-    async def _sweeper(self) -> None:
-        """After a kill that could not cancel everything: go on until the venues say that nothing is open."""
-        while True:
-            await self._sweep_wanted.wait()
-            self._sweep_wanted.clear()
-            backoff = Backoff(self._rng)
-            while self.guard.killed:
-                swept = await self.kill_switch.sweep()
-                if not swept.left and not swept.errors:
-                    self.notices("good", "Kill switch: the venues confirm that nothing is open.")
-                    break
-                self.notices.begin(
-                    "kill", f"Kill switch: {(*swept.errors, 'orders are still open')[0]}", "bad"
-                )
-                await self._clock.sleep(backoff.next())
-            self.notices.end("kill")
-
     # --- wiring --------------------------------------------------------------------------------------------
 
     def _runner(self, venue: Venue, tape: Tape | None) -> VenueRunner:
@@ -407,7 +392,7 @@ class Engine:
             rng=self._rng,
             notices=self.notices,
             on_frame=tape.record if tape else _no_tape,
-            on_started=self._sweep_if_killed,
+            on_started=self._sweeper.if_killed,
         )
 
     def _listed(self, venue: str) -> set[str]:
@@ -460,12 +445,6 @@ class Engine:
     def _on_rule(self, change: RuleChanged) -> None:
         self.notices("info", told(change))
 
-    def _kill_for(self, reason: str) -> None:
-        """A rule pulls the kill switch; not even the task group is needed for that."""
-        self._kills.add(kill := asyncio.ensure_future(self.kill_switch.kill(reason, "rule")))
-        kill.add_done_callback(self._kills.discard)
-        kill.add_done_callback(lambda done: self.tally.swept(done.result()))
-
     def _on_ledger_failure(self, text: str) -> None:
         self.notices.begin("ledger", f"ledger: {text}", "bad")
         self.guard.halt(f"the ledger cannot be written: {text}")
@@ -478,10 +457,6 @@ class Engine:
 
     def _reconciled(self, venue: str) -> None:
         self.runners[venue].reconciled()
-
-    def _sweep_if_killed(self) -> None:
-        if self.guard.killed:
-            self._sweep_wanted.set()
 
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // NS_PER_MS
