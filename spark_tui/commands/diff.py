@@ -59,7 +59,7 @@ def text(found: Diff) -> str:
             "price_error_bp": row.price_error_bp,
             "seconds": row.order.seconds,
             "twin_seconds": row.twin.seconds,
-            "grade": "running" if row.running else row.grade,
+            "grade": "running" if row.running else row.ungraded or row.grade,
         }
         for row in found.rows
     ]

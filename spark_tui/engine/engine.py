@@ -210,6 +210,7 @@ class Engine:
             self.markets,
             {venue.name: venue.environment for venue in venues},
             self.gate.instrument,
+            self.journal,
             clock,
             Latency(random.Random(clock.wall_ns())),
         )
@@ -342,6 +343,7 @@ class Engine:
             self.guard.announce(self._settings.killed_by)
         self.portfolio.beat()
         self.protection.restore()
+        self.twins.restore()
 
     async def _heart(self) -> None:
         """Once a second: how late the loop is, and whether a new day began."""

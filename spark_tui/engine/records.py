@@ -9,6 +9,7 @@ from spark_tui.domain.rules import Rule
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.algos.state import Fact, Plan
 from spark_tui.engine.money_records import MoneyRecord
+from spark_tui.engine.twin_records import TwinRecord
 from spark_tui.link.messages import CanaryRow, StartAlgo
 from spark_tui.link.messages.audit import AuditVerdict
 from spark_tui.store.ledger import Entry
@@ -188,6 +189,7 @@ Record = (
     | Decision
     | Acted
     | MoneyRecord
+    | TwinRecord
 )
 
 _encoder = msgspec.json.Encoder()

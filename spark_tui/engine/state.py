@@ -33,6 +33,7 @@ from spark_tui.engine.records import (
     TradesReconciled,
     TradingStateChanged,
 )
+from spark_tui.engine.twin_records import TwinBegan, TwinEnded, TwinMissing, TwinResults
 from spark_tui.link.messages import CanaryRow, FillRow
 
 MAX_ORDERS = 5_000  # finished and reconciled orders beyond this leave memory; the ledger keeps them
@@ -69,6 +70,7 @@ class State:
         self.closings = self._holdings.closings
         self.assets = self._holdings.assets
         self.accounts = Accounts()
+        self.twins = TwinResults()
         self.fills: deque[FillRow] = deque(maxlen=MAX_FILLS)
         self.reconciled: dict[Pair, int] = {}
         self.external_trades: dict[Pair, OrderedDict[str, None]] = {}
@@ -124,6 +126,8 @@ class State:
                 self.armed = None
             case FillPriced() | BalancesAnchored() | CashMoved() | EquitySampled():
                 self.accounts.apply(record)
+            case TwinBegan() | TwinEnded() | TwinMissing():
+                self.twins.apply(record)
             case Decision() | Acted():
                 pass  # for the audit only
         return NOTHING
@@ -163,6 +167,7 @@ class State:
                 "trading": self.trading,
                 "day": self.day,
                 "accounts": self.accounts.digest(),
+                "twins": self.twins.digest(),
             }
         )
 

@@ -8,34 +8,20 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spark_tui.domain.market import DepthDiff, Trade
+from spark_tui.domain.market import DepthDiff
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import Environment
+from spark_tui.engine import twin_records
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.twin import bench
-from spark_tui.link.messages import CancelOrder, Diff, DiffGrade, DiffRow, GetDiff, ReportDiff
+from spark_tui.link.messages import CancelOrder, Diff, DiffGrade, ReportDiff, Ungraded
 from spark_tui.link.service import LinkError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, FakeVenue
-from tests.engine.harness import RULES, Rig, buy, rig
+from tests.engine.harness import RULES, buy, rig
+from tests.engine.twins import diff, only, trade
 
 D = Decimal
-
-
-async def diff(it: Rig) -> Diff:
-    found = await it.ask(GetDiff())
-    assert isinstance(found, Diff)
-    return found
-
-
-async def only(it: Rig) -> DiffRow:
-    [row] = (await diff(it)).rows
-    return row
-
-
-def trade(it: Rig, price: float, quantity: float) -> None:
-    """A seller takes."""
-    it.venue.market(Trade(SYMBOL, 1, price, quantity, it.venue.server_time_ms(), True))
 
 
 async def test_an_order_filled_as_the_book_said_earns_an_a(tmp_path: Path) -> None:
@@ -96,7 +82,10 @@ async def test_a_cancelled_order_ends_its_twin(tmp_path: Path) -> None:
         await it.ask(CancelOrder(client_order_id=order.client_order_id))
         await it.until(lambda: it.order(order.client_order_id).state is OrderState.CANCELED)
         row = await only(it)
-        assert (row.running, row.twin.state, row.grade) == (False, "CANCELED", DiffGrade.A)
+        assert (row.running, row.twin.state, row.grade) == (False, "CANCELED", DiffGrade.NONE)
+        assert row.ungraded is Ungraded.NOTHING  # neither of the two filled: there is nothing to grade
+        total = (await diff(it)).total
+        assert (total.orders, total.ungraded, total.fill_ratio) == (0, 1, None)
         trade(it, 59_000.0, 9.0)
         assert (await only(it)).twin.filled == 0
 
@@ -148,22 +137,24 @@ async def test_twins_and_what_is_kept_of_them_are_bounded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench, "MAX_LIVE", 2)
-    monkeypatch.setattr(bench, "MAX_ENDED", 3)
+    monkeypatch.setattr(twin_records, "MAX_ENDED", 3)
     async with rig(tmp_path) as it:
         for _ in range(3):
             await it.submit(buy("0.1", "59000"))
         found = await diff(it)
         assert (found.total.running, found.total.skipped) == (2, 1)
-    async with rig(tmp_path / "..") as it:
+        for row in found.rows:
+            await it.ask(CancelOrder(client_order_id=row.client_order_id))
         for _ in range(5):
             it.venue.plan.append("fill")
             await it.submit(buy("0.1", None))
         assert len((await diff(it)).rows) == 3
 
 
-async def test_twins_leave_no_trace_in_the_state(tmp_path: Path) -> None:
+async def test_a_twin_that_trades_moves_no_money_of_ours(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         await it.submit(buy("1", "60000"))
+        await it.until(lambda: not it.engine.journal.waiting)
         before = it.ledger.entries
         trade(it, 60_000.0, 9.0)
         it.venue.market(DepthDiff(SYMBOL, 2, 2, [(60_000.0, 1.0)], [], it.venue.server_time_ms()))

@@ -2,6 +2,7 @@
 
 import pytest
 
+from spark_tui.ui.screens.diff import Totals, TwinTable
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine.twins import no_twins
 from tests.ui.looks import check_picture
@@ -20,14 +21,14 @@ async def opened(face: Cockpit, until: str = "grade D far apart") -> None:
 async def test_look(size: tuple[int, int], name: str) -> None:
     async with cockpit(size) as face:
         await opened(face)
-        await face.press("j")
+        await face.press("j", "j", "j")
         check_picture(face, f"diff-{name}")
 
 
 async def test_the_selected_order_is_told_in_full() -> None:
     async with cockpit() as face:
         await opened(face)
-        await face.press("j")
+        await face.press("j", "j", "j")
         assert "order 0.5 at 67 012.4 · FILLED" in face.pane("twin")
         assert "twin  0.2 at 67 010.25 · CANCELED" in face.pane("twin")
         assert "filled +60.0 % · price +0.62 bp" in face.pane("twin")
@@ -53,3 +54,26 @@ async def test_before_the_first_order_it_says_what_makes_one() -> None:
     async with cockpit(prepare=lambda engine: setattr(engine, "twins", no_twins(""))) as face:
         await opened(face, "no order has a twin yet")
         assert "nothing to tell yet" in face.pane("totals")
+
+
+async def test_what_has_no_grade_says_why_and_shows_no_figure_that_nobody_knows() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        await face.press("j")
+        assert "not graded: the engine stopped while the twin ran" in face.pane("twin")
+        assert "twin  CUT OFF" in face.pane("twin")
+        await face.press("j")
+        assert "not graded: neither of the two filled" in face.pane("twin")
+        assert "2 compared · 2 not · 1 running" in face.pane("totals")
+
+
+async def test_a_small_price_error_is_not_painted_as_the_fills_are() -> None:
+    """The total is a D for what did not fill; its prices are an A."""
+    async with cockpit() as face:
+        await opened(face)
+        totals = face.app.screen.query_one("#totals", Totals)
+        tones = {text.strip(): tone for line in totals.body(118, 5) for text, tone in line}
+        assert (tones["0.31 bp"], tones["D"]) == ("up", "b down")
+        table = face.app.screen.query_one("#twins", TwinTable)
+        spans = [span for span in table.row(list(table.rows)[3], 118) if span[0].strip() in ("+0.62", "D")]
+        assert [tone for _, tone in spans] == ["up", "b down"]

@@ -2,74 +2,105 @@
 about differences, and has no way to act. Whatever goes wrong here costs a twin, never an order."""
 
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
-from decimal import Decimal
 from typing import Final
+
+import msgspec
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.book import Depth, Unusable
-from spark_tui.domain.decimals import EXACT, ZERO
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import DepthDiff, DepthSnapshot, MarketEvent, Trade
 from spark_tui.domain.order import Order, OrderState
 from spark_tui.domain.values import Environment
 from spark_tui.engine.exposure import WAITING
+from spark_tui.engine.journal import Journal
 from spark_tui.engine.market import Market
-from spark_tui.engine.twin.grade import grade, total, worse_bp
+from spark_tui.engine.twin.grade import total
+from spark_tui.engine.twin.rows import row_of
 from spark_tui.engine.twin.twin import Twin
-from spark_tui.link.messages import Diff, DiffRow, DiffSide
+from spark_tui.engine.twin_records import TwinBegan, TwinEnded, TwinMissing, TwinResults
+from spark_tui.link.messages import Diff
 from spark_tui.venues.paper.latency import Latency
 from spark_tui.venues.paper.matching import Matcher
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
 MAX_LIVE: Final = 32  # twins that are simulated at a time
-MAX_ENDED: Final = 500  # the oldest is forgotten
 PATIENCE_S: Final = 30.0  # how long a twin may go on after its order is filled
+CUT: Final = "CUT OFF"
 _NEVER_LIVED: Final = frozenset({OrderState.REJECTED, OrderState.DENIED, OrderState.DEAD})
 _ANSWERED: Final = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.FILLED})
-_PRICE: Final = Decimal("1e-8")
 
 log = logging.getLogger(__name__)
 
 
 class Pair:
-    """An order and its twin."""
+    """An order and its twin while either may still tell something."""
 
-    def __init__(self, number: int, order: Order, twin: Twin, mid: Decimal, sent_ns: int) -> None:
-        self.number = number
+    def __init__(self, began: TwinBegan, order: Order, twin: Twin, sent_ns: int) -> None:
+        self.began = began
         self.order = order
         self.twin = twin
-        self.mid = mid
         self.sent_ns = sent_ns
-        self.answered = False
-        self.seconds: float | None = None  # to the order's last fill
+        self.seconds: float | None = None  # to the order's last fill; None: none yet, or it was heard late
         self.ended_ns = 0  # when the order ended
+
+    def result(self) -> TwinEnded:
+        twin = self.twin
+        return TwinEnded(
+            client_order_id=self.began.client_order_id,
+            mid=self.began.mid,
+            began_ms=self.began.at_ms,
+            order_filled=self.order.filled,
+            order_seconds=self.seconds,
+            quantity=twin.quantity,
+            filled=twin.filled,
+            quote=twin.quote,
+            seconds=twin.seconds,
+            state=twin.state,
+        )
 
 
 class TwinBench:
-    """`instrument` is None where a symbol is not known. Paper orders need no twin: they are one."""
+    """What ended is in the ledger and its fold; here is only what runs. `instrument` is None where a symbol
+    is not known. Paper orders need no twin: they are one."""
 
     def __init__(
         self,
         markets: dict[str, Market],
         environments: dict[str, Environment],
         instrument: Callable[[str, str], Instrument | None],
+        journal: Journal,
         clock: Clock,
         latency: Latency,
     ) -> None:
         self._markets = markets
         self._environments = environments
         self._instrument = instrument
+        self._journal = journal
         self._clock = clock
         self._latency = latency
         self._live: dict[str, Pair] = {}
         self._at: dict[tuple[str, str], dict[str, Pair]] = {}  # the live ones by venue and symbol
         self._ending: dict[str, Pair] = {}  # the live ones whose order has ended
-        self._ended: OrderedDict[str, Pair] = OrderedDict()
-        self._begun = 0
-        self._skipped = 0
-        self._since_ms = clock.wall_ns() // NS_PER_MS
+
+    @property
+    def _results(self) -> TwinResults:
+        return self._journal.state.twins
+
+    def restore(self) -> None:
+        """Once, after the ledger was read: twins that ran when the engine stopped ended there. What their
+        orders did meanwhile nobody held against the market, so they are never graded."""
+        orders = self._journal.state.orders
+        for client_id, began in list(self._results.running.items()):
+            order = orders.get(client_id)
+            if order is None or order.state in _NEVER_LIVED:
+                self._miss(client_id, counts=False)
+                continue
+            cut = TwinEnded(
+                client_order_id=client_id, mid=began.mid, began_ms=began.at_ms, state=CUT, cut=True
+            )
+            self._journal.note(cut)
 
     # --- listening -----------------------------------------------------------------------------------------
 
@@ -97,31 +128,40 @@ class TwinBench:
 
     def _on_order(self, order: Order) -> None:
         client_id = order.client_order_id
-        pair = self._live.get(client_id) or self._ended.get(client_id)
-        if pair is None:
-            if order.state is OrderState.SENT:
-                self._begin(order)
-            return
+        if (pair := self._live.get(client_id)) is not None:
+            self._on_live(pair, order)
+        elif (ended := self._results.ended.get(client_id)) is not None:
+            self._on_ended(ended, order)
+        elif order.state is OrderState.SENT:
+            self._begin(order)
+
+    def _on_live(self, pair: Pair, order: Order) -> None:
         before, pair.order = pair.order, order
+        in_time = before.state is not OrderState.UNKNOWN  # else it was found by asking, whenever that was
         elapsed_s = self._elapsed_s(pair.sent_ns)
-        if not pair.answered and order.state in _ANSWERED:
-            pair.answered = True
+        if before.state is OrderState.SENT and order.state in _ANSWERED:
             self._latency.measured(elapsed_s * 1_000)
         if order.filled > before.filled:
-            pair.seconds = elapsed_s
-        if client_id not in self._live:
-            return
+            pair.seconds = elapsed_s if in_time else None
         if order.state in _NEVER_LIVED:
-            self._leave(client_id)
+            self._leave(order.client_order_id)
+            self._miss(order.client_order_id, counts=False)
             return
         if order.amended_quantity is not None and order.amended_quantity != before.amended_quantity:
             pair.twin.amend(order.amended_quantity)
         if not lifecycle.is_open(order.state) and not pair.ended_ns:
             pair.ended_ns = self._clock.mono_ns()
-            self._ending[client_id] = pair
+            self._ending[order.client_order_id] = pair
             if order.state is not OrderState.FILLED:
                 pair.twin.end()
         self._settle()
+
+    def _on_ended(self, ended: TwinEnded, order: Order) -> None:
+        """What was thought to be over, or was cut off, goes on. Its figures follow by themselves."""
+        if order.state in _NEVER_LIVED:
+            self._miss(order.client_order_id, counts=False)
+        elif order.filled != ended.order_filled and ended.order_seconds is not None:
+            self._journal.note(msgspec.structs.replace(ended, order_seconds=None))
 
     def _begin(self, order: Order) -> None:
         request = order.request
@@ -133,13 +173,14 @@ class TwinBench:
         sight = _Sight(self._markets[request.venue], request.symbol)
         mid = Matcher(sight).mid()
         if instrument is None or mid is None or len(self._live) >= MAX_LIVE:
-            self._skipped += 1
+            self._miss(order.client_order_id)
             return
         sent_ns = self._clock.mono_ns()
         round_trip_s = None if self._latency.median_ms is None else 2 * self._latency.draw_s()
-        self._begun += 1
         twin = Twin(request, instrument, sight, lambda: self._elapsed_s(sent_ns), round_trip_s)
-        pair = Pair(self._begun, order, twin, mid, sent_ns)
+        began = TwinBegan(client_order_id=order.client_order_id, mid=mid, at_ms=self._now_ms())
+        self._journal.note(began)
+        pair = Pair(began, order, twin, sent_ns)
         self._live[order.client_order_id] = pair
         self._at.setdefault((request.venue, request.symbol), {})[order.client_order_id] = pair
 
@@ -150,14 +191,15 @@ class TwinBench:
                 continue
             pair.twin.end()
             self._leave(client_id)
-            self._ended[client_id] = pair
-            if len(self._ended) > MAX_ENDED:
-                self._ended.popitem(last=False)
+            self._journal.note(pair.result())
 
     def _drop(self, client_id: str) -> None:
         log.exception("the twin of %s failed and is given up", client_id)
         self._leave(client_id)
-        self._skipped += 1
+        self._miss(client_id)
+
+    def _miss(self, client_id: str, *, counts: bool = True) -> None:
+        self._journal.note(TwinMissing(client_order_id=client_id, at_ms=self._now_ms(), counts=counts))
 
     def _leave(self, client_id: str) -> None:
         pair = self._live.pop(client_id, None)
@@ -171,18 +213,26 @@ class TwinBench:
     def _elapsed_s(self, since_ns: int) -> float:
         return (self._clock.mono_ns() - since_ns) / NS_PER_S
 
+    def _now_ms(self) -> int:
+        return self._clock.wall_ns() // NS_PER_MS
+
     # --- telling -------------------------------------------------------------------------------------------
 
     def view(self) -> Diff:
         self._settle()
-        ended = [(pair.number, _row(pair, running=False)) for pair in self._ended.values()]
-        live = [(pair.number, _row(pair, running=True)) for pair in self._live.values()]
-        rows = [row for _, row in sorted(ended + live, key=lambda one: one[0], reverse=True)]
+        orders, results = self._journal.state.orders, self._results
+        ended = [(one, orders[client_id]) for client_id, one in results.ended.items() if client_id in orders]
+        pairs = [(one.began_ms, row_of(order, one, running=False)) for one, order in ended]
+        pairs += [
+            (pair.began.at_ms, row_of(pair.order, pair.result(), running=True))
+            for pair in self._live.values()
+        ]
+        rows = [row for _, row in sorted(pairs, key=lambda pair: pair[0])][::-1]
         paper = all(one is Environment.PAPER for one in self._environments.values())
         return Diff(
             environment=max(self._environments.values(), key=list(Environment).index),
-            since_ms=self._since_ms,
-            total=total(rows, self._skipped),
+            since_ms=results.since_ms(self._now_ms()),
+            total=total(rows, len(results.missing)),
             rows=tuple(rows),
             why_not="orders here are paper already; twins stand beside orders of a simulator or an exchange"
             if paper
@@ -203,48 +253,3 @@ class _Sight:
     def quantity_at(self, price: float, *, bids: bool) -> float | None:
         one = self._market.symbols.get(self._symbol)
         return None if one is None else one.book.quantity_at(price, bids=bids)
-
-
-def _row(pair: Pair, *, running: bool) -> DiffRow:
-    order, twin, request = pair.order, pair.twin, pair.order.request
-    quantity = lifecycle.asked(order) or max(order.filled, twin.quantity)
-    ours, theirs = _average(order.filled_quote, order.filled), _average(twin.quote, twin.filled)
-    fill_difference = (
-        EXACT.divide(order.filled - twin.filled, quantity).quantize(Decimal("0.0001")) if quantity else ZERO
-    )
-    price_error = worse_bp(request.side, ours, theirs)
-    known = pair.seconds is not None and twin.seconds is not None
-    apart_s = (pair.seconds or 0.0) - (twin.seconds or 0.0) if known else None
-    earned = grade(price_error, None if running else fill_difference, apart_s)
-    return DiffRow(
-        client_order_id=order.client_order_id,
-        venue=request.venue,
-        symbol=request.symbol,
-        side=request.side,
-        order_type=request.type,
-        quantity=quantity,
-        at_ms=order.created_ms,
-        running=running,
-        order=DiffSide(
-            filled=order.filled,
-            average_price=ours,
-            slippage_bp=worse_bp(request.side, ours, pair.mid),
-            seconds=pair.seconds,
-            state=order.state.value,
-        ),
-        twin=DiffSide(
-            filled=twin.filled,
-            average_price=theirs,
-            slippage_bp=worse_bp(request.side, theirs, pair.mid),
-            seconds=twin.seconds,
-            state=twin.state,
-        ),
-        fill_difference=fill_difference,
-        price_error_bp=price_error,
-        time_difference_s=apart_s,
-        grade=earned,
-    )
-
-
-def _average(quote: Decimal, base: Decimal) -> Decimal | None:
-    return EXACT.divide(quote, base).quantize(_PRICE) if base else None

@@ -44,8 +44,8 @@ def grade(
 
 
 def total(rows: Sequence[DiffRow], skipped: int) -> DiffTotal:
-    """Of the rows that have ended."""
-    ended = [row for row in rows if not row.running]
+    """Of the rows that have ended and are graded."""
+    ended = [row for row in rows if not row.running and not row.ungraded]
     asked = _sum(row.quantity for row in ended)
     ratio = _ratio(_sum(row.order.filled for row in ended), asked)
     twin_ratio = _ratio(_sum(row.twin.filled for row in ended), asked)
@@ -57,7 +57,8 @@ def total(rows: Sequence[DiffRow], skipped: int) -> DiffTotal:
     apart_s = None if seconds is None or twin_seconds is None else seconds - twin_seconds
     return DiffTotal(
         orders=len(ended),
-        running=len(rows) - len(ended),
+        running=sum(row.running for row in rows),
+        ungraded=sum(bool(row.ungraded) for row in rows),
         skipped=skipped,
         fill_ratio=ratio,
         twin_fill_ratio=twin_ratio,
@@ -67,6 +68,7 @@ def total(rows: Sequence[DiffRow], skipped: int) -> DiffTotal:
         seconds=seconds,
         twin_seconds=twin_seconds,
         grade=grade(absolute, None if ratio is None or twin_ratio is None else ratio - twin_ratio, apart_s),
+        price_grade=grade(absolute, None, None),
     )
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from spark_tui.domain.account import Balance
 from spark_tui.domain.decimals import ZERO, add, multiply
-from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.instrument import Instrument, MaxPosition
 from spark_tui.domain.market import DepthDiff, Trade
 from spark_tui.domain.order import OrderRequest
 from spark_tui.venues.paper.cash import Cash
@@ -47,7 +47,8 @@ class Twin:
             Balance(asset=asset, free=_POCKETS, locked=ZERO) for asset in (instrument.base, instrument.quote)
         )
         clearing = Clearing(Cash(pockets), self._journal, _FREE)
-        self._floor = Floor(clearing, self._journal, lambda _: sight, lambda _: instrument)
+        ruled = _for_any_pocket(instrument)
+        self._floor = Floor(clearing, self._journal, lambda _: sight, lambda _: ruled)
         self._desk = Desk(self._floor)
         self._symbol = request.symbol
         self._limit = 0.0 if request.price is None else float(request.price)
@@ -143,3 +144,9 @@ class Twin:
             self.quote = add(self.quote, multiply(trade.price, trade.quantity))
             self.seconds = at_s
         self._journal.clear()
+
+
+def _for_any_pocket(instrument: Instrument) -> Instrument:
+    """Without the rule on what may be held: a twin holds more of everything than anybody has."""
+    rules = tuple(one for one in instrument.filters if not isinstance(one, MaxPosition))
+    return msgspec.structs.replace(instrument, filters=rules)

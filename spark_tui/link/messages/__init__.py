@@ -32,6 +32,7 @@ from spark_tui.link.messages.diff import (
     DiffTotal,
     GetDiff,
     ReportDiff,
+    Ungraded,
 )
 from spark_tui.link.messages.frames import (
     PROTOCOL,
@@ -264,6 +265,7 @@ __all__ = [
     "Tickers",
     "TradeRow",
     "TradesView",
+    "Ungraded",
     "VenueRow",
     "Venues",
 ]

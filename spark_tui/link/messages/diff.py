@@ -19,6 +19,14 @@ class DiffGrade(StrEnum):
     NONE = "-"
 
 
+class Ungraded(StrEnum):
+    """Why an order that has ended has no grade and is not in the total."""
+
+    NO = ""
+    NOTHING = "nothing filled"  # neither of the two
+    CUT = "cut off"  # the engine stopped while the twin ran
+
+
 class GetDiff(Request, frozen=True, tag="diff"):
     """Answered with `Diff`."""
 
@@ -39,7 +47,8 @@ class DiffSide(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DiffRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One order. Differences are order less twin; `price_error_bp` is positive when the order did worse."""
+    """One order. Differences are order less twin; `price_error_bp` is positive when the order did worse and
+    earns `price_grade` alone."""
 
     client_order_id: str
     venue: str
@@ -51,17 +60,22 @@ class DiffRow(msgspec.Struct, frozen=True, kw_only=True):
     running: bool
     order: DiffSide
     twin: DiffSide
-    fill_difference: Decimal  # of the quantity asked for: -0.5 is half of it unfilled that the twin filled
+    # of the quantity asked for: -0.5 is half of it unfilled that the twin filled; None: the twin was cut off
+    fill_difference: Decimal | None
     price_error_bp: Decimal | None
     time_difference_s: float | None
     grade: DiffGrade
+    price_grade: DiffGrade = DiffGrade.NONE
+    ungraded: Ungraded = Ungraded.NO
 
 
 class DiffTotal(msgspec.Struct, frozen=True, kw_only=True):
-    """Of all orders that have ended. Prices are weighted by what was traded, times are medians."""
+    """Of the orders that are compared: ended, and not `ungraded`. Prices are weighted by what was traded,
+    times are medians; `price_grade` is of the errors' size, so that opposite ones do not cancel out."""
 
     orders: int = 0
     running: int = 0
+    ungraded: int = 0
     skipped: int = 0  # orders without a twin: no book to begin from, or too many at once
     fill_ratio: Decimal | None = None
     twin_fill_ratio: Decimal | None = None
@@ -71,6 +85,7 @@ class DiffTotal(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float | None = None
     twin_seconds: float | None = None
     grade: DiffGrade = DiffGrade.NONE
+    price_grade: DiffGrade = DiffGrade.NONE
 
 
 class Diff(msgspec.Struct, frozen=True, kw_only=True, tag="diff"):

@@ -1,12 +1,13 @@
 """The Diff screen: orders beside their paper twins, the total with its grade on top."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import PurePath
 
 from textual.app import ComposeResult
 
-from spark_tui.link.messages import Diff, DiffGrade, DiffRow, DiffSide, GetDiff, ReportDiff
+from spark_tui.link.messages import Diff, DiffGrade, DiffRow, DiffSide, GetDiff, ReportDiff, Ungraded
 from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
@@ -25,6 +26,10 @@ WORDS = {
     DiffGrade.D: ("far apart", "down"),
     DiffGrade.NONE: ("nothing to tell yet", "dim"),
 }
+NOT_GRADED = {
+    Ungraded.NOTHING: "not graded: neither of the two filled",
+    Ungraded.CUT: "not graded: the engine stopped while the twin ran",
+}
 
 
 class Totals(Pane):
@@ -38,8 +43,8 @@ class Totals(Pane):
         self.report = ""  # how the last one ended
 
     def heading(self, width: int) -> Line:
-        since = f"since {fmt.clock(self.diff.since_ms)} " if self.diff else ""
-        told = fmt.fit(self.report, max(0, width - 54)) if self.report else ""
+        since = f"since {day(self.diff.since_ms)} " if self.diff else ""
+        told = fmt.fit(self.report, max(0, width - 62)) if self.report else ""
         right = ((f"{told}  " if told else "", "accent"), (since, "dim"))
         return self.rule((("Orders and their paper twins", "dim"),), right, width)
 
@@ -50,14 +55,17 @@ class Totals(Pane):
             return [((" no twins: ", "warn"), (fmt.fit(self.diff.why_not, width - 12), "ink"))]
         total = self.diff.total
         said, tone = WORDS[total.grade]
-        counts = f"   {total.orders} ended · {total.running} running · {total.skipped} without a twin"
+        counts = (
+            f"   {total.orders} compared · {total.ungraded} not · {total.running} running"
+            f" · {total.skipped} without a twin"
+        )
         columns = (
             Column("", 8),
             *(Column(title, 11, right=True) for title in ("filled", "slippage", "time")),
         )
         order = (percent(total.fill_ratio), bp(total.slippage_bp), seconds(total.seconds))
         twin = (percent(total.twin_fill_ratio), bp(total.twin_slippage_bp), seconds(total.twin_seconds))
-        error = (("    price error ", "dim"), (bp(total.price_error_bp), tone))
+        error = (("    price error ", "dim"), (bp(total.price_error_bp), WORDS[total.price_grade][1]))
         return [
             ((" grade ", "dim"), (total.grade.value, f"b {tone}"), (f" {said}", tone), (counts, "dim")),
             cells(columns, [(column.title, "dim") for column in columns]),
@@ -104,18 +112,19 @@ class TwinTable(LineTable):
     def row(self, key: RowKey, width: int) -> Line:
         row = self.rows[key]
         order, twin = row.order, row.twin
+        lost = row.ungraded is Ungraded.CUT
         head = [
             (fmt.clock(row.at_ms), "dim"),
             (row.symbol, "ink"),
             (row.side.value, "up" if row.side.value == "BUY" else "down"),
         ]
         if width < NARROW:
-            head += [(share(order, row), "ink"), (share(twin, row), "dim")]
+            head += [(share(order, row), "ink"), (fmt.ABSENT if lost else share(twin, row), "dim")]
         else:
             head += [
                 (row.order_type.value, "ink"),
                 (fmt.compact(float(order.filled)), "ink"),
-                (fmt.compact(float(twin.filled)), "dim"),
+                (fmt.ABSENT if lost else fmt.compact(float(twin.filled)), "dim"),
                 (self._price(row, order), "ink"),
                 (self._price(row, twin), "dim"),
             ]
@@ -128,7 +137,7 @@ class TwinTable(LineTable):
                 (fmt.fixed(twin.slippage_bp, 2), "dim"),
                 (fmt.fixed(order.seconds, 2), "ink"),
                 (fmt.fixed(twin.seconds, 2), "dim"),
-                (fmt.fixed(row.price_error_bp, 2, sign=True), tone),
+                (fmt.fixed(row.price_error_bp, 2, sign=True), WORDS[row.price_grade][1]),
                 ("…" if row.running else row.grade.value, f"b {tone}"),
             ),
         )
@@ -156,7 +165,9 @@ class TwinDetails(Pane):
     def heading(self, width: int) -> Line:
         row = self._table.selected()
         name = row.client_order_id if row else "Details"
-        return self.rule(((name, "dim"),), ((f"{row.venue} " if row else "", "dim"),), width)
+        return self.rule(
+            ((name, "dim"),), ((f"{day(row.at_ms)} · {row.venue} " if row else "", "dim"),), width
+        )
 
     def body(self, width: int, height: int) -> list[Line]:
         row = self._table.selected()
@@ -165,6 +176,8 @@ class TwinDetails(Pane):
         asked = f" {row.side.value} {fmt.exact(row.quantity)} {row.symbol} {row.order_type.value}"
         said, tone = WORDS[row.grade]
         told = "running" if row.running else f"grade {row.grade.value}, {said}"
+        if row.ungraded:
+            told = NOT_GRADED[row.ungraded]
         apart = (
             f" order less twin: filled {percent(row.fill_difference, sign=True)}"
             f" · price {bp(row.price_error_bp, sign=True)} · time {seconds(row.time_difference_s, sign=True)}"
@@ -172,14 +185,21 @@ class TwinDetails(Pane):
         return [
             ((asked, "ink"), (f"  {told}", tone)),
             _side("order", row.order, "ink", width),
-            _side("twin", row.twin, "dim", width),
+            _side("twin", row.twin, "dim", width, known=row.ungraded is not Ungraded.CUT),
             ((fmt.fit(apart, width), "ink"),),
         ][:height]
 
 
-def _side(name: str, side: DiffSide, tone: str, width: int) -> Line:
+def _side(name: str, side: DiffSide, tone: str, width: int, *, known: bool = True) -> Line:
     words = f"{fmt.exact(side.filled)} at {fmt.exact(side.average_price)} · {side.state}"
+    if not known:
+        words = side.state
     return ((f" {name:<6}", "dim"), (fmt.fit(words, width - 8), tone))
+
+
+def day(epoch_ms: int) -> str:
+    """To the minute, with the date: what is kept may be days old."""
+    return datetime.fromtimestamp(epoch_ms // 1_000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def percent(ratio: Decimal | None, *, sign: bool = False) -> str:
