@@ -73,7 +73,7 @@ async def test_a_twin_that_would_not_have_filled_is_given_up_after_a_while(tmp_p
         await it.clock.run_for(bench.PATIENCE_S + 1)
         row = await only(it)
         assert (row.running, row.fill_difference, row.grade) == (False, D(1), DiffGrade.D)
-        assert row.price_error_bp is None
+        assert (row.price_error_bp, row.price_grade) == (None, DiffGrade.NONE)
 
 
 async def test_a_cancelled_order_ends_its_twin(tmp_path: Path) -> None:

@@ -73,6 +73,18 @@ async def test_an_order_that_proves_dead_after_a_restart_is_not_compared(tmp_pat
         assert (await diff(it)).rows == ()
 
 
+async def test_a_kill_between_a_refusal_and_the_end_of_its_twin_leaves_no_row(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("reject")
+        order = await it.submit()
+        again = TwinBegan(client_order_id=order.client_order_id, mid=D(1), at_ms=1)
+        it.engine.journal.note(again)  # as if what came after it had not reached the disk
+    async with rig(tmp_path) as it:
+        found = await diff(it)
+        assert (found.rows, found.total.skipped) == ((), 0)
+        assert it.engine.journal.state.twins.running == {}
+
+
 async def test_a_fill_that_comes_after_all_counts_but_its_time_does_not(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         order = await it.submit(buy("1", "60000"))

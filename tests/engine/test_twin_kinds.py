@@ -173,7 +173,7 @@ async def test_a_replacement_that_fails_leaves_the_first_twin_at_work(tmp_path: 
 
 
 async def test_an_unknown_order_that_is_found_is_graded_but_not_by_its_time(tmp_path: Path) -> None:
-    """It filled at once; that it did was learnt much later, which says nothing about the venue."""
+    """It filled at once; that it did was learnt much later, which says nothing of the venue."""
     async with rig(tmp_path) as it:
         it.venue.plan.append("fill")
         await it.submit(buy("0.1", None))  # the round trip is measured
@@ -181,10 +181,20 @@ async def test_an_unknown_order_that_is_found_is_graded_but_not_by_its_time(tmp_
         sent = await it.submit(buy("0.5", None))
         it.venue.fill(sent.client_order_id, quiet=True)
         assert it.order(sent.client_order_id).state is OrderState.UNKNOWN
-        await it.clock.run_for(5)
-        await state(it, sent.client_order_id, OrderState.FILLED)
+        await it.until(lambda: it.order(sent.client_order_id).filled == D("0.5"))
         row = (await rows(it))[sent.client_order_id]
         assert (row.grade, row.order.seconds, row.time_difference_s) == (DiffGrade.A, None, None)
+
+
+async def test_the_same_while_its_twin_still_waits(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("lost")
+        sent = await it.submit(buy("1", "60000"))
+        it.venue.fill(sent.client_order_id, D("0.5"), quiet=True)
+        await it.until(lambda: it.order(sent.client_order_id).filled == D("0.5"))
+        trade(it, 60_000.0, 2.5)
+        row = await only(it)
+        assert (row.running, row.twin.filled, row.order.seconds) == (True, D("0.5"), None)
 
 
 async def test_how_long_an_unknown_order_took_to_be_found_is_no_round_trip(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ class Pair:
         self.twin = twin
         self.sent_ns = sent_ns
         self.seconds: float | None = None  # to the order's last fill; None: none yet, or it was heard late
+        self.lost = False  # it was UNKNOWN: what it did is found by asking, whenever that was done
         self.ended_ns = 0  # when the order ended
 
     def result(self) -> TwinEnded:
@@ -137,12 +138,12 @@ class TwinBench:
 
     def _on_live(self, pair: Pair, order: Order) -> None:
         before, pair.order = pair.order, order
-        in_time = before.state is not OrderState.UNKNOWN  # else it was found by asking, whenever that was
+        pair.lost = pair.lost or order.state is OrderState.UNKNOWN
         elapsed_s = self._elapsed_s(pair.sent_ns)
         if before.state is OrderState.SENT and order.state in _ANSWERED:
             self._latency.measured(elapsed_s * 1_000)
         if order.filled > before.filled:
-            pair.seconds = elapsed_s if in_time else None
+            pair.seconds = None if pair.lost else elapsed_s
         if order.state in _NEVER_LIVED:
             self._leave(order.client_order_id)
             self._miss(order.client_order_id, counts=False)
