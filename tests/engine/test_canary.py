@@ -194,6 +194,42 @@ async def test_an_answer_that_is_lost_is_followed_until_it_is_proved(tmp_path: P
         assert it.venue.placed == [row.client_order_id]  # and never again
 
 
+async def test_an_order_whose_answer_was_lost_is_cancelled_once_it_turns_out_to_rest(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, RunCanary(symbol=SYMBOL, quantity=D("0.001"), price=D("59000")))
+        it.venue.plan.append("lost")
+        it.venue.failing["query"] = UNREACHABLE  # so its fate is not known when its time to rest is over
+        asked = asyncio.ensure_future(it.ask(CONFIRM))
+        await it.until(lambda: bool(it.venue.placed))
+        it.clock.advance(RESTS_S + 1)
+        await it.until(lambda: it.order(it.venue.placed[0]).state is OrderState.UNKNOWN)
+        it.venue.failing.clear()
+        await it.until(asked.done, seconds=10_000)
+        row = await asked
+        assert isinstance(row, CanaryRow)
+        assert (row.verdict, row.state, row.residue) == (CanaryVerdict.GREEN, OrderState.CANCELED, ())
+        assert it.venue.cancels == it.venue.placed == [row.client_order_id]
+
+
+@pytest.mark.parametrize("filled", ["0", "0.0004"])
+async def test_a_refused_cancel_is_asked_again_until_nothing_rests(tmp_path: Path, filled: str) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, RunCanary(symbol=SYMBOL, quantity=D("0.001"), price=D("59000")))
+        it.venue.failing["cancel"] = REJECTED
+        asked = asyncio.ensure_future(it.ask(CONFIRM))
+        await it.until(lambda: bool(it.venue.placed))
+        if D(filled):
+            it.venue.fill(it.venue.placed[0], D(filled))
+        await it.until(lambda: bool(it.venue.cancels))
+        it.venue.failing.clear()
+        await it.until(asked.done, seconds=10_000)
+        row = await asked
+        assert isinstance(row, CanaryRow)
+        assert (row.verdict, row.state, row.residue) == (CanaryVerdict.GREEN, OrderState.CANCELED, ())
+        assert row.actual is not None
+        assert row.actual.quantity == D(filled)
+
+
 async def test_a_venues_refusal_is_red(tmp_path: Path) -> None:
     async with rig(tmp_path, settings=told(tmp_path)) as it:
         await row_of(it, SMALL)

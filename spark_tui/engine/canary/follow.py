@@ -24,12 +24,13 @@ from spark_tui.wire.exchanges import Exchange, heard_by
 if TYPE_CHECKING:
     from spark_tui.engine.engine import Engine
 
-RESTS_S = 5.0  # how long an order may rest before what is left of it is cancelled
+RESTS_S = 5.0  # how long an order may rest before what is left of it is cancelled; then between attempts
 ENDS_S = 60.0  # how long its end is awaited: longer than the fate of any lost answer takes to be proved
 _LOOKS = 3  # a replica may lag behind, so a difference is believed when it is seen so often
 _LOOK_EVERY_S = 1.0
 _OPEN = (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
 _NEVER_LIVED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
+_BEING_PROVED = (OrderState.UNKNOWN, OrderState.PENDING_CANCEL)  # what may be asked is being asked
 
 
 class Followed(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,18 +81,27 @@ class Follower:
     # --- to its end ----------------------------------------------------------------------------------------
 
     async def _to_its_end(self, client_id: str) -> tuple[str, ...]:
-        """What went wrong with cancelling the rest."""
-        if await self._wait(RESTS_S, lambda: not lifecycle.is_open(self._order(client_id).state)):
-            return ()
-        troubles: tuple[str, ...] = ()
-        if self._order(client_id).state is not OrderState.UNKNOWN:
-            try:
-                await self._engine.cancels.cancel(client_id)
-            except LinkError as error:
-                if lifecycle.is_open(self._order(client_id).state):
-                    troubles = (f"the rest was not cancelled: {error.text}",)
-        await self._wait(ENDS_S, lambda: not lifecycle.is_open(self._order(client_id).state))
-        return troubles
+        """What stands in the way of cancelling the rest; nothing once the order ended. Tried again and again:
+        an order whose answer was lost may turn out to rest, and a refused cancel may be taken later."""
+        trouble = ""
+        gives_up_ns = self._clock.mono_ns() + int((RESTS_S + ENDS_S) * NS_PER_S)
+        while not await self._wait(RESTS_S, lambda: not self._open(client_id)):
+            if self._clock.mono_ns() >= gives_up_ns:
+                return (trouble,) if trouble else ()
+            if self._order(client_id).state not in _BEING_PROVED:
+                trouble = await self._cancel(client_id)
+        return ()
+
+    async def _cancel(self, client_id: str) -> str:
+        """What went wrong with it."""
+        try:
+            await self._engine.cancels.cancel(client_id)
+        except LinkError as error:
+            return f"the rest was not cancelled: {error.text}"
+        return ""
+
+    def _open(self, client_id: str) -> bool:
+        return lifecycle.is_open(self._order(client_id).state)
 
     async def _wait(self, seconds: float, holds: Callable[[], bool]) -> bool:
         """Until it holds, at most so long."""
@@ -120,7 +130,7 @@ class Follower:
 
     async def _compared(self, client_id: str) -> tuple[str, ...]:
         order = self._order(client_id)
-        if lifecycle.is_open(order.state):
+        if self._open(client_id):
             return (f"the order is still {order.state}: cancel it by hand and compare with the venue",)
         runner = self._engine.runners[order.request.venue]
         try:
