@@ -9,16 +9,18 @@ import msgspec
 from spark_tui.venues.port import OrderReport, Venue, VenueError
 
 ROUNDS = 3
+AT_ONCE = 4  # cancels of single orders: a storm of them must not spend the budget it runs on
 
 
 class Sweep(msgspec.Struct, frozen=True):
     """What one pass cancelled, what is still open, and what went wrong. `known`: the venue said what is
-    open, so an empty `left` means nothing."""
+    open, so an empty `left` means nothing. `wait_s`: how long the venue wants to be left alone (a ban)."""
 
     canceled: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     errors: tuple[str, ...] = ()
     known: bool = True
+    wait_s: float = 0.0
 
 
 def merged(parts: Iterable[Sweep]) -> Sweep:
@@ -29,53 +31,94 @@ def merged(parts: Iterable[Sweep]) -> Sweep:
         left=tuple(client_id for part in passes for client_id in part.left),
         errors=tuple(text for part in passes for text in part.errors),
         known=all(part.known for part in passes),
+        wait_s=max((part.wait_s for part in passes), default=0.0),
     )
 
 
 async def sweep(venue: Venue, symbols: Iterable[str], on_report: Callable[[OrderReport], None]) -> Sweep:
-    """Cancel by symbol what is known of at once, then ask the venue what is left and cancel that too.
+    """Cancel by symbol what is known of at once, then ask the venue what is left and cancel that too; what
+    no cancel of a whole symbol moves, one by one.
 
     Never raises: whatever the adapter or `on_report` does ends in `errors`.
     """
-    canceled: dict[str, None] = {}
-    errors: list[str] = []
-    left: tuple[str, ...] = ()
-    wanted = sorted(set(symbols))
-    for round_number in range(ROUNDS):
-        errors.clear()
-        await asyncio.gather(*(_cancel(venue, symbol, canceled, errors, on_report) for symbol in wanted))
-        try:
-            reports = await venue.open_orders()
-        except Exception as error:  # whatever the adapter raises: cancelling what we knew was done before
-            errors.append(f"{venue.name} did not say what is still open: {text_of(error)}")
-            return Sweep(tuple(canceled), left, tuple(errors), known=False)
-        left = tuple(report.client_order_id for report in reports)
-        wanted = sorted({report.symbol for report in reports})
-        if not left:
-            break
-        if round_number == ROUNDS - 1:
-            errors.append(f"{len(left)} orders are still open at {venue.name}.")
-    return Sweep(tuple(canceled), left, tuple(errors))
+    return await _Pass(venue, on_report).run(symbols)
 
 
-async def _cancel(
-    venue: Venue,
-    symbol: str,
-    canceled: dict[str, None],
-    errors: list[str],
-    on_report: Callable[[OrderReport], None],
-) -> None:
-    try:
-        reports = await venue.cancel_all(symbol)
-    except Exception as error:  # one symbol's failure must not keep the others from being cancelled
-        errors.append(f"{symbol} at {venue.name}: {text_of(error)}")
-        return
-    for report in reports:
-        canceled.setdefault(report.client_order_id)
+class _Pass:
+    """One pass over one venue."""
+
+    def __init__(self, venue: Venue, on_report: Callable[[OrderReport], None]) -> None:
+        self._venue = venue
+        self._on_report = on_report
+        self._canceled: dict[str, None] = {}
+        self._errors: list[str] = []
+        self._refused: dict[str, str] = {}  # by the venue's order id
+        self._wait_s = 0.0
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def run(self, symbols: Iterable[str]) -> Sweep:
+        left: tuple[OrderReport, ...] = ()
+        wanted = sorted(set(symbols))
+        for round_number in range(ROUNDS):
+            self._errors.clear()
+            self._wait_s = 0.0
+            if round_number < ROUNDS - 1:
+                await asyncio.gather(*(self._cancel_all(symbol) for symbol in wanted))
+            else:
+                await asyncio.gather(*(self._cancel_one(report) for report in left))
+            try:
+                left = await self._venue.open_orders()
+            except Exception as error:  # whatever the adapter raises: cancelling what we knew was done before
+                self._failed(f"{self._venue.name} did not say what is still open", error)
+                return self._done(left, known=False)
+            wanted = sorted({report.symbol for report in left})
+            if not left:
+                return self._done(left, known=True)
+        self._errors += [
+            self._refused[one.venue_order_id] for one in left if one.venue_order_id in self._refused
+        ]
+        self._errors.append(f"{len(left)} orders are still open at {self._venue.name}.")
+        return self._done(left, known=True)
+
+    async def _cancel_all(self, symbol: str) -> None:
         try:
-            on_report(report)
+            reports = await self._venue.cancel_all(symbol)
+        except Exception as error:  # one symbol's failure must not keep the others from being cancelled
+            self._failed(f"{symbol} at {self._venue.name}", error)
+            return
+        for report in reports:
+            self._book(report)
+
+    async def _cancel_one(self, order: OrderReport) -> None:
+        """By the venue's own number: other people's names may be carried by several orders."""
+        async with self._turns:
+            try:
+                report = await self._venue.cancel_by_venue_id(order.symbol, order.venue_order_id)
+            except Exception as error:  # the same; a leg may be gone with its list, so look before it counts
+                self._refused[order.venue_order_id] = f"{order.client_order_id}: {text_of(error)}"
+                return
+        self._book(report)
+
+    def _book(self, report: OrderReport) -> None:
+        self._canceled.setdefault(report.client_order_id)
+        try:
+            self._on_report(report)
         except Exception as error:  # bookkeeping, screen or log in trouble: the cancel itself is done
-            errors.append(f"{report.client_order_id} is cancelled but not booked: {text_of(error)}.")
+            self._errors.append(f"{report.client_order_id} is cancelled but not booked: {text_of(error)}.")
+
+    def _failed(self, what: str, error: Exception) -> None:
+        self._errors.append(f"{what}: {text_of(error)}")
+        if isinstance(error, VenueError) and error.retry_after_s is not None:
+            self._wait_s = max(self._wait_s, error.retry_after_s)
+
+    def _done(self, left: tuple[OrderReport, ...], *, known: bool) -> Sweep:
+        return Sweep(
+            canceled=tuple(self._canceled),
+            left=tuple(report.client_order_id for report in left),
+            errors=tuple(self._errors),
+            known=known,
+            wait_s=self._wait_s,
+        )
 
 
 def text_of(error: Exception) -> str:
