@@ -312,6 +312,10 @@ def _max_position(rule: MaxPosition, subject: Subject) -> Iterator[FilterFailure
     quantity, context = subject.base_quantity(), subject.context
     if subject.request.side is not Side.BUY or quantity is None or rule.max_position == 0:
         return
+    if not usable(context.open_buy_quantity):
+        trouble = "beside open orders whose size cannot be told; wait for a price"
+        yield _refusal("MAX_POSITION", "quantity", quantity, trouble, None)
+        return
     held = add(add(context.base_free, context.base_locked), context.open_buy_quantity)
     room = EXACT.subtract(rule.max_position, held)
     if quantity > room:

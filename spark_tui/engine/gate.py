@@ -10,7 +10,7 @@ from spark_tui.domain import filters, lifecycle, risk
 from spark_tui.domain.account import Position
 from spark_tui.domain.amends import check_amend
 from spark_tui.domain.book import Unusable
-from spark_tui.domain.decimals import from_float, usable
+from spark_tui.domain.decimals import from_float
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
@@ -20,7 +20,7 @@ from spark_tui.domain.risk import RiskContext, Verdict
 from spark_tui.domain.rules import MANUAL, Rule, RuleKind
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side, TradingState
 from spark_tui.engine.bookwalk import walked
-from spark_tui.engine.exposure import WAITING, open_exposure, worst
+from spark_tui.engine.exposure import WAITING, ahead, claim, open_exposure, worst
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.market import Market
 from spark_tui.engine.portfolio import Portfolio
@@ -113,7 +113,7 @@ class Gate:
             return Assessment(request=request, verdicts=(refusal,), denial=refusal, instrument=None, mid=None)
         rules = self._concerning(request, scenario.strategy)
         context = self._context(request, desk, instrument, scenario, rules)
-        not_live = self._live_refusal(request, context, scenario)
+        not_live = self._live_refusal(request, context, scenario, desk.market)
         context = msgspec.structs.replace(context, live_armed=not not_live)
         verdicts = (*self._venue_pause(), *risk.check(request, context, rules))
         verdicts = tuple(_saying(not_live, verdict) for verdict in verdicts)
@@ -179,6 +179,13 @@ class Gate:
         failures = check_list(instrument, kind, legs, context)
         return (f"FILTER_{failures[0].filter}", failures[0].text) if failures else None
 
+    def _met(self, venue: str, request: OrderRequest) -> Decimal | None:
+        """The top of the book an order would meet; None while that is unusable."""
+        quote = self._desks[venue].market.quote(request.symbol)
+        if isinstance(quote, Unusable):
+            return None
+        return from_float(quote.ask if request.side is Side.BUY else quote.bid)
+
     def _concerning(self, request: OrderRequest, strategy: str) -> tuple[Rule, ...]:
         return tuple(rule for rule in self._rulebook.rules if risk.concerns(rule, request, strategy))
 
@@ -189,11 +196,16 @@ class Gate:
         text = f"the venue takes no new orders for another {seconds:.0f} s ({why}); cancels still work"
         return (Verdict(rule="venue_pause", label="venue", ok=False, code="VENUE_ORDER_LIMIT", text=text),)
 
-    def _live_refusal(self, request: OrderRequest, context: RiskContext, scenario: Scenario) -> str:
+    def _live_refusal(
+        self, request: OrderRequest, context: RiskContext, scenario: Scenario, market: Market
+    ) -> str:
         """What leaves in the same call takes its share of what live trading is armed for, too."""
         if context.environment is not Environment.LIVE:
             return ""
-        amounts = [_most(one, context) for one in (request, *scenario.beside)]
+        amounts = [
+            risk.most_worth(one, msgspec.structs.replace(context, taken=walked(one, market)))
+            for one in (request, *scenario.beside)
+        ]
         known = [amount for amount in amounts if amount is not None]
         return self._live(request, sum(known, Decimal(0)) if len(known) == len(amounts) else None)
 
@@ -241,9 +253,9 @@ class Gate:
             ),
             balances_free=self._free(request.venue, instrument, scenario),
             position=position.quantity if position else Decimal(0),
-            open_exposure=open_exposure(here, request.side, mid) + _share(scenario.first, request.side),
+            open_exposure=open_exposure(here, request.side, mid) + ahead(scenario.first, request.side),
             strategy=scenario.strategy,
-            taken=walked(request, desk.market) if _asks_the_book(rules) else None,
+            taken=walked(request, desk.market) if _asks_the_book(request, rules) else None,
             around=self._view.around(
                 rules,
                 request,
@@ -270,7 +282,6 @@ class Gate:
         held = self._portfolio.balances.get(request.venue, {}).get(instrument.base)
         mine = [*(order.request for order in here), *scenario.beside]
         all_of_them = [*(order.request for order in everything), *scenario.beside]
-        buys = [order for order in here if order.request.side is Side.BUY]
         return FilterContext(
             average_price=mid,
             last_price=None if last is None else from_float(last),
@@ -282,7 +293,7 @@ class Gate:
             account_open_iceberg_orders=_icebergs(all_of_them),
             base_free=held.free if held else Decimal(0),
             base_locked=held.locked if held else Decimal(0),
-            open_buy_quantity=worst(buys, lifecycle.leaves) + _share(scenario.first, Side.BUY),
+            open_buy_quantity=open_exposure(here, Side.BUY, mid) + ahead(scenario.first, Side.BUY),
         )
 
     def _free(self, venue: str, instrument: Instrument, scenario: Scenario) -> dict[str, Decimal]:
@@ -293,13 +304,15 @@ class Gate:
         for order in self._state.open_orders(venue):
             if order.state in _NOT_LOCKED_YET and not _is_pending(order):
                 base, quote = self._state.assets[venue, order.request.symbol]
-                claims.setdefault(_claim(order, base, quote)[0], []).append(order)
+                asset = base if order.request.side is Side.SELL else quote
+                claims.setdefault(asset, []).append(order)
         for asset, orders in claims.items():
             if asset in free:
-                free[asset] -= worst(orders, lambda order: _claim(order, "", "")[1])
+                free[asset] -= worst(orders, lambda order: claim(order, self._met(venue, order.request)))
         base, quote = instrument.base, instrument.quote
         if scenario.gone is not None:
-            _add(free, *_claim(scenario.gone, base, quote))
+            sells = scenario.gone.request.side is Side.SELL
+            _add(free, base if sells else quote, _set_free(scenario.gone))
         if scenario.first is not None and scenario.first.quantity is not None:
             money = scenario.first.quantity * (scenario.first.price or Decimal(0))
             buys = scenario.first.side is Side.BUY
@@ -308,19 +321,12 @@ class Gate:
         return free
 
 
-def _asks_the_book(rules: tuple[Rule, ...]) -> bool:
-    """Whether one of them judges by what the order would take from it."""
-    return any(rule.kind in (RuleKind.MAX_SLIPPAGE, RuleKind.MAX_ORDER_NOTIONAL) for rule in rules)
-
-
-def _most(request: OrderRequest, context: RiskContext) -> Decimal | None:
-    """Quote money the order can move at most: a SELL's limit is only its least."""
-    price, amount = risk.expected_price(request, context), request.quantity
-    if request.quote_quantity is not None:
-        return request.quote_quantity if usable(request.quote_quantity) else None
-    if price is None or amount is None or not usable(amount):
-        return None
-    return amount * (max(price, context.bid or price) if request.side is Side.SELL else price)
+def _asks_the_book(request: OrderRequest, rules: tuple[Rule, ...]) -> bool:
+    """Whether it is judged by what it would take from it."""
+    sold_for_money = request.side is Side.SELL and request.quote_quantity is not None
+    return sold_for_money or any(
+        rule.kind in (RuleKind.MAX_SLIPPAGE, RuleKind.MAX_ORDER_NOTIONAL) for rule in rules
+    )
 
 
 def _saying(why: str, verdict: Verdict) -> Verdict:
@@ -343,23 +349,16 @@ def _icebergs(requests: Iterable[OrderRequest]) -> int:
     return sum(request.iceberg_quantity is not None for request in requests)
 
 
-def _share(first: OrderRequest | None, side: Side) -> Decimal:
-    """What an order that executes before adds to the exposure of `side`."""
-    return first.quantity or Decimal(0) if first is not None and first.side is side else Decimal(0)
-
-
 def _is_pending(order: Order) -> bool:
     return order.part is not None and order.part.role in WAITING
 
 
-def _claim(order: Order, base: str, quote: str) -> tuple[str, Decimal]:
-    """What an unconfirmed order will lock; a market order sized in base has no price to tell it by."""
-    request = order.request
+def _set_free(gone: Order) -> Decimal:
+    """What an order gives back that is cancelled: no more than is sure."""
+    request = gone.request
     if request.side is Side.SELL:
-        return base, lifecycle.leaves(order)
-    if request.quote_quantity is not None:
-        return quote, lifecycle.leaves_quote(order)
-    return quote, lifecycle.leaves(order) * (request.price or Decimal(0))
+        return lifecycle.leaves(gone)
+    return lifecycle.leaves(gone) * (request.price or Decimal(0))
 
 
 def _unknown_instrument(request: OrderRequest, desk: Desk) -> Verdict:

@@ -10,7 +10,7 @@ from spark_tui.domain.risk import EXPOSURE_KINDS, Around, Exposure, Measure
 from spark_tui.domain.rules import KINDS, Rule, RuleKind
 from spark_tui.domain.values import Side
 from spark_tui.engine.activity import Activity, strategy_of
-from spark_tui.engine.exposure import open_exposure
+from spark_tui.engine.exposure import ahead, open_exposure
 from spark_tui.engine.portfolio import ACCOUNT_CURRENCY, Portfolio
 from spark_tui.engine.state import State
 
@@ -22,7 +22,6 @@ _OF_EQUITY: Final = frozenset(
 _SINGLE: Final = frozenset(
     {RuleKind.MAX_POSITION_QUANTITY, RuleKind.MAX_POSITION_NOTIONAL, RuleKind.MAX_POSITION_SHARE}
 )
-_NAN: Final = Decimal("NaN")
 ONE: Final = Decimal(1)
 
 
@@ -157,17 +156,8 @@ class RiskView:
             venue=venue,
             symbol=symbol,
             quantity=position.quantity if position else Decimal(0),
-            buys=_open(orders, Side.BUY, price, first),
-            sells=_open(orders, Side.SELL, price, first),
+            buys=open_exposure(orders, Side.BUY, price) + ahead(first, Side.BUY),
+            sells=open_exposure(orders, Side.SELL, price) + ahead(first, Side.SELL),
             price=price,
             rate=self._portfolio.worth(venue, names[1], ONE) if names else None,
         )
-
-
-def _open(orders: list[Order], side: Side, price: Decimal | None, first: OrderRequest | None) -> Decimal:
-    """What may still trade on `side`; NaN where an order sized in money has no price to tell it by."""
-    mine = [order for order in orders if order.request.side is side]
-    if price is None and any(lifecycle.leaves_quote(order) > 0 for order in mine):
-        return _NAN
-    ahead = first.quantity if first is not None and first.side is side else None
-    return open_exposure(mine, side, price) + (ahead or Decimal(0))

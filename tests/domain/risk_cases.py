@@ -216,6 +216,8 @@ def _orders() -> Iterator[Case]:
     stop = msgspec.structs.replace(limit(), type=OrderType.STOP_LOSS, price=None, stop_price=D(60_000))
     drop = limit("0.01", "59000", SELL, type=OrderType.STOP_LOSS_LIMIT, stop_price=D(59_999))
     walks = market(quantity=D("0.009"))
+    trails = msgspec.structs.replace(stop, trailing_delta=100)
+    sold = market(SELL, quote_quantity=D(594))
     rests = msgspec.structs.replace(limit(), type=OrderType.LIMIT_MAKER)
     nan = limit(quantity=D("NaN"))
     for name, one, request, context, code in (
@@ -253,7 +255,29 @@ def _orders() -> Iterator[Case]:
             CALM,
             "",
         ),
-        ("no book walked, for the cap", cap, walks, calm(taken=None), ""),
+        ("no book walked, for the cap", cap, walks, calm(taken=None), "MAX_NOTIONAL"),
+        ("follows the price up, above the cap", cap, trails, CALM, "MAX_NOTIONAL"),
+        (
+            "follows the price up, to the cap",
+            cap,
+            msgspec.structs.replace(trails, quantity=D("0.0099"), trailing_delta=101),
+            CALM,
+            "",
+        ),
+        (
+            "follows the price up, not beyond its limit",
+            cap,
+            msgspec.structs.replace(trails, type=OrderType.STOP_LOSS_LIMIT, price=D(60_000)),
+            CALM,
+            "",
+        ),
+        (
+            "follows the price down, and sells",
+            cap,
+            msgspec.structs.replace(trails, side=SELL),
+            CALM,
+            "",
+        ),
         ("a limit is its most, for the cap", cap, limit(), calm(taken=Taken(D("60001"))), ""),
         ("a stop at its trigger", cap, stop, CALM, ""),
         ("quote money above the cap", cap, market(quote_quantity=D(601)), CALM, "MAX_NOTIONAL"),
@@ -277,6 +301,19 @@ def _orders() -> Iterator[Case]:
         ("less than the largest quantity", most, limit("0.001"), CALM, ""),
         ("a quantity finer than any step", most, limit("0.000123456789"), CALM, ""),
         ("quote money as a quantity", most, market(quote_quantity=D(601)), CALM, "MAX_QUANTITY"),
+        ("quote money for what the book gives", most, sold, calm(taken=Taken(D(59_400))), ""),
+        ("more is sold where the book gives less", most, sold, calm(taken=Taken(D(59_399))), "MAX_QUANTITY"),
+        ("the book gives more than the bid", most, sold, calm(taken=Taken(D(60_000))), ""),
+        ("the book gives no number", most, sold, calm(taken=Taken(D("NaN"))), "MAX_QUANTITY"),
+        ("the book says nothing of it", most, sold, CALM, ""),
+        ("the book does not hold the money", most, sold, calm(taken=Taken(short=True)), "MAX_QUANTITY"),
+        (
+            "quote money spent where the book asks more",
+            most,
+            market(quote_quantity=D(600)),
+            calm(taken=Taken(D(50_000))),
+            "",
+        ),
         ("no quantity for the largest", most, nan, CALM, "MAX_QUANTITY"),
         (
             "a largest that is no number",

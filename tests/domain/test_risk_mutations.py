@@ -49,7 +49,6 @@ SAME = {
     "always.trading_state: if context.halt_reason -> True": "only the words differ",
     "always.reconciling: if context.venue_trouble -> False": "only the words differ",
     "always.reconciling: if context.venue_trouble -> True": "only the words differ",
-    "common.quantity_of: if price is None -> False": "without a price there is no worth either",
     "common.reducible: held > 0 -> held >= 0": "with nothing held the room is nought either way",
     "common.reducible: free > 0 -> free >= 0": "nought is nought",
     "common.reducible: without free > 0": "no quantity is below nought",

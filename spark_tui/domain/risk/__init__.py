@@ -7,7 +7,7 @@ fast, `standing` at what breaks without an order.
 """
 
 from spark_tui.domain.risk.check import check, concerns, gauge
-from spark_tui.domain.risk.common import expected_price
+from spark_tui.domain.risk.common import expected_price, most_worth
 from spark_tui.domain.risk.context import Around, Exposure, Measure, RiskContext
 from spark_tui.domain.risk.exposure_rules import EXPOSURE_KINDS
 from spark_tui.domain.risk.standing import is_blind
@@ -25,5 +25,6 @@ __all__ = [
     "expected_price",
     "gauge",
     "is_blind",
+    "most_worth",
     "passes",
 ]

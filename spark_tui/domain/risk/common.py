@@ -12,6 +12,7 @@ from spark_tui.domain.slippage import takes
 from spark_tui.domain.values import OrderType, Side
 
 _SMALLEST: Final = Decimal("1e-8")
+_BP: Final = Decimal(10_000)
 
 
 def is_price(value: Decimal | None) -> bool:
@@ -38,26 +39,33 @@ def worth(request: OrderRequest, context: RiskContext) -> Decimal | None:
 
 def most_worth(request: OrderRequest, context: RiskContext) -> Decimal | None:
     """Quote money the order can move at most: what sells now gets the bid where that is above its limit, what
-    waits for a trigger may trade there, and a market order pays what the book asks."""
+    waits for a trigger may trade there, a market order pays what the book asks, and a trailing stop that buys
+    may follow the price up by its distance."""
     money, price = worth(request, context), expected_price(request, context)
     if money is None or price is None or request.quantity is None:
         return money
     prices = [price]
     if request.side is Side.SELL:
         prices += [one for one in (request.stop_price, context.bid if takes(request) else None) if one]
-    elif request.type is OrderType.MARKET and context.taken is not None:
-        if context.taken.short:
+    elif request.type is OrderType.MARKET:
+        if context.taken is None or context.taken.short:
             return None
         prices += [context.taken.average] if context.taken.average is not None else []
+    elif request.price is None and request.trailing_delta is not None:
+        prices.append(multiply(price, EXACT.add(1, Decimal(request.trailing_delta) / _BP)))
     return multiply(request.quantity, max(prices)) if all(is_price(one) for one in prices) else None
 
 
 def quantity_of(request: OrderRequest, context: RiskContext) -> Decimal | None:
-    """Base quantity the order trades; what is sized in quote money at the price it is judged at."""
+    """Base quantity the order trades; what is sized in quote money at the price it is judged at, or at the
+    book's where a sale gets less there and so takes more."""
     money = worth(request, context)
     if money is None or request.quantity is not None:
         return None if money is None else request.quantity
-    price = expected_price(request, context)
+    price, taken = expected_price(request, context), context.taken
+    if request.side is Side.SELL and taken is not None and price is not None:
+        average = price if taken.average is None else taken.average
+        price = None if taken.short or not is_price(average) else min(price, average)
     return None if price is None else ceil_to(divide_down(money, price), _SMALLEST)
 
 
