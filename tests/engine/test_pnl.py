@@ -8,12 +8,14 @@ import pytest
 
 from spark_tui.domain.account import Balance
 from spark_tui.domain.accounting import FlowKind, Measure, Window
+from spark_tui.domain.book import Quote, Unusable
 from spark_tui.domain.market import DepthDiff, DepthSnapshot
 from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Side
-from spark_tui.engine.market import SymbolMarket
+from spark_tui.engine.market import Market, SymbolMarket
 from spark_tui.engine.money_records import FillPriced
 from spark_tui.engine.portfolio.export import table
+from spark_tui.engine.portfolio.keeper import MAX_AT_ONCE
 from spark_tui.engine.records import from_body
 from spark_tui.engine.state import State
 from spark_tui.link.messages import (
@@ -154,6 +156,63 @@ async def test_a_fill_found_late_is_priced_by_its_own_minute_and_never_by_now(tm
         await it.until(lambda: any(one.kind == "fill-priced" for one in it.ledger.read()))
         priced = [from_body(one.body) for one in it.ledger.read() if one.kind == "fill-priced"]
         assert [one.rates for one in priced if isinstance(one, FillPriced)] == [{"BNB": D(500)}]
+
+
+async def test_many_trades_without_a_price_are_priced_a_few_at_a_time(tmp_path: Path) -> None:
+    """A thousand of them in one go would hold up every order of that moment."""
+    async with rig(tmp_path) as it:
+        watch_bnb(it)
+        waiting = it.engine.journal.state.accounts.pnl.awaiting
+        for _ in range(MAX_AT_ONCE + 20):
+            await with_fee(it, "0.01", "BNB", age_ms=60_000)
+        assert len(waiting) == MAX_AT_ONCE + 20
+        it.engine.markets[NAME].symbols[BNB].spark.price(it.venue.server_time_ms() - 60_000, 500.0)
+        left = []
+        keeper = it.engine.portfolio.keeper
+        it.clock.advance(60)
+        for _ in range(3):
+            keeper.sample(D(1), ())
+            left.append(len(waiting))
+        assert left == [20, 0, 0]
+
+
+async def test_a_fill_looks_at_the_newest_that_wait_and_leaves_the_rest_to_the_minute(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        watch_bnb(it)
+        for _ in range(MAX_AT_ONCE + 20):
+            await with_fee(it, "0.01", "BNB")
+        asked: list[str] = []
+        it.engine.portfolio.valuation.rate_at = lambda *rest: asked.append(rest[1])  # type: ignore[method-assign]
+        it.engine.portfolio.on_fills()
+        assert len(asked) == MAX_AT_ONCE
+
+
+async def test_a_view_looks_up_each_price_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with rig(tmp_path) as it:
+        await trade(it, "1")
+        await with_fee(it, "0.01", "USDT")  # the second strategy that holds it
+        market = it.engine.markets[NAME]
+        asked: list[str] = []
+
+        def quote(symbol: str) -> Quote | Unusable:
+            asked.append(symbol)
+            return Market.quote(market, symbol)
+
+        monkeypatch.setattr(market, "quote", quote)
+        assert len((await pnl(it)).strategies) == 2
+        assert asked == [SYMBOL]
+        await explanation(it)
+        assert asked == [SYMBOL] * 2
+
+
+async def test_a_close_of_nought_is_no_price(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        watch_bnb(it)
+        now = it.venue.server_time_ms()
+        it.engine.markets[NAME].symbols[BNB].spark.price(now - 600_000, 0.0)
+        await with_fee(it, "0.01", "BNB", age_ms=600_000)
+        assert it.engine.portfolio.valuation.rate_at(NAME, "BNB", now - 600_000, now) is None
+        assert (await pnl(it)).symbols[0].row.realised is None
 
 
 async def test_every_balance_is_its_first_one_and_our_rows(tmp_path: Path) -> None:

@@ -5,14 +5,14 @@ and what the venue says now less all that is the rest nobody explained: shown, n
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from spark_tui.domain.accounting.flows import Flow, FlowKind, Trade, flows_of
 from spark_tui.domain.decimals import EXACT, ZERO, add
 
-MAX_RECENT: Final = 2_000  # flows that may be younger than a balance, or than the first one
+MAX_RECENT: Final = 1_000  # flows of an asset that may be younger than its balance, or than the first one
 MAX_SEEN: Final = 2_000  # ids of flows, so that one told twice counts once
 
 
@@ -39,12 +39,21 @@ class _Account(msgspec.Struct):
     moved: dict[str, Decimal] = {}
 
 
+class _Recent(NamedTuple):
+    """`latest_ms`: of this flow and all that were told before it, so that who looks back knows where to
+    stop."""
+
+    at_ms: int
+    flow: Flow
+    latest_ms: int
+
+
 class CashBook:
     """`anchor`, `trade`, `cover` and `flow` change it."""
 
     def __init__(self) -> None:
         self._accounts: dict[str, _Account] = {}
-        self._recent: deque[tuple[str, int, tuple[Flow, ...]]] = deque(maxlen=MAX_RECENT)
+        self._recent: dict[tuple[str, str], deque[_Recent]] = {}  # by venue and asset
         self._covers: dict[str, Trade] = {}
         self._seen: OrderedDict[str, None] = OrderedDict()
 
@@ -57,9 +66,9 @@ class CashBook:
         if venue in self._accounts:
             return
         account = self._accounts[venue] = _Account(since_ms=time_ms, opening=dict(totals))
-        for where, at_ms, flows in self._recent:
-            if where == venue and at_ms > time_ms:
-                _add(account, flows)
+        for (where, _), recent in self._recent.items():
+            if where == venue:
+                _add(account, (one.flow for one in recent if one.at_ms > time_ms))
 
     def trade(self, trade: Trade) -> None:
         self._take(trade.venue, trade.fill.time_ms, flows_of(trade))
@@ -98,21 +107,21 @@ class CashBook:
         late = self._late(venue, account.since_ms, as_of_ms)
         rows = []
         for asset in sorted({*whole.opening, *whole.sums, *actual}):
+            opening, now = whole.opening.get(asset, ZERO), actual.get(asset, ZERO)
             sums = {kind: amount for kind, amount in whole.sums.get(asset, {}).items() if amount}
             for kind, amount in late.get(asset, {}).items():
                 sums[kind] = EXACT.subtract(sums.get(kind, ZERO), amount)
-            opening, now = whole.opening.get(asset, ZERO), actual.get(asset, ZERO)
+            if not opening and not now and not any(sums.values()):
+                continue
             expected = opening
             for amount in sums.values():
                 expected = add(expected, amount)
-            if not opening and not now and not any(sums.values()):
-                continue
             rows.append(
                 Explained(
                     venue=venue,
                     asset=asset,
                     opening=opening,
-                    rows={kind: sums[kind] for kind in FlowKind if sums.get(kind)},
+                    rows={kind: sums[kind] for kind in FlowKind if sums.get(kind)} if sums else {},
                     expected=expected,
                     actual=now,
                     rest=EXACT.subtract(now, expected),
@@ -125,13 +134,17 @@ class CashBook:
         """Plain data; equal books give equal digests."""
         return {
             "accounts": self._accounts,
-            "recent": [[venue, at_ms, flows] for venue, at_ms, flows in self._recent],
+            "recent": [
+                [*key, [(one.at_ms, one.flow) for one in recent]] for key, recent in self._recent.items()
+            ],
             "covers": sorted(self._covers),
             "seen": list(self._seen),
         }
 
     def _take(self, venue: str, time_ms: int, flows: tuple[Flow, ...]) -> None:
-        self._recent.append((venue, time_ms, flows))
+        for flow in flows:
+            recent = self._recent.setdefault((venue, flow.asset), deque(maxlen=MAX_RECENT))
+            recent.append(_Recent(time_ms, flow, max(time_ms, recent[-1].latest_ms if recent else 0)))
         account = self._accounts.get(venue)
         if account is not None and time_ms > account.since_ms:
             _add(account, flows)
@@ -157,13 +170,16 @@ class CashBook:
     ) -> dict[str, dict[FlowKind, Decimal]]:
         """Trades that the balances cannot hold yet, by asset."""
         late: dict[str, dict[FlowKind, Decimal]] = {}
-        for where, at_ms, flows in self._recent:
-            for flow in flows:
-                known = as_of_ms.get(flow.asset)
-                if where != venue or flow.kind.external or known is None or not since_ms < known < at_ms:
-                    continue
-                sums = late.setdefault(flow.asset, {})
-                sums[flow.kind] = add(sums.get(flow.kind, ZERO), flow.amount)
+        for asset, known in as_of_ms.items():
+            if known <= since_ms:
+                continue
+            for one in reversed(self._recent.get((venue, asset), ())):
+                if one.latest_ms <= known:
+                    break
+                flow = one.flow
+                if one.at_ms > known and not flow.kind.external:
+                    sums = late.setdefault(asset, {})
+                    sums[flow.kind] = add(sums.get(flow.kind, ZERO), flow.amount)
         return late
 
 

@@ -3,7 +3,6 @@ realise the same total once the position is flat, and share every rule about com
 (`account.apply_fill`).
 """
 
-from collections.abc import Iterable
 from decimal import Decimal
 
 import msgspec
@@ -27,24 +26,18 @@ class Lot(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lots(msgspec.Struct, frozen=True, kw_only=True):
-    """Open lots, the oldest first, all of one sign. `realised - cost` is the cash that ever flowed."""
+    """Open lots, the oldest first, all of one sign. `realised - cost` is the cash that ever flowed.
+    `quantity` and `cost` are the sums of the lots, kept beside them: there may be thousands."""
 
     lots: tuple[Lot, ...] = ()
     realised: Decimal = ZERO
-
-    @property
-    def quantity(self) -> Decimal:
-        return _sum(lot.quantity for lot in self.lots)
-
-    @property
-    def cost(self) -> Decimal:
-        return _sum(lot.cost for lot in self.lots)
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
 
     @property
     def average_price(self) -> Decimal:
         """Of what is open."""
-        quantity = self.quantity
-        return _DIGITS.divide(self.cost, quantity) if quantity else ZERO
+        return _DIGITS.divide(self.cost, self.quantity) if self.quantity else ZERO
 
     def unrealised(self, mark: Decimal) -> Decimal:
         """What closing at `mark` would add to `realised`; quote money."""
@@ -91,7 +84,13 @@ def move(lots: Lots, delta: Decimal, cash: Decimal, time_ms: int) -> Lots:
         open_lots = _bounded((*open_lots, Lot(quantity=rest, cost=EXACT.minus(money), time_ms=time_ms)))
     elif money:  # commission ate the trade: money without anything to hold it
         gained = add(gained, money)
-    return Lots(lots=open_lots, realised=gained)
+    return Lots(
+        lots=open_lots,
+        realised=gained,
+        quantity=add(lots.quantity, delta),
+        # realised - cost is the cash that flowed, so what was not realised of it is cost
+        cost=EXACT.subtract(add(lots.cost, EXACT.subtract(gained, lots.realised)), cash),
+    )
 
 
 def _bounded(lots: tuple[Lot, ...]) -> tuple[Lot, ...]:
@@ -108,10 +107,3 @@ def _bounded(lots: tuple[Lot, ...]) -> tuple[Lot, ...]:
 
 def _share(money: Decimal, part: Decimal, whole: Decimal) -> Decimal:
     return _DIGITS.divide(multiply(money, part), whole.copy_abs())
-
-
-def _sum(values: Iterable[Decimal]) -> Decimal:
-    total = ZERO
-    for value in values:
-        total = add(total, value)
-    return total

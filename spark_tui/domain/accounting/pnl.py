@@ -8,7 +8,6 @@ time of the fill; that price is a record of its own, as a fold may ask nobody.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from copy import deepcopy
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
@@ -41,6 +40,11 @@ class Sheet:
         self.lots = Lots()
         self.tally = Tally()
 
+    def copy(self) -> "Sheet":
+        other = Sheet(self.position.venue, self.position.symbol, self.base, self.quote)
+        other.position, other.lots, other.tally = self.position, self.lots, self.tally.copy()
+        return other
+
 
 class StrategySheet:
     """One strategy's, over all the symbols it traded."""
@@ -48,6 +52,11 @@ class StrategySheet:
     def __init__(self) -> None:
         self.positions: dict[Pair, Position] = {}
         self.tally = Tally()
+
+    def copy(self) -> "StrategySheet":
+        other = StrategySheet()
+        other.positions, other.tally = dict(self.positions), self.tally.copy()
+        return other
 
     @property
     def flat(self) -> bool:
@@ -148,11 +157,23 @@ class PnlBook:
             tally.post(Measure.BESIDE, asset, amount, at)
 
     def laid(self) -> "PnlBook":
-        """With what synthetic fills cover."""
+        """With what synthetic fills cover. Only what they touch is copied: the rest is shared, so look and
+        change nothing."""
         if not self._covers:
             return self
-        whole = deepcopy(self)
-        whole.settle_all()
+        whole = PnlBook()
+        whole.symbols = dict(self.symbols)
+        whole.strategies = OrderedDict(self.strategies)
+        whole.days = OrderedDict(self.days)
+        covers = list(self._covers.values())
+        for pair in {(trade.venue, trade.symbol) for trade in covers} & self.symbols.keys():
+            whole.symbols[pair] = self.symbols[pair].copy()
+        for name in {OLDER, *(trade.strategy for trade in covers)} & self.strategies.keys():
+            whole.strategies[name] = self.strategies[name].copy()
+        for day in {_day_name(trade.fill.time_ms) for trade in covers} & self.days.keys():
+            whole.days[day] = self.days[day].copy()
+        for trade in covers:
+            whole.take(trade)
         return whole
 
     def digest(self) -> dict[str, object]:
@@ -206,7 +227,7 @@ class PnlBook:
         return sheet
 
     def _day(self, time_ms: int) -> Tally:
-        day = datetime.fromtimestamp(time_ms / 1_000, UTC).date().isoformat()
+        day = _day_name(time_ms)
         if day not in self.days:
             self.days[day] = Tally()
             if len(self.days) > MAX_DAYS:
@@ -229,10 +250,15 @@ class PnlBook:
             quote, met = self.symbols[pair].quote, EXACT.subtract(whole.realised, apart)
             older.tally.post(Measure.REALISED, quote, met, ONE if quote == ACCOUNT_CURRENCY else None)
         for waiting in self.awaiting.values():
-            waiting.postings = [
-                (older.tally if tally is sheet.tally else tally, measure, asset, amount)
-                for tally, measure, asset, amount in waiting.postings
-            ]
+            if any(tally is sheet.tally for tally, _, _, _ in waiting.postings):
+                waiting.postings = [
+                    (older.tally if tally is sheet.tally else tally, measure, asset, amount)
+                    for tally, measure, asset, amount in waiting.postings
+                ]
+
+
+def _day_name(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms / 1_000, UTC).date().isoformat()
 
 
 def _unheard(trade: Trade, gained: Decimal, by_fifo: Decimal) -> None:

@@ -23,6 +23,13 @@ class Tally:
         self._known: dict[Measure, Decimal] = {}
         self._unknown: dict[Measure, dict[str, Decimal]] = {}
 
+    def copy(self) -> "Tally":
+        other = Tally()
+        other.trades = self.trades
+        other._known = dict(self._known)
+        other._unknown = {measure: dict(parts) for measure, parts in self._unknown.items()}
+        return other
+
     def value(self, measure: Measure) -> Decimal | None:
         """None while a part of it has no price."""
         return None if self.unknown(measure) else self._known.get(measure, ZERO)

@@ -1,10 +1,13 @@
 """What of the account's money is put on record: prices at the moment of a fill, the first balances, money
 from outside, a sample of equity a minute. The rest follows from these by folding."""
 
+from collections import deque
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import islice
 
 from spark_tui.domain.accounting import FlowKind
+from spark_tui.domain.accounting.pnl import TradeKey
 from spark_tui.engine.accounts import Accounts
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.money_records import BalancesAnchored, CashMoved, EquitySampled, FillPriced
@@ -15,6 +18,7 @@ from spark_tui.link.service import LinkError
 from spark_tui.venues.port import BalancesReport, CashReport
 
 MIN_NOTE = 3
+MAX_AT_ONCE = 50  # trades to price before the loop goes on
 
 
 class Keeper:
@@ -33,6 +37,7 @@ class Keeper:
         self._valuation = valuation
         self._now_ms = now_ms
         self._venue_ms = venue_ms
+        self._to_price: deque[TradeKey] = deque()  # of those that wait: whose turn is still to come
 
     @property
     def _accounts(self) -> Accounts:
@@ -47,7 +52,7 @@ class Keeper:
     def price_fresh(self) -> None:
         """Trades just booked, at the books as they are."""
         waiting = self._accounts.pnl.awaiting
-        for key in list(reversed(waiting)):
+        for key in list(islice(reversed(waiting), MAX_AT_ONCE)):
             if self._venue_ms(key[0]) - waiting[key].time_ms > FRESH_MS:
                 return
             self._price(key)
@@ -106,18 +111,21 @@ class Keeper:
         return len(keys)
 
     def price_what_waits(self) -> None:
-        """Trades whose prices were missing: a minute's close may be known by now."""
-        for key in list(self._accounts.pnl.awaiting):
-            self._price(key)
+        """Trades whose prices were missing: a minute's close may be known by now. A few at a time, as nobody
+        else's turn comes meanwhile; call it about once a second."""
+        for _ in range(min(MAX_AT_ONCE, len(self._to_price))):
+            self._price(self._to_price.popleft())
 
     def sample(self, equity: Decimal | None, unpriced: tuple[str, ...]) -> None:
         """Once a minute, where there is something to sample."""
         at_ms = self._now_ms()
         if equity is not None and self._accounts.curve.due(at_ms):
             self._journal.note(EquitySampled(at_ms=at_ms, equity=equity, unpriced=unpriced))
-            self.price_what_waits()
+            if not self._to_price:
+                self._to_price.extend(self._accounts.pnl.awaiting)
+        self.price_what_waits()
 
-    def _price(self, key: tuple[str, str, str]) -> None:
+    def _price(self, key: TradeKey) -> None:
         waiting = self._accounts.pnl.awaiting.get(key)
         if waiting is None:
             return

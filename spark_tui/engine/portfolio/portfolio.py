@@ -219,7 +219,7 @@ class Portfolio:
         )
 
     def pnl_view(self) -> Pnl:
-        return views.pnl(self._journal.state.accounts, self.valuation, self._instruments)
+        return views.pnl(self._journal.state.accounts, self.valuation.kept(), self._instruments)
 
     def equity_view(self, window: Window) -> EquityCurve:
         curve, now = self._journal.state.accounts.curve, self.curve_now()
@@ -234,7 +234,7 @@ class Portfolio:
         )
 
     def explanation(self) -> Explanation:
-        return views.explanation(self._journal.state.accounts.cash, self._book, self.valuation)
+        return views.explanation(self._journal.state.accounts.cash, self._book, self.valuation.kept())
 
     def _position_row(self, position: Position) -> PositionRow:
         mark = self.mark(position.venue, position.symbol)

@@ -21,6 +21,13 @@ class Valuation:
         self._markets = markets
         self._pairs: dict[str, dict[str, tuple[str, str]]] = {}  # venue -> symbol -> (base, quote)
         self._routes: dict[tuple[str, str], tuple[Hop, ...] | None] = {}
+        self._kept: dict[tuple[str, str], Decimal | None] | None = None
+
+    def kept(self) -> "Valuation":
+        """For one view: every price is looked up once and stays as it was then."""
+        still = Valuation(self._markets)
+        still._pairs, still._routes, still._kept = self._pairs, self._routes, {}
+        return still
 
     def set_instruments(self, venue: str, instruments: Iterable[Instrument]) -> None:
         """Prices between assets go through the instruments that are streamed."""
@@ -32,6 +39,14 @@ class Valuation:
 
     def mark(self, venue: str, symbol: str) -> Decimal | None:
         """Middle of a usable book, else None."""
+        if self._kept is None:
+            return self._middle(venue, symbol)
+        key = (venue, symbol)
+        if key not in self._kept:
+            self._kept[key] = self._middle(venue, symbol)
+        return self._kept[key]
+
+    def _middle(self, venue: str, symbol: str) -> Decimal | None:
         market = self._markets.get(venue)
         if market is None:
             return None

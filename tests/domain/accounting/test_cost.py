@@ -97,6 +97,13 @@ def test_lots_are_of_one_sign_and_none_is_empty(all_trades: list[Trade]) -> None
     assert all(lot.quantity * lots.lots[0].quantity > 0 for lot in lots.lots)
 
 
+@given(trades(quotes=(QUOTE,)))
+def test_the_sums_kept_beside_the_lots_are_theirs(all_trades: list[Trade]) -> None:
+    _, lots = run(all_trades)
+    assert Fraction(lots.quantity) == sum(Fraction(lot.quantity) for lot in lots.lots)
+    assert Fraction(lots.cost) == sum(Fraction(lot.cost) for lot in lots.lots)
+
+
 def test_the_oldest_lot_goes_first_and_a_part_of_it_stays_in_front() -> None:
     _, lots = run([])
     for quantity, price in (("1", "10"), ("1", "20"), ("1", "30")):
@@ -111,8 +118,8 @@ def test_lots_are_bounded_and_what_is_joined_is_not_lost() -> None:
     for number in range(MAX_LOTS + 5):
         lots = fifo.move(lots, D(1), D(-number), number)
     assert len(lots.lots) == MAX_LOTS
-    assert lots.quantity == MAX_LOTS + 5
-    assert lots.cost == sum(range(MAX_LOTS + 5))
+    assert lots.quantity == sum(lot.quantity for lot in lots.lots) == MAX_LOTS + 5
+    assert lots.cost == sum(lot.cost for lot in lots.lots) == sum(range(MAX_LOTS + 5))
 
 
 @pytest.mark.parametrize("fee", ["1", "1.5"])

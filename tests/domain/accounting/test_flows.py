@@ -101,6 +101,16 @@ def test_a_trade_the_balances_cannot_hold_yet_is_not_counted_yet() -> None:
     assert {asset: row.rest for asset, row in after.items()} == {BASE: 0, QUOTE: 0}
 
 
+def test_a_trade_told_before_an_older_one_is_still_not_counted_yet() -> None:
+    """A trade found late, of long ago, hides none that is too young for the balances."""
+    book = CashBook()
+    book.anchor("sim", {BASE: D(0), QUOTE: D(1_000)}, 100)
+    book.trade(trade(BUY, "1", "100", trade_id="2", time_ms=2_000))
+    book.trade(trade(BUY, "2", "100", trade_id="1", time_ms=500))
+    rows = rows_of(book, {QUOTE: D(800), BASE: D(2)}, at_ms=1_000)
+    assert {asset: row.rest for asset, row in rows.items()} == {BASE: 0, QUOTE: 0}
+
+
 def test_deposits_and_words_of_the_operator_are_rows_and_count_once() -> None:
     book = CashBook()
     book.anchor("sim", {QUOTE: D(100)}, 100)

@@ -214,3 +214,29 @@ def test_days_and_what_awaits_a_price_are_bounded(monkeypatch: pytest.MonkeyPatc
     assert list(book.days) == ["1970-01-03", "1970-01-04", "1970-01-05"]
     assert [key[2] for key in book.awaiting] == ["3", "4"]
     assert value(book.symbols[PAIR].tally) is None
+
+
+@given(trades(), st.integers(0, 14))
+def test_what_is_laid_over_is_what_settling_would_make_of_it_and_changes_nothing(
+    all_trades: list[Trade], taken: int
+) -> None:
+    book, settled = book_of(*all_trades[:taken]), book_of(*all_trades)
+    for number, one in enumerate(all_trades[taken:]):
+        book.cover(str(number), one)
+    before = msgspec.json.encode(book.digest())
+    laid, whole = book.laid().digest(), settled.digest()
+    for part in ("symbols", "strategies", "days"):
+        assert laid[part] == whole[part]
+    assert msgspec.json.encode(book.digest()) == before
+
+
+def test_laying_over_copies_only_what_a_synthetic_fill_touches() -> None:
+    """Years of days and hundreds of strategies would hold up the engine for half a second."""
+    other = trade(BUY, "1", "100", trade_id="2", symbol="ETHUSDT", strategy="twap:9", time_ms=9 * DAY_MS)
+    book = book_of(trade(BUY, "1", "100", trade_id="1"), other)
+    book.cover("o2", trade(SELL, "1", "110", trade_id="s"))
+    laid = book.laid()
+    assert laid.symbols["sim", "ETHUSDT"] is book.symbols["sim", "ETHUSDT"]
+    assert laid.strategies["twap:9"] is book.strategies["twap:9"]
+    assert laid.days["1970-01-10"] is book.days["1970-01-10"]
+    assert laid.symbols[PAIR] is not book.symbols[PAIR]
