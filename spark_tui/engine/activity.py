@@ -8,11 +8,14 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
-from spark_tui.domain.order import OrderRequest, OrderState
+from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.rules import MANUAL, MAX_COUNT, MAX_WINDOW_S, Scope
 from spark_tui.domain.values import TradingState
 from spark_tui.engine.state import State
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
+
+ORDER_LIMIT = "-1015"  # too many unfilled orders at the venue: waited for, and no refusal of an order
+NOT_PLACED = "Not placed: "  # begins what is said of an order that never reached the venue's judgement
 
 _UNDECIDED = frozenset(
     {OrderState.NEW, OrderState.DENIED, OrderState.SENT, OrderState.UNKNOWN, OrderState.DEAD}
@@ -58,7 +61,7 @@ class Activity:
             self._take_over(self._orders, now_ms - passed, *who)
             self._take_over(self._cancels, now_ms - order.cancel_requested_ms, *who)
             told_ms = order.updated_ms if order.state is OrderState.REJECTED else order.created_ms
-            if order.state not in _UNDECIDED and told_ms > resumed_ms:
+            if _is_outcome(order, state) and told_ms > resumed_ms:
                 refusal = (order.code, order.text) if order.state is OrderState.REJECTED else ("", "")
                 self._take_over(self._outcomes, now_ms - told_ms, *who, *refusal)
         for acts in (self._orders, self._cancels, self._outcomes):
@@ -137,6 +140,16 @@ def strategy_of(state: State, parent: str) -> str:
     """The strategy an order belongs to: its algo's kind, or none but the operator's hand."""
     algo = state.algos.get(parent)
     return algo.start.kind.lower() if algo is not None else MANUAL
+
+
+def _is_outcome(order: Order, state: State) -> bool:
+    """Whether the venue took the order or refused it. A list is refused once, not once a leg."""
+    if order.state is not OrderState.REJECTED:
+        return order.state not in _UNDECIDED
+    if order.text.startswith(NOT_PLACED):
+        return False
+    legs = state.lists.get(order.part.list_id, ()) if order.part is not None else ()
+    return order.code != ORDER_LIMIT and order.client_order_id in (*legs, order.client_order_id)[:1]
 
 
 def _act(at_ns: int, request: OrderRequest, strategy: str, code: str = "", text: str = "") -> Act:

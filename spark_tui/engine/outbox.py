@@ -19,7 +19,7 @@ from spark_tui.domain.order import (
     Uncertain,
 )
 from spark_tui.domain.risk import Verdict
-from spark_tui.engine.activity import strategy_of
+from spark_tui.engine.activity import ORDER_LIMIT, strategy_of
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Assessment
 from spark_tui.engine.guard import Guard
@@ -32,7 +32,6 @@ from spark_tui.store.ledger import LedgerError
 from spark_tui.venues.port import Reaction, Venue, VenueError
 
 LEDGER_UNAVAILABLE = "LEDGER_UNAVAILABLE"
-ORDER_LIMIT = "-1015"  # too many unfilled orders at the venue; cancels still work
 PAUSE_S = 10.0  # the shortest window that limit is counted in, when the venue does not say how long
 
 T = TypeVar("T")

@@ -12,7 +12,7 @@ from spark_tui.domain.order import (
     ReplaceFailed,
     ReplaceRequested,
 )
-from spark_tui.engine.activity import strategy_of
+from spark_tui.engine.activity import NOT_PLACED, strategy_of
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Assessment, Gate, Scenario
 from spark_tui.engine.journal import Journal
@@ -177,7 +177,7 @@ class ReplaceDesk:
             self._outbox.refusal_counts(new_id, VenueError(Reaction.DEFINITE_REJECT, half.code, half.text))
         else:
             why = outcome.cancel.text or "the old order was not cancelled"
-            self._outbox.reject(new_id, outcome.cancel.code or "NOT_ATTEMPTED", f"Not placed: {why}")
+            self._outbox.reject(new_id, outcome.cancel.code or "NOT_ATTEMPTED", NOT_PLACED + why)
 
     async def _read_cancel(self, old_id: str, half: ReplaceHalf) -> None:
         """A cancel that failed says nothing about the order: it is asked for."""

@@ -8,14 +8,16 @@ import pytest
 
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.rules import MAX_COUNT, Rule, RuleEffect, RuleKind, Scope
-from spark_tui.domain.values import Side, TradingState
+from spark_tui.domain.values import ListKind, Side, TradingState
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.submission import to_request
-from spark_tui.link.messages import GetRules, PutRule, Resume, Rules
+from spark_tui.link.messages import GetRules, PutRule, ReplaceOrder, Resume, Rules, SubmitList
 from spark_tui.link.service import LinkError
+from spark_tui.venues.port import Reaction, VenueError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
+from tests.engine.test_lists import LISTS
 
 LOSS = Rule(id="loss", kind=RuleKind.MAX_DAILY_LOSS, limit=D(1_000), effect=RuleEffect.HALT_AND_CANCEL)
 FALL = Rule(id="fall", kind=RuleKind.MAX_DRAWDOWN, limit=D(10), effect=RuleEffect.HALT)
@@ -338,6 +340,28 @@ async def test_a_cool_down_survives_a_restart_and_not_a_resume(tmp_path: Path) -
         await it.ask(Resume(reason="mended"))
     async with rig(tmp_path, settings=settings, clock=clock) as it:
         assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+async def test_after_a_restart_the_same_refusals_are_counted(tmp_path: Path) -> None:
+    """A list that was refused is one refusal; the venue's own limit (-1015) and a replacement it never
+    judged are none."""
+    settings = watching(msgspec.structs.replace(REJECTS, limit=D(9)))
+    clock = ManualClock()
+    async with rig(tmp_path, settings=settings, clock=clock) as it:
+        resting = await it.submit()
+        it.venue.plan.extend(["reject", "reject"])
+        await it.ask(SubmitList(kind=ListKind.OCO, legs=LISTS[ListKind.OCO]))
+        await it.submit()
+        assert await used(it, "loop") == 2
+        it.venue.plan.append("cancel-fails")
+        await it.ask(ReplaceOrder(client_order_id=resting.client_order_id, order=buy(price="58000")))
+        assert await used(it, "loop") == 2
+        it.venue.refusal = VenueError(Reaction.THROTTLED, "-1015", "Too many new orders.", retry_after_s=1.0)
+        it.venue.plan.append("refused")
+        await it.submit()
+        assert await used(it, "loop") == 2
+    async with rig(tmp_path, settings=settings, clock=clock) as it:
+        assert await used(it, "loop") == 2
 
 
 async def test_a_narrow_count_that_cannot_be_told_refuses(tmp_path: Path) -> None:
