@@ -39,6 +39,7 @@ from spark_tui.ui.widgets.pane import Pane
 
 RETRY_S = 0.5  # between attempts to attach again; the link has its own patience inside each
 FOCUS_S = 0.12  # the watchlist's cursor rests this long before the engine is asked to follow
+RESIZED_S = 0.05  # after a change of the terminal's size, by when the screens should have followed
 LEAN_HZ, FULL_HZ = 2.0, 5.0
 
 
@@ -279,6 +280,15 @@ class CockpitApp(App[str], inherit_bindings=False):
             self.take_paste(event.text)
         else:
             await super().on_event(event)
+            if isinstance(event, events.Resize):
+                asyncio.get_running_loop().call_later(RESIZED_S, self._resized)
+
+    def _resized(self) -> None:
+        """Textual tells the screens by a timer of 8 ms that it drops when the machine is busier than that and
+        then waits for it for ever: half a screen would be all an operator sees from there on."""
+        for screen in self.screen_stack:
+            if screen.outer_size != self.size:
+                screen.post_message(events.Resize(self.size, self.size))
 
     def take_key(self, key: str, character: str | None) -> None:
         name = key_name(key, character)

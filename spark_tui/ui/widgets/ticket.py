@@ -4,10 +4,9 @@ Every change asks the engine for a preview; nothing is sent unless the preview o
 The engine's gate is asked again when the order arrives there.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
 from decimal import Decimal
-
-from textual.timer import Timer
 
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order
@@ -51,7 +50,6 @@ class Ticket(Pane, can_focus=True):
         super().__init__(context, id=id)
         self.draft = Draft(context.session)
         self.state = TicketState(self.draft)
-        self._timer: Timer | None = None
         self._look = context.model.look
         self._asked_s = 0.0
         self._trading: TradingState | None = None
@@ -245,14 +243,15 @@ class Ticket(Pane, can_focus=True):
     # --- preview -------------------------------------------------------------------------------------------
 
     def _ask_soon(self) -> None:
-        if self._timer is not None:
-            self._timer.stop()
         self._asked_s = self.context.clock.mono_s()
-        self._timer = self.set_timer(DEBOUNCE_S, self._ask)
+        work: Callable[[], Coroutine[None, None, None]] = self._ask_later  # begun by the worker, or never
+        self.run_worker(work, group="preview", exclusive=True)
 
-    def _ask(self) -> None:
+    async def _ask_later(self) -> None:
+        """Not by a timer of Textual's, which a busy machine may drop."""
+        await asyncio.sleep(DEBOUNCE_S)
         if not self.draft.missing():
-            self.run_worker(self.ask(), group="preview", exclusive=True)
+            await self.ask()
 
     async def ask(self) -> None:
         """One answer about the draft as it is now; one about an older draft is dropped."""

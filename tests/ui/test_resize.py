@@ -1,0 +1,23 @@
+"""However the terminal's size changes, the screens follow."""
+
+from collections.abc import Callable
+
+import pytest
+from textual.timer import Timer
+
+from spark_tui.ui.app import CockpitApp
+from tests.ui.cockpit import NARROW, WIDE, cockpit
+
+
+def _never_rings(app: CockpitApp, delay: float, callback: Callable[[], None], **more: object) -> Timer:
+    """What becomes of a timer of 8 ms when the machine is busy for longer just as it starts."""
+    return Timer(app, delay, callback=callback, pause=True)
+
+
+async def test_a_dropped_timer_leaves_no_screen_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with cockpit() as face:
+        monkeypatch.setattr(CockpitApp, "set_timer", _never_rings)
+        for size, kind in ((NARROW, "narrow"), ((20, 5), "tiny"), (WIDE, "wide")):
+            await face.pilot.resize_terminal(*size)
+            await face.until(lambda kind=kind: face.trade.has_class(kind))
+            assert face.trade.outer_size == size
