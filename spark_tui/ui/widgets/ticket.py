@@ -5,8 +5,10 @@ The engine's gate is asked again when the order arrives there.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
+
+from textual.worker import Worker
 
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order
@@ -244,8 +246,8 @@ class Ticket(Pane, can_focus=True):
 
     def _ask_soon(self) -> None:
         self._asked_s = self.context.clock.mono_s()
-        work: Callable[[], Coroutine[None, None, None]] = self._ask_later  # begun by the worker, or never
-        self.run_worker(work, group="preview", exclusive=True)
+        # the function, not its coroutine: one that is replaced before it began must not be left unawaited
+        _: Worker[None] = self.run_worker(self._ask_later, group="preview", exclusive=True)
 
     async def _ask_later(self) -> None:
         """Not by a timer of Textual's, which a busy machine may drop."""
