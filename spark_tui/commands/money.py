@@ -1,7 +1,9 @@
 """What `show pnl`, `show equity` and `show explain` print."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import ROUND_FLOOR, Decimal
+from typing import Any, Final
 
 from spark_tui.commands.rows import Row
 from spark_tui.commands.table import facts, table
@@ -15,9 +17,12 @@ _SIDES = (
     "symbol quantity quote average_cost realised unrealised fifo_average fifo_realised fifo_unrealised lots"
     " dust"
 )
-_DAYS = "name trades realised funding fees volume gain equity unpriced"
+_DAYS = "utc_day trades realised funding fees volume gain equity unpriced"
 _KINDS = ["BOUGHT", "SOLD", "FEE", "FUNDING", "REALISED", "DEPOSIT", "WITHDRAWAL", "ADJUSTMENT"]
 _SAMPLES = 20
+_QUOTE = {"realised", "unrealised", "fifo_realised", "fifo_unrealised"}
+_MONEY: Final = _QUOTE | {"funding", "total", "fees", "volume", "gain", "equity", "rest_worth", "worth"}
+_CENTS, _MOST = 2, 8  # decimals
 
 
 def request(what: str, word: str) -> AnyRequest:
@@ -48,18 +53,21 @@ def _pnl(found: Row) -> str:
         }
         for one in symbols
     ]
-    days = [{**one["row"], "gain": one["gain"], "equity": one["equity"]} for one in found["days"]]
+    days = [
+        {**one["row"], "utc_day": one["row"]["name"], "gain": one["gain"], "equity": one["equity"]}
+        for one in found["days"]
+    ]
     if not symbols and not days:
         return "Nothing was traded yet."
     parts = [
         f"In {found['currency']}, fees taken off:",
-        table(_SUMS.split(), [*(one["row"] for one in symbols), found["total"]], "No trades."),
+        _table(_SUMS.split(), [*(one["row"] for one in symbols), found["total"]], "No trades."),
         "Average cost and FIFO side by side, in quote money:",
-        table(_SIDES.split(), sides, "No positions."),
+        _table(_SIDES.split(), sides, "No positions."),
         "By strategy:",
-        table(_SUMS.split(), found["strategies"], "No trades."),
+        _table(_SUMS.split(), found["strategies"], "No trades."),
         "By UTC day:",
-        table(_DAYS.split(), days, "No days."),
+        _table(_DAYS.split(), days, "No days."),
     ]
     return "\n\n".join(parts)
 
@@ -68,14 +76,18 @@ def _equity(found: Row) -> str:
     now, deepest = found["now"] or {}, found["deepest"] or {}
     head = {
         "currency": found["currency"],
-        "equity": now.get("equity"),
-        "gain": now.get("gain"),
+        "equity": _money(now.get("equity")),
+        "gain": _money(now.get("gain")),
         "drawdown": _percent(now.get("fall")),
         "deepest": _percent(deepest.get("fall")),
         "left out": found["unpriced"],
     }
-    points = [{**one, "fall": _percent(one["fall"])} for one in found["points"][-_SAMPLES:]]
-    return f"{facts(head)}\n\n{table(('at_ms', 'equity', 'gain', 'fall'), points, 'No samples yet.')}"
+    points = [
+        {**one, "time_utc": _time(one["at_ms"]), "drawdown": _percent(one["fall"])}
+        for one in found["points"][-_SAMPLES:]
+    ]
+    columns = ("time_utc", "equity", "gain", "drawdown")
+    return f"{facts(head)}\n\n{_table(columns, points, 'No samples yet.')}"
 
 
 def _explanation(found: Row) -> str:
@@ -83,8 +95,9 @@ def _explanation(found: Row) -> str:
     moved = [kind for kind in _KINDS if any(kind in row for row in rows)]
     columns = ["venue", "asset", "opening", *moved, "expected", "actual", "rest", "rest_worth", "worth"]
     accuracy = {f"accuracy {venue}": _percent(value) for venue, value in found["accuracy"].items()}
-    head = facts({f"rest in {found['currency']}": found["rest_worth"], **accuracy})
-    return f"{table(columns, rows, 'No balances yet.')}\n\n{head}"
+    head = facts({f"rest in {found['currency']}": _money(found["rest_worth"]), **accuracy})
+    amounts = frozenset({"opening", *moved, "expected", "actual", "rest"})
+    return f"{_table(columns, rows, 'No balances yet.', alike=amounts)}\n\n{head}"
 
 
 def _explained(one: Mapping[str, Any]) -> Row:
@@ -92,5 +105,46 @@ def _explained(one: Mapping[str, Any]) -> Row:
     return {**explained, **explained["rows"], "rest_worth": one["rest_worth"], "worth": one["worth"]}
 
 
-def _percent(share: Any) -> str | None:
-    return None if share is None else f"{share * 100:.4f} %"
+def _table(
+    columns: Sequence[str], rows: Sequence[Row], empty: str, *, alike: frozenset[str] = frozenset()
+) -> str:
+    """Every column has one number of decimals: the account's money has cents, all else as many as its most
+    exact figure. `alike`: columns that have one number of them together."""
+    places = {column: _places(column, (row.get(column) for row in rows)) for column in columns}
+    most = max((places[column] for column in alike), default=0)
+    places |= dict.fromkeys(alike, most)
+    even = [{column: _even(row.get(column), places[column]) for column in columns} for row in rows]
+    return table(columns, even, empty)
+
+
+def _places(column: str, values: Iterable[object]) -> int:
+    known = [value for value in values if isinstance(value, Decimal) and value]
+    if column in _MONEY and all(round(value, _CENTS) for value in known):
+        return _CENTS
+    return max((_decimals(value) for value in known), default=0)
+
+
+def _decimals(value: Decimal) -> int:
+    """Those that count, eight at most."""
+    exponent = round(value, _MOST).normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
+def _even(value: object, places: int) -> object:
+    return f"{round(value, places):f}" if isinstance(value, Decimal) else value
+
+
+def _money(value: Decimal | None) -> object:
+    """In cents, unless it is less than one."""
+    return None if value is None else _even(value, _places("worth", (value,)))
+
+
+def _time(at_ms: int) -> str:
+    return f"{datetime.fromtimestamp(at_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _percent(share: Decimal | None) -> str | None:
+    """Rounded down: 99.99999 % is not all of it."""
+    if share is None:
+        return None
+    return f"{(share * 100).quantize(Decimal('0.0001'), rounding=ROUND_FLOOR):f} %"

@@ -1,5 +1,6 @@
 """What `show pnl`, `show equity` and `show explain` print of an answer."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from spark_tui.commands import money
 from spark_tui.commands.rows import Row
 from spark_tui.domain.accounting import Window
 from spark_tui.link.messages import AnyRequest, GetEquity
+from tests.engine.fake_venue import D
 from tests.engine.harness import Rig, buy, rig
 
 
@@ -49,3 +51,49 @@ async def test_a_window_of_the_curve(word: str, tmp_path: Path) -> None:
 def test_a_window_that_is_none_is_refused() -> None:
     with pytest.raises(ValueError, match="fortnight"):
         money.request("equity", "fortnight")
+
+
+async def test_the_curve_says_its_times_in_words_and_its_money_in_cents(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.until(lambda: it.engine.journal.state.accounts.curve.last is not None)
+        text = await printed(it, "equity")
+        at_ms = (await answered(it, GetEquity()))["points"][0]["at_ms"]
+    titles, first = text.split("\n\n")[1].split("\n")[:2]
+    assert titles.split() == ["time", "utc", "equity", "gain", "drawdown"]
+    stamp = datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    assert first.split() == [*stamp.split(), "1600050.00", "0.00", "0.0000", "%"]
+
+
+async def test_the_points_of_a_column_stand_under_each_other(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.clock.advance(0.01)
+        it.venue.plan.append("fill")
+        await it.submit(buy("0.001", None))
+        it.venue.holdings = {"USDT": D("999939.98000123"), "BTC": D("10.001")}
+        it.engine.portfolio.on_balances(await it.venue.balances())
+        text = await printed(it, "explain")
+    titles, *lines = text.split("\n\n")[0].split("\n")
+    assert len({line.index(".") for line in lines}) == 1
+    assert {len(line) for line in lines} == {len(titles)}
+    assert lines[1].split()[2:] == [
+        "1000000.00000000", "-60.01000000", "-0.01000000", "999939.98000000", "999939.98000123",
+        "0.00000123", "0.00000123", "999939.98",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        (["1234.5", "-0.006", None], ["1234.50", "-0.01", "-"]),
+        (["1234.5", "0.001"], ["1234.500", "0.001"]),  # a figure that is something is never shown as nothing
+        (["0", "1E+3"], ["0.00", "1000.00"]),
+    ],
+)
+def test_money_is_in_cents_unless_cents_would_hide_it(values: list[str | None], shown: list[str]) -> None:
+    rows = [{"worth": None if value is None else D(value)} for value in values]
+    assert money._table(["worth"], rows, "").split()[1:] == shown
+
+
+def test_accuracy_is_never_rounded_up_to_all_of_it() -> None:
+    assert money._percent(D("0.99999999")) == "99.9999 %"
+    assert money._percent(D(1)) == "100.0000 %"
