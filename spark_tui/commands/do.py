@@ -21,12 +21,17 @@ from spark_tui.link.messages import (
     CanaryVerdict,
     CancelAllResult,
     ConfirmCanary,
+    DeleteRule,
+    DisableRule,
     DrillRow,
+    EnableRule,
     ListPreview,
     OrderList,
     OrderUpdate,
     Preview,
+    PutRule,
     Result,
+    Rules,
     RunDrill,
     SoakCanary,
     TestResult,
@@ -54,7 +59,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise CommandError(error.text, REFUSED) from None
     if arguments.json or not isinstance(result, DrillRow):
         looked = result if isinstance(result, dry.AnyPreview) else None
-        print(dry.text(looked) if looked and not arguments.json else rows.to_json(rows.listed(result)))
+        print(dry.text(looked) if looked and not arguments.json else rows.to_json(_rows(request, result)))
     refusal = _refusal(result)
     if refusal:
         print(f"spark-tui: {refusal}", file=sys.stderr)
@@ -76,6 +81,22 @@ def params_of(words: Sequence[str]) -> dict[str, str]:
             raise CommandError(f"{name} is given twice", USAGE)
         params[name] = value
     return params
+
+
+def _rows(request: AnyRequest, result: Result) -> object:
+    """Of a changed rule that rule alone, as it stands now; `deleted` when nothing is left of it."""
+    changed = _changed(request)
+    if not changed or not isinstance(result, Rules):
+        return rows.listed(result)
+    found = [rows.rule(row) for row in result.rows if row.rule.id == changed]
+    return found[0] if found else {"id": changed, "deleted": True}
+
+
+def _changed(request: AnyRequest) -> str:
+    """The rule it changes; empty for every other request."""
+    if isinstance(request, PutRule):
+        return request.rule.id
+    return request.rule_id if isinstance(request, EnableRule | DisableRule | DeleteRule) else ""
 
 
 async def _answer(arguments: argparse.Namespace, request: AnyRequest) -> Result:

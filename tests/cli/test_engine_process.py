@@ -93,6 +93,17 @@ def test_everything_can_be_shown(shared_home: Home, engine: Engine, what: str, p
     assert shared_home.json("show", what, "--json")
 
 
+def test_a_changed_rule_is_told_alone(shared_home: Home, engine: Engine) -> None:
+    put = ("id=told", "kind=max_order_notional", "limit=900000", "symbol=NOSUCH")
+    assert shared_home.json("do", "rule.put", *put)["limit"] == "900000"
+    assert shared_home.json("do", "rule.disable", "id=told")["enabled"] is False
+    assert shared_home.json("do", "rule.enable", "id=told")["enabled"] is True
+    assert shared_home.json("do", "rule.delete", "id=told") == {"id": "told", "deleted": True}
+    shared_home.json("do", "rule.put", "id=slippage", "kind=max_slippage", "limit=900")
+    given_back = shared_home.json("do", "rule.delete", "id=slippage")
+    assert (given_back["limit"], given_back["origin"]) == ("100", "standard")
+
+
 def test_metrics_count_what_happened(shared_home: Home, engine: Engine) -> None:
     shared_home.json("do", "order.submit", "symbol=ETHUSDT", "side=SELL", "type=MARKET", "quantity=0.1")
     found = get(engine, "/metrics")
