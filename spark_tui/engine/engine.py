@@ -240,6 +240,7 @@ class Engine:
             utc_day=self._utc_day,
         )
         self.outbox.on_denied = self.riskwatch.on_denied
+        self.outbox.on_answered = self.tally.on_answered
         self.outbox.on_rejected = self.riskwatch.check
         self.rules = RulesDesk(self.rulebook, view, self.riskwatch, self.journal)
         self.runners = {name: self._runner(venue, tape) for name, venue in self._venues.items()}
@@ -294,8 +295,10 @@ class Engine:
                 self.supervisor.service("the heart", self._heart)
                 self.supervisor.service("the risk watch", self.riskwatch.run)
                 self.supervisor.service("the sweeper", self._sweeper.run)
+                self.supervisor.job("the canary cut short", self.canary.finish_cut_short())
                 try:
                     await self._stopping.wait()
+                    await self.canary.close(STOP_PATIENCE_S)
                     await self.outbox.close(STOP_PATIENCE_S)
                 finally:
                     self.supervisor.leave()  # from here on a cancelled task is one that is to end

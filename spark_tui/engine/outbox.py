@@ -84,6 +84,7 @@ class Outbox:
         # set once by the composition root, before anything runs
         self.on_denied: Callable[[tuple[Verdict, ...]], None] = lambda verdicts: None
         self.on_rejected: Callable[[], None] = lambda: None
+        self.on_answered: Callable[[Order], None] = lambda order: None
 
     # --- before --------------------------------------------------------------------------------------------
 
@@ -271,6 +272,9 @@ class Outbox:
             self._withdrawn.discard(client_id)
         if done.cancelled() or done.exception() is not None:
             self._cut_short(ids)
+        for client_id in ids:
+            if order := self._books.state.orders.get(client_id):
+                self.on_answered(order)
 
     def _cut_short(self, ids: tuple[str, ...]) -> None:
         """Our own task ended without a word (F17): where it was cannot be told, so nothing is assumed."""

@@ -7,8 +7,7 @@ from spark_tui.domain.order import Order, OrderState
 from spark_tui.domain.values import OrderType
 from spark_tui.link.messages import CancelAllResult
 
-_UNANSWERED: Final = (OrderState.NEW, OrderState.SENT)
-_UNDECIDED: Final = (*_UNANSWERED, OrderState.UNKNOWN)
+_UNDECIDED: Final = (OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN)
 _NOT_PLACED: Final = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
 
 
@@ -16,7 +15,7 @@ class Tally:
     """Counts since the start of the process; the metrics fold them in."""
 
     def __init__(self) -> None:
-        self.orders: Counter[str] = Counter()  # by the first state that was not NEW or SENT
+        self.orders: Counter[str] = Counter()  # by their state when answered
         self.denials: Counter[str] = Counter()  # by code
         self.violations: Counter[str] = Counter()  # by code: refused orders and standing rules that broke
         self.replaces: Counter[bool] = Counter()  # by whether the new order was placed
@@ -25,8 +24,6 @@ class Tally:
 
     def on_order(self, before: OrderState, order: Order) -> None:
         """After each change of an order."""
-        if before in _UNANSWERED and order.state not in _UNANSWERED:
-            self.orders[order.state] += 1
         if before is order.state:
             return
         if order.state is OrderState.DENIED:
@@ -36,6 +33,10 @@ class Tally:
             self.maker_rejects += 1
         if order.replaces and before in _UNDECIDED and order.state not in _UNDECIDED:
             self.replaces[order.state not in _NOT_PLACED] += 1
+
+    def on_answered(self, order: Order) -> None:
+        """The venue answered, or will not: once an order."""
+        self.orders[order.state] += 1
 
     def broken(self, code: str) -> None:
         """A standing rule broke."""

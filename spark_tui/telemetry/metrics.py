@@ -58,7 +58,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     uptime_s: float = 0.0
     user_streams: dict[str, bool] = {}  # by venue: whether its account events flow
     instruments: dict[tuple[str, str], int] = {}  # (venue, quote asset): how many trade
-    orders: dict[str, int] = {}  # by the first state after NEW and SENT
+    orders: dict[str, int] = {}  # by their state when answered
     denials: dict[str, int] = {}  # by code
     violations: dict[str, int] = {}  # by code
     replaces: dict[bool, int] = {}  # by whether the new order was placed
@@ -255,7 +255,7 @@ def _orders(now: Sample) -> Iterator[Metric]:
     for name, text, label, counts in (
         (
             "spark_tui_orders",
-            "Orders, by the first state after sending, or DENIED",
+            "Orders, by their state when answered",
             "state",
             now.orders,
         ),
