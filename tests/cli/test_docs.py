@@ -257,4 +257,4 @@ def test_the_readme_begins_with_the_two_commands() -> None:
     assert len(blocks) == 2
     assert all(block.count("\n") == 1 and block.startswith("python3 -m venv .venv && ") for block in blocks)
     assert blocks[0].rstrip().endswith(".venv/bin/spark-tui demo")
-    assert blocks[1].rstrip().endswith(".venv/bin/python -m pytest")
+    assert blocks[1].rstrip().endswith(".venv/bin/python -m pytest -n auto --dist loadfile")
