@@ -11,7 +11,7 @@ from typing import Final
 from spark_tui.domain import risk
 from spark_tui.domain.decimals import ZERO
 from spark_tui.domain.risk import Verdict
-from spark_tui.domain.rules import KINDS, Rule, RuleEffect, RuleKind, Unit
+from spark_tui.domain.rules import KINDS, Rule, RuleEffect, Unit
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.losses import DAILY, Losses
@@ -22,14 +22,6 @@ from spark_tui.engine.rulebook import Rulebook
 from spark_tui.wire.clock import Clock
 
 EVERY_S: Final = 1.0
-_FORGIVABLE: Final = frozenset(
-    {
-        RuleKind.MAX_DAILY_LOSS,
-        RuleKind.MAX_DAILY_LOSS_SHARE,
-        RuleKind.MAX_DRAWDOWN,
-        RuleKind.LOSS_STREAK,
-    }
-)
 _BETTER: Final = Decimal("0.9")  # of what was forgiven: a recovery so large is worth a record
 
 
@@ -98,7 +90,7 @@ class RiskWatch:
         """What is broken is forgiven, for the reason given."""
         self._guard.activity.forget_rejections()
         for rule, verdict in list(self._standing()):
-            whole = self._losses.whole(rule).value if rule.kind in _FORGIVABLE else None
+            whole = self._losses.whole(rule).value
             if not verdict.ok and whole is not None:
                 self._forgive(rule.id, whole, change.operator, change.reason)
         self._broken.clear()
@@ -147,7 +139,7 @@ class RiskWatch:
                 continue
             if entry.rule.kind in DAILY and forgiven.day != self._utc_day():
                 continue
-            small = entry.rule.limit is not None and value < entry.rule.limit / 100
+            small = entry.rule.limit is None or value < entry.rule.limit / 100
             if value <= forgiven.value * _BETTER:
-                left = ZERO if small or value <= 0 else value
+                left = ZERO if small else value
                 self._forgive(forgiven.rule_id, left, "engine", "part of it was made good")

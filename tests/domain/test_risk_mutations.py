@@ -9,11 +9,22 @@ import importlib
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
 
+import msgspec
 import pytest
 
 from spark_tui.domain import risk
-from spark_tui.domain.risk import always, common, count_rules, exposure_rules, order_rules, standing
-from spark_tui.domain.rules import KINDS
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.risk import (
+    RiskContext,
+    Verdict,
+    always,
+    common,
+    count_rules,
+    exposure_rules,
+    order_rules,
+    standing,
+)
+from spark_tui.domain.rules import KINDS, Rule, RuleKind
 from tests.domain.risk_cases import CASES
 from tests.mutants import broken, functions, where
 
@@ -85,6 +96,22 @@ def test_the_table_notices(
     noticed = any(answer != well for answer, well in zip(told(), healthy, strict=True))
     monkeypatch.undo()
     assert noticed != (f"{where(one)}: {name}" in SAME)
+
+
+@pytest.mark.parametrize("kind", RuleKind)
+@pytest.mark.parametrize("ok", [True, False], ids=["never refuses", "turned"])
+def test_the_table_notices_a_rule_that(
+    kind: RuleKind, ok: bool, healthy: list[Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of the kinds by itself, so that none hides behind a function it shares with others."""
+    well = check._JUDGES[kind]
+
+    def ill(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
+        verdict = well(rule, request, context)
+        return msgspec.structs.replace(verdict, ok=ok or not verdict.ok)
+
+    monkeypatch.setattr(check, "_JUDGES", {**check._JUDGES, kind: ill})
+    assert list(told()) != healthy
 
 
 def test_no_reason_is_left_over() -> None:

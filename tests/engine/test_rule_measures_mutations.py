@@ -1,5 +1,6 @@
 """What the rules are fed with is broken in every way its comparisons can be, and these tables must notice:
-trading hours, what an order takes from the book, what was forgiven, counts and streaks."""
+trading hours, what an order takes from the book, what was forgiven, counts and streaks, open orders at their
+worst, and the watch that acts."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -13,10 +14,11 @@ from spark_tui.domain import hours, slippage
 from spark_tui.domain.rules import Rule, RuleKind, Scope
 from spark_tui.domain.slippage import slippage_bp, take
 from spark_tui.domain.values import OrderType
-from spark_tui.engine import activity, losses
+from spark_tui.engine import activity, exposure, losses, riskwatch
 from spark_tui.engine.activity import Activity
 from spark_tui.wire.clock import ManualClock
 from tests.domain.risk_cases import BUY, SELL, limit, market
+from tests.engine.watch_tables import exposure_told, losses_told, restored_told, watch_told
 from tests.mutants import broken, functions, where
 
 D = Decimal
@@ -138,6 +140,13 @@ SUBJECTS: tuple[tuple[Callable[[], Iterator[object]], tuple[FunctionType, ...]],
     (slippage_told, tuple(functions(slippage))),
     (forgiven_told, (losses._since,)),
     (counts_told, tuple(one for one in functions(activity) if one.__name__ in ("_count", "rejections"))),
+    (exposure_told, tuple(functions(exposure))),
+    (losses_told, tuple(one for one in functions(losses) if one.__name__ not in ("_since", "__init__"))),
+    (watch_told, tuple(one for one in functions(riskwatch) if one.__name__ != "run")),
+    (
+        restored_told,
+        tuple(one for one in functions(activity) if one.__name__ in ("restore", "_take_over", "_is_outcome")),
+    ),
 )
 ALL = [
     pytest.param(told, one, name, code, id=f"{where(one)}: {name}")
