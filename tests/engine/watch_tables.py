@@ -367,7 +367,9 @@ def restored_told() -> Iterator[object]:
         state.algos["a"] = cast("Any", SimpleNamespace(start=SimpleNamespace(kind="TWAP")))
         if resumed_ms:
             state.apply(
-                TradingStateChanged(state=trading, reason="", killed=False, operator="", at_ms=resumed_ms)
+                TradingStateChanged(
+                    state=trading, reason="", killed=False, operator="", at_ms=_LONG_AGO_MS + resumed_ms
+                )
             )
         for number, (one, since_ms, code, text) in enumerate(_HISTORY):
             at_ms = _LONG_AGO_MS + since_ms
