@@ -1,16 +1,18 @@
 """The tables of the PnL screen: columns for each width, a row's cells, and what is said of it in full."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from itertools import zip_longest
 from typing import Final, NamedTuple
 
-from spark_tui.domain.accounting import FlowKind
+from spark_tui.domain.accounting import Explained, FlowKind
 from spark_tui.domain.decimals import ZERO
 from spark_tui.link.messages import Balances, DayPnl, ExplainedRow, PnlRow, SymbolPnl
 from spark_tui.ui import format as fmt
 from spark_tui.ui.pnl_data import Money
 from spark_tui.ui.widgets.line_table import Column, RowKey
 
+MOST: Final = 8  # decimals
 Cell = tuple[str, str]
 Fact = tuple[str, str]
 
@@ -47,6 +49,21 @@ def amount(value: Decimal | None) -> str:
     return fmt.ABSENT if value is None else fmt.exact(round(value, 8))
 
 
+def on_one_point(values: Sequence[Decimal | None], width: int) -> list[str]:
+    """Amounts of one column on one decimal point, with as many of their eight decimals as fit `width`; what
+    that would show as nothing stands in full."""
+    known = [round(value, MOST) for value in values if value is not None]
+    whole = max((len(fmt.exact(value).partition(".")[0]) for value in known), default=0)
+    needed = max((fmt.decimals_of(value) if value % 1 else 0 for value in known), default=0)
+    places = min(needed, max(0, width - whole - 1))
+    texts = []
+    for value in values:
+        hidden = value is not None and value and not round(value, places)
+        shown = amount(value) if value is None or hidden else fmt.exact(round(value, places))
+        texts.append(shown if hidden else fmt.on_point(shown, places))
+    return texts
+
+
 def price(value: Decimal | None) -> str:
     if value is None:
         return fmt.ABSENT
@@ -59,25 +76,29 @@ def right(*widths: tuple[str, int]) -> tuple[Column, ...]:
 
 def _symbols(known: Money, _: Balances | None) -> dict[RowKey, Entry]:
     rows = known.pnl.symbols if known.pnl else ()
-    return {(one.position.venue, one.row.name): _symbol(one) for one in rows}
+    sizes = [one.position.quantity for one in rows]
+    wide, narrow = on_one_point(sizes, SIZE_WIDE), on_one_point(sizes, SIZE_NARROW)
+    return {
+        (one.position.venue, one.row.name): _symbol(one, wide[at], narrow[at]) for at, one in enumerate(rows)
+    }
 
 
-def _symbol(one: SymbolPnl) -> Entry:
+def _symbol(one: SymbolPnl, wide: str, narrow: str) -> Entry:
     position, row = one.position, one.row
     flat = not position.quantity
     average = fmt.ABSENT if flat else price(position.average_price)
     fifo_average = fmt.ABSENT if flat else price(one.fifo_average)
     held = amount(position.quantity)
-    size: Cell = (held, "dim" if one.dust or flat else "ink")
+    tone = "dim" if one.dust or flat else "ink"
     methods = (gain(position.realised), gain(one.fifo_realised))
     ends = (gain(one.unrealised), (money(row.fees), "dim"), gain(row.total))
     word = f"{held} {one.base}, too little for any order" if one.dust and not flat else f"{held} {one.base}"
     return Entry(
         wide=(
-            (row.name, "b ink"), size, (average, "ink"), methods[0], (fifo_average, "ink"), methods[1],
-            (price(one.mark), "ink"), *ends,
+            (row.name, "b ink"), (wide, tone), (average, "ink"), methods[0], (fifo_average, "ink"),
+            methods[1], (price(one.mark), "ink"), *ends,
         ),
-        narrow=((row.name, "b ink"), size, (average, "ink"), *methods, *ends),
+        narrow=((row.name, "b ink"), (narrow, tone), (average, "ink"), *methods, *ends),
         facts=(
             ("holds", word),
             ("average cost", f"{average}  realised {money(position.realised)}  unrealised "
@@ -91,16 +112,13 @@ def _symbol(one: SymbolPnl) -> Entry:
 
 def _facts(row: PnlRow) -> tuple[Fact, ...]:
     """What every sum can say."""
-    facts = [
-        (
-            "USDT",
-            f"realised {money(row.realised)}  funding {money(row.funding)}  fees {money(row.fees)}  "
-            f"volume {money(row.volume)}  trades {row.trades}",
-        )
-    ]
+    funding = f"funding {money(row.funding)}  " if row.funding != 0 else ""
+    facts = []
     if row.unpriced:
         parts = ", ".join(f"{fmt.exact(value)} {asset}" for asset, value in row.unpriced.items())
         facts.append(("unpriced", f"{parts}: no price at the time, so not in these sums"))
+    facts.append(("USDT", f"realised {money(row.realised)}  {funding}fees {money(row.fees)}"))
+    facts.append(("volume", f"{money(row.volume)} USDT in {row.trades} trade{'s' * (row.trades != 1)}"))
     return tuple(facts)
 
 
@@ -132,20 +150,38 @@ def _day(one: DayPnl) -> Entry:
 
 
 def _balances(_: Money, known: Balances | None) -> dict[RowKey, Entry]:
+    if known is None:
+        return {}
+    rows = [
+        (venue, one, worth)
+        for venue, held in known.rows.items()
+        for one, worth in zip_longest(held, known.worth.get(venue, ())[: len(held)])
+    ]
+    parts = [[one.free for _, one, _ in rows], [one.locked for _, one, _ in rows]]
+    parts.append([one.total for _, one, _ in rows])
+    wide, narrow = (_columns(parts, widths) for widths in (BALANCES_WIDE, BALANCES_NARROW))
     found: dict[RowKey, Entry] = {}
-    for venue, rows in (known.rows if known else {}).items():
-        worths = known.worth.get(venue, ()) if known else ()
-        for index, one in enumerate(rows):
-            worth = worths[index] if index < len(worths) else None
-            figures: tuple[Cell, ...] = (
-                (amount(one.free), "ink"), (amount(one.locked), "dim"),
-                (amount(one.total), "ink"), (money(worth), "ink" if worth is not None else "warn"),
-            )  # fmt: skip
-            said = "no usable price now" if worth is None else f"{money(worth)} USDT"
-            facts = (("venue", venue), ("worth", said))
-            name = (one.asset, "b ink")
-            found[venue, one.asset] = Entry((name, (venue, "dim"), *figures), (name, *figures), facts)
+    for (venue, one, worth), figures, short in zip(rows, wide, narrow, strict=True):
+        tones = ("ink", "dim", "ink")
+        worth_cell = (money(worth), "ink" if worth is not None else "warn")
+        said = "no usable price now" if worth is None else f"{money(worth)} USDT"
+        name = (one.asset, "b ink")
+        found[venue, one.asset] = Entry(
+            (name, (venue, "dim"), *zip(figures, tones, strict=True), worth_cell),
+            (name, *zip(short, tones, strict=True), worth_cell),
+            (
+                ("venue", venue),
+                ("holds", f"{amount(one.free)} free, {amount(one.locked)} locked"),
+                ("worth", said),
+            ),
+        )
     return found
+
+
+def _columns(parts: Sequence[Sequence[Decimal | None]], widths: Sequence[int]) -> list[tuple[str, ...]]:
+    """Row by row what stands in columns so wide."""
+    texts = [on_one_point(values, width) for values, width in zip(parts, widths, strict=True)]
+    return list(zip(*texts, strict=True))
 
 
 TRADED: Final = (FlowKind.BOUGHT, FlowKind.SOLD)
@@ -153,17 +189,28 @@ TRADED: Final = (FlowKind.BOUGHT, FlowKind.SOLD)
 
 def _explained(known: Money, _: Balances | None) -> dict[RowKey, Entry]:
     rows = known.explanation.rows if known.explanation else ()
-    return {(one.explained.venue, one.explained.asset): _explain(one) for one in rows}
+    parts = [_parts(row.explained) for row in rows]
+    wide = _columns(list(zip(*parts, strict=True)), EXPLAINED_WIDE) if rows else []
+    # nothing else than fees, and what was expected, gives way
+    short = [(one[0], one[1], one[2], one[5], one[6]) for one in parts]
+    narrow = _columns(list(zip(*short, strict=True)), EXPLAINED_NARROW) if rows else []
+    return {
+        (row.explained.venue, row.explained.asset): _explain(row, wide[at], narrow[at])
+        for at, row in enumerate(rows)
+    }
 
 
-def _explain(row: ExplainedRow) -> Entry:
-    one = row.explained
+def _parts(one: Explained) -> tuple[Decimal, ...]:
+    """Was, traded, fees, other, expected, is, rest."""
     traded = sum((one.rows.get(kind, ZERO) for kind in TRADED), ZERO)
     fees = one.rows.get(FlowKind.FEE, ZERO)
     other = sum(one.rows.values(), ZERO) - traded - fees
+    return one.opening, traded, fees, other, one.expected, one.actual, one.rest
+
+
+def _explain(row: ExplainedRow, wide: Sequence[str], narrow: Sequence[str]) -> Entry:
+    one = row.explained
     tone = "b warn" if one.rest else "up"
-    middle: tuple[Cell, ...] = tuple((amount(part), "ink") for part in (one.opening, traded))
-    rest: tuple[Cell, ...] = ((amount(one.actual), "ink"), (amount(one.rest), tone))
     parts = (
         "  ".join(f"{kind.lower()} {amount(value)}" for kind, value in one.rows.items()) or "nothing moved"
     )
@@ -173,18 +220,11 @@ def _explain(row: ExplainedRow) -> Entry:
         else f"{amount(one.rest)} {one.asset}, worth {money(row.rest_worth)} USDT: no row tells of it"
     )
     name = (one.asset, "b ink")
-    fee, others = (amount(fees), "dim"), (amount(other), "dim")
+    tones = ("ink", "ink", "dim", "dim", "ink", "ink", tone)
+    few = ("ink", "ink", "dim", "ink", tone)
     return Entry(
-        wide=(
-            name,
-            *middle,
-            fee,
-            others,
-            (amount(one.expected), "ink"),
-            *rest,
-            (money(row.rest_worth), tone),
-        ),
-        narrow=(name, *middle, fee, *rest),
+        wide=(name, *zip(wide, tones, strict=True), (money(row.rest_worth), tone)),
+        narrow=(name, *zip(narrow, few, strict=True)),
         facts=(
             ("was", f"{amount(one.opening)} {one.asset} at {one.venue}"),
             ("rows", parts),
@@ -194,15 +234,21 @@ def _explain(row: ExplainedRow) -> Entry:
     )
 
 
+SIZE_WIDE, SIZE_NARROW = 12, 10
+BALANCES_WIDE: Final = (18, 16, 18)
+BALANCES_NARROW: Final = (16, 14, 16)
+EXPLAINED_WIDE: Final = (14, 14, 12, 12, 15, 15, 10)
+EXPLAINED_NARROW: Final = (14, 14, 12, 14, 11)
+
 TABLES: Final = (
     Table(
         "Symbols",
         (Column("symbol", 11), *right(
-            ("position", 12), ("average cost", 12), ("realised", 10), ("FIFO cost", 11), ("FIFO real.", 10),
-            ("mark", 11), ("unrealised", 10), ("fees", 8), ("total USDT", 11))),
+            ("position", SIZE_WIDE), ("average cost", 12), ("realised", 10), ("FIFO cost", 11),
+            ("FIFO real.", 10), ("mark", 11), ("unrealised", 10), ("fees", 8), ("total USDT", 11))),
         (Column("symbol", 9), *right(
-            ("position", 10), ("avg cost", 10), ("realised", 9), ("FIFO", 9), ("unreal.", 9), ("fees", 6),
-            ("total", 9))),
+            ("position", SIZE_NARROW), ("avg cost", 10), ("realised", 9), ("FIFO", 9), ("unreal.", 9),
+            ("fees", 6), ("total", 9))),
         "nothing was traded yet: profit begins with the first fill",
         _symbols,
     ),
@@ -229,18 +275,19 @@ TABLES: Final = (
     Table(
         "Balances",
         (Column("asset", 10), Column("venue", 16), *right(
-            ("free", 18), ("locked", 16), ("total", 18), ("worth USDT", 14))),
-        (Column("asset", 8), *right(("free", 16), ("locked", 14), ("total", 16), ("worth USDT", 12))),
+            *zip(("free", "locked", "total"), BALANCES_WIDE, strict=True), ("worth USDT", 14))),
+        (Column("asset", 8), *right(
+            *zip(("free", "locked", "total"), BALANCES_NARROW, strict=True), ("worth USDT", 12))),
         "waiting for the venue's balances",
         _balances,
     ),
     Table(
         "Explained",
         (Column("asset", 7), *right(
-            ("was", 14), ("traded", 14), ("fees", 12), ("other", 12), ("expected", 15), ("is", 15),
-            ("rest", 10), ("rest USDT", 9))),
+            *zip(("was", "traded", "fees", "other", "expected", "is", "rest"), EXPLAINED_WIDE, strict=True),
+            ("rest USDT", 9))),
         (Column("asset", 6), *right(
-            ("was", 14), ("traded", 14), ("fees", 12), ("is", 14), ("rest", 11))),
+            *zip(("was", "traded", "fees", "is", "rest"), EXPLAINED_NARROW, strict=True))),
         "waiting for the venue's balances",
         _explained,
     ),

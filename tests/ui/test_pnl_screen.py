@@ -1,5 +1,7 @@
 """The PnL screen under the fingers: figures, curves, tables, the explanation, the export."""
 
+from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -7,6 +9,8 @@ from msgspec import structs
 
 from spark_tui.link.messages import GetEquity, Pnl
 from spark_tui.ui import pnl_commands
+from spark_tui.ui.pnl_data import DAY_MS
+from spark_tui.ui.pnl_tables import on_one_point
 from spark_tui.ui.screens.pnl import PnlScreen
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine import FakeEngine
@@ -45,8 +49,9 @@ async def test_average_cost_and_fifo_stand_side_by_side() -> None:
         assert "in 3 lots" in face.pane("row")
 
 
-async def test_what_has_no_price_is_unknown_and_never_nought() -> None:
-    async with cockpit() as face:
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_what_has_no_price_is_unknown_and_never_nought(size: tuple[int, int]) -> None:
+    async with cockpit(size) as face:
         await opened(face)
         await face.press("j")
         row = next(line for line in face.pane("money").split("\n") if "ETHUSDT" in line)
@@ -66,6 +71,22 @@ async def test_cents_nobody_explained_are_in_the_headline_and_in_their_row() -> 
         assert "deposit 50" in face.pane("row")
 
 
+@pytest.mark.parametrize(
+    ("values", "width", "shown"),
+    [
+        (["0.504", "8", "9330.25"], 18, ["0.504", "8    ", "9 330.25 "]),
+        (["102633.31858476", "2500000", "1.93494"], 14, ["102 633.3186", "2 500 000     ", "1.9349"]),
+        (["102633.31858476", "0.00000123"], 9, ["102 633.3", "0.00000123"]),  # never shown as nothing
+        (["5", None, "-3"], 12, ["5", "–", "-3"]),
+    ],
+)
+def test_amounts_stand_on_one_point_with_what_fits(
+    values: list[str | None], width: int, shown: list[str]
+) -> None:
+    known = [None if value is None else Decimal(value) for value in values]
+    assert on_one_point(known, width) == shown
+
+
 async def test_each_window_asks_for_its_own_curve() -> None:
     async with cockpit() as face:
         screen = await opened(face)
@@ -76,6 +97,53 @@ async def test_each_window_asks_for_its_own_curve() -> None:
             asked = [one for one in face.engine.asked if isinstance(one, GetEquity)]
             seen.append((screen.known.stretch.name, asked[-1].window.value))
         assert seen == [("1w", "month"), ("all", "all"), ("1h", "day"), ("1d", "day")]
+
+
+def aged(minutes: int) -> Callable[[FakeEngine], None]:
+    def prepare(engine: FakeEngine) -> None:
+        engine.profit.age_min = minutes
+
+    return prepare
+
+
+@pytest.mark.parametrize("window", ["1d", "1w", "all", "1h"])
+async def test_a_young_curve_is_drawn_from_its_first_sample_whatever_the_window(window: str) -> None:
+    async with cockpit(prepare=aged(4)) as face:
+        screen = await opened(face)
+        while screen.known.stretch.name != window:
+            await face.press("w")
+            await face.until(lambda: screen.known.curve is not None)
+        await face.settle()
+        heading, *rows, times = face.pane("equity").split("\n")
+        curve = "".join(row[1:-10] for row in rows)
+        assert len(curve.split()) > 3
+        assert sum(char not in " ─" for char in curve) > 30  # four minutes of the five that are drawn
+        assert times.split() == ["13:59", "14:01", "14:04"]
+        assert ("since 13:59" in heading) is (window != "all")
+
+
+async def test_a_curve_lives_between_two_samples() -> None:
+    async with cockpit(prepare=aged(1)) as face:
+        screen = await opened(face)
+        for _ in range(3):
+            face.clock.advance(1)
+            await screen._load()
+        assert screen.known.curve is not None
+        assert len(screen.known.trail) == 4
+        assert all(one.at_ms > screen.known.curve.points[-1].at_ms for one in screen.known.trail)
+        face.engine.profit.age_min = None
+        newest = structs.replace(screen.known.trail[-1], at_ms=screen.known.trail[-1].at_ms + 1)
+        screen.known.take_curve(structs.replace(screen.known.curve, points=(newest,), now=None))
+        assert screen.known.trail == ()  # the sample says it
+
+
+async def test_a_curve_that_is_as_old_as_its_window_says_no_since() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        assert "since" not in face.pane("equity")
+        drawn = screen.known.drawn(face.app.model.venue_now_ms())
+        assert drawn is not None
+        assert drawn.frame.end_ms - drawn.frame.start_ms == DAY_MS
 
 
 async def test_before_anything_happened_every_part_says_what_it_waits_for() -> None:

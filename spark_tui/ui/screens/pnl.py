@@ -7,6 +7,7 @@ from decimal import ROUND_FLOOR, Decimal
 from textual.app import ComposeResult
 from textual.widget import Widget
 
+from spark_tui.domain.accounting import Window
 from spark_tui.link.messages import (
     EquityCurve,
     Explanation,
@@ -14,19 +15,20 @@ from spark_tui.link.messages import (
     GetExplanation,
     GetPnl,
     Pnl,
+    Result,
 )
 from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line, Span
 from spark_tui.ui.model import Topic
-from spark_tui.ui.pnl_data import DAY_MS, STRETCHES, Money
+from spark_tui.ui.pnl_data import DAY_MS, FEW, FINER, STRETCHES, Money
 from spark_tui.ui.pnl_tables import TABLES, Entry, gain, money
 from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
-from spark_tui.ui.widgets.plot import Frame, Sample, plot
+from spark_tui.ui.widgets.plot import Sample, plot
 
 ASK_S = 1.0
 LABEL = 13
@@ -110,31 +112,31 @@ class Chart(Pane):
         for one in STRETCHES:
             hints.append((one.name, "b accent" if one is self._known.stretch else "dim"))
             hints.append((" " if one is STRETCHES[-1] else "  ", "dim"))
-        return self.rule((("Equity", "dim"),), tuple(hints), width)
+        drawn = self._known.drawn(self.context.model.venue_now_ms())
+        since = f" since {_hour_word(drawn.frame.start_ms)}" if drawn and drawn.young else ""
+        return self.rule((("Equity", "dim"), (since, "faint")), tuple(hints), width)
 
     def body(self, width: int, height: int) -> list[Line]:
-        curve, stretch = self._known.curve, self._known.stretch
-        if curve is None:
+        if self._known.curve is None:
             return [((" waiting for the engine", "dim"),)]
-        if not curve.points:
+        drawn = self._known.drawn(self.context.model.venue_now_ms())
+        if drawn is None:
             words = (
                 "no sample yet: one a minute"
                 if self._falls
                 else "no sample yet: one a minute, with usable prices"
             )
             return [((f" {words}", "dim"),)]
-        end = self.context.model.venue_now_ms()
-        start = curve.points[0].at_ms if stretch.back_ms is None else end - stretch.back_ms
-        points = [*curve.points, *([curve.now] if curve.now else [])]
         if self._falls:
-            samples = [Sample(one.at_ms, -100 * float(one.fall)) for one in points]
+            samples = [Sample(one.at_ms, -100 * float(one.fall)) for one in drawn.points]
         else:
-            samples = [Sample(one.at_ms, float(one.equity)) for one in points]
+            samples = [Sample(one.at_ms, float(one.equity)) for one in drawn.points]
+        start, end, _ = drawn.frame
         spread = max(one.value for one in samples) - min(one.value for one in samples)
         decimals = 0 if spread >= 1_000 else 2
         lines = plot(
             samples,
-            Frame(start, end, stretch.step_ms * 5 // 2),
+            drawn.frame,
             width,
             height,
             label=lambda value: fmt.fixed(value, 2) + " %" if self._falls else fmt.fixed(value, decimals),
@@ -142,7 +144,7 @@ class Chart(Pane):
             tone="down" if self._falls else "accent",
             area_from=0.0 if self._falls else None,
         )
-        return lines or [((f" no sample in the last {stretch.name}", "dim"),)]
+        return lines or [((f" no sample in the last {self._known.stretch.name}", "dim"),)]
 
 
 def _hour_word(at_ms: int) -> str:
@@ -282,8 +284,9 @@ class PnlScreen(CockpitScreen):
         stretch = self.known.stretch
         try:
             answers = [
-                await self.context.call(request)
-                for request in (GetPnl(), GetEquity(window=stretch.window), GetExplanation())
+                await self.context.call(GetPnl()),
+                await self._curve(stretch.window),
+                await self.context.call(GetExplanation()),
             ]
         except LinkError:
             return  # the banner says that the engine is lost
@@ -292,8 +295,15 @@ class PnlScreen(CockpitScreen):
                 case Pnl():
                     self.known.pnl = answer
                 case EquityCurve() if stretch is self.known.stretch:
-                    self.known.curve = answer
+                    self.known.take_curve(answer)
                 case Explanation():
                     self.known.explanation = answer
         for pane in self.panes:
             pane.pull()
+
+    async def _curve(self, window: Window) -> Result:
+        """By the day or the hour, unless that is no curve yet: then finer."""
+        answer = await self.context.call(GetEquity(window=window))
+        if isinstance(answer, EquityCurve) and len(answer.points) < FEW and window in FINER:
+            return await self._curve(FINER[window])
+        return answer

@@ -122,6 +122,7 @@ class FakeProfit:
             accuracy={VENUE: D("0.99998")},
         )
         self.samples = True
+        self.age_min: int | None = None  # of the account; None: years
 
     def equity(self, window: Window, now_ms: int) -> EquityCurve:
         step_ms, count = {
@@ -131,7 +132,7 @@ class FakeProfit:
         }[window]
         points = tuple(
             point(now_ms - ago * step_ms, ago, count)
-            for ago in range(count, 0, -1)
+            for ago in range(self._oldest(step_ms, count), 0, -1)
             if not (window is Window.DAY and ago in GAP)
         )
         now = Point(at_ms=now_ms, equity=D("10012.40"), gain=D("12.40"), fall=D("0.0012"))
@@ -141,6 +142,10 @@ class FakeProfit:
         return EquityCurve(
             window=window, currency="USDT", points=points, now=now, deepest=deepest, unpriced=("XYZ",)
         )
+
+    def _oldest(self, step_ms: int, count: int) -> int:
+        """An hour or a day that is not over yet has its newest sample."""
+        return count if self.age_min is None else min(count, max(1, self.age_min * MINUTE_MS // step_ms))
 
 
 def point(at_ms: int, ago: int, count: int) -> Point:
