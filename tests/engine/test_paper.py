@@ -25,7 +25,7 @@ from spark_tui.link.messages import (
 from spark_tui.link.service import LinkError
 from spark_tui.venues.paper import PaperSettings, PaperStore, PaperVenue
 from spark_tui.venues.paper.store import PAPER_FILE
-from spark_tui.venues.port import Reaction, VenueError
+from spark_tui.venues.port import OrderStatus, Reaction, VenueError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL
 from tests.engine.harness import Rig, buy, rig
@@ -126,6 +126,16 @@ async def test_money_that_is_not_there_is_refused_in_the_venues_words(tmp_path: 
         assert it.cash("USDT") == (D(1_000_000), D(0))
 
 
+async def test_an_order_whose_symbol_is_no_longer_listed_can_be_cancelled(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "59000"))
+        it.source.known.clear()
+        await it.paper.instruments()
+        report = await it.paper.cancel(SYMBOL, order.client_order_id)
+        assert report.status is OrderStatus.CANCELED
+        assert it.cash("USDT") == (D(1_000_000), D(0))
+
+
 async def test_cancel_amend_and_replace(tmp_path: Path) -> None:
     async with paper(tmp_path) as it:
         order = await it.submit(buy("1", "59000"))
@@ -204,7 +214,7 @@ async def test_what_filled_while_no_engine_listened_is_found(tmp_path: Path) -> 
     """The stream to the engine broke, the account went on."""
     async with paper(tmp_path) as it:
         order = await it.submit(buy("1", "60000"))
-        it.paper._heard = None  # user events go nowhere
+        it.paper._news.end()  # user events go nowhere
         it.source.trade(59_000.0, 9.0, sells=True)
         await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED, seconds=200)
         assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.999")

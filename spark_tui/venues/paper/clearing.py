@@ -37,8 +37,9 @@ class Clearing:
     def reserve(self, order: PaperOrder, instrument: Instrument, amount: Decimal | None = None) -> None:
         """Lock what a new order may spend, `amount` where it has no price of its own. Raises ShortOfCash."""
         wanted = need(order) if amount is None else amount
-        self.cash.lock(spends(order, instrument), wanted)
-        order.reserved = wanted
+        asset = spends(order, instrument)
+        self.cash.lock(asset, wanted)
+        order.reserved, order.asset = wanted, asset
 
     def reserve_pair(self, legs: Sequence[PaperOrder], instrument: Instrument) -> None:
         """Lock once for legs of which one may trade. Raises ShortOfCash."""
@@ -54,9 +55,11 @@ class Clearing:
         sharing = list(orders)
         held = sum((order.reserved for order in sharing), ZERO)
         dearest = max(sharing, key=need)
+        asset = spends(dearest, instrument)
         for order in sharing:
             order.reserved = need(order) if order is dearest else ZERO
-        self.cash.unlock(spends(dearest, instrument), EXACT.subtract(held, dearest.reserved))
+            order.asset = asset
+        self.cash.unlock(asset, EXACT.subtract(held, dearest.reserved))
 
     def top_up(self, order: PaperOrder, instrument: Instrument, cost: Decimal) -> bool:
         """Lock what a triggered order costs beyond what it locked; False when the account has less."""
@@ -69,9 +72,10 @@ class Clearing:
             order.reserved = cost
         return True
 
-    def release(self, order: PaperOrder, instrument: Instrument) -> None:
-        """Give back what is still locked."""
-        self.cash.unlock(spends(order, instrument), order.reserved)
+    def release(self, order: PaperOrder) -> None:
+        """Give back what is still locked; for that its symbol need not be listed any more."""
+        if order.reserved:
+            self.cash.unlock(order.asset, order.reserved)
         order.reserved = ZERO
 
     def fill(
@@ -102,7 +106,7 @@ class Clearing:
         done = order.left == 0
         if done:
             order.phase, order.status = Phase.ENDED, OrderStatus.FILLED
-            self.release(order, instrument)
+            self.release(order)
         else:
             order.status = OrderStatus.PARTIALLY_FILLED
             if order.lock_price:  # bought below its price: the difference is free again

@@ -16,7 +16,7 @@ from spark_tui.domain.values import LegRole, OrderType, TimeInForce
 from spark_tui.venues.paper import checks
 from spark_tui.venues.paper.cash import ShortOfCash
 from spark_tui.venues.paper.checks import REJECTED, refused
-from spark_tui.venues.paper.clearing import Clearing
+from spark_tui.venues.paper.clearing import Clearing, spends
 from spark_tui.venues.paper.journal import Journal
 from spark_tui.venues.paper.matching import Matcher, Met, Sight, Slice, money
 from spark_tui.venues.paper.orders import PaperList, PaperOrder, Phase
@@ -250,7 +250,9 @@ class Floor:
 
     def end(self, order: PaperOrder, status: OrderStatus, reason: str, now_ms: int) -> None:
         order.phase, order.status, order.reason = Phase.ENDED, status, reason
-        self.clearing.release(order, self.instrument(order.request.symbol))
+        if order.reserved and not order.asset:  # of a file from before orders said what they lock
+            order.asset = spends(order, self.instrument(order.request.symbol))
+        self.clearing.release(order)
         self.journal.report(order, now_ms)
         self._left(order)
 

@@ -26,9 +26,9 @@ class Phase(StrEnum):
 class PaperOrder(msgspec.Struct, kw_only=True):
     """One order. `quantity` is the total asked in base, 0 while an order sized in quote money is not done.
 
-    `reserved` is what is locked for it: quote for a buy, base for a sale. Of an iceberg only `shown` stands
-    in the queue. `ahead` is the size at its price that must trade before it does; None until its level was
-    seen.
+    `reserved` is what is locked for it of `asset`: quote for a buy, base for a sale. Of an iceberg only
+    `shown` stands in the queue. `ahead` is the size at its price that must trade before it does; None until
+    its level was seen.
     """
 
     id: int
@@ -42,6 +42,7 @@ class PaperOrder(msgspec.Struct, kw_only=True):
     filled: Decimal = ZERO
     filled_quote: Decimal = ZERO
     reserved: Decimal = ZERO
+    asset: str = ""
     lock_price: Decimal = ZERO
     shown: Decimal = ZERO
     ahead: Decimal | None = None

@@ -33,6 +33,7 @@ CREATE TABLE IF NOT EXISTS trades (
 );
 CREATE INDEX IF NOT EXISTS trades_by_symbol ON trades (symbol, id);
 CREATE INDEX IF NOT EXISTS trades_by_order ON trades (order_id, id);
+CREATE TABLE IF NOT EXISTS resets (last_trade INTEGER NOT NULL);
 """
 
 _order = msgspec.json.Decoder(PaperOrder)
@@ -73,10 +74,7 @@ class PaperStore:
                     database.executescript(f"{_SCHEMA} PRAGMA user_version={_VERSION};")
                 found = cls(database)
                 if not found.balances():
-                    found._write_balances(
-                        Balance(asset=asset, free=amount, locked=Decimal(0))
-                        for asset, amount in start.items()
-                    )
+                    found._begin(start)
             except BaseException:
                 database.close()
                 raise
@@ -112,6 +110,11 @@ class PaperStore:
             "SELECT (SELECT coalesce(max(id), 0) FROM orders), (SELECT coalesce(max(id), 0) FROM trades)"
         ).fetchone()
         return row[0] + 1, row[1] + 1
+
+    def reset_after(self) -> int | None:
+        """The last trade before the account was last begun again; None: it never was."""
+        row = self._database.execute("SELECT max(last_trade) FROM resets").fetchone()
+        return None if row[0] is None else int(row[0])
 
     def by_client_id(self, symbol: str, client_id: str) -> PaperOrder | None:
         """The newest of that id."""
@@ -150,32 +153,37 @@ class PaperStore:
     def commit(self, journal: Journal, cash: Cash) -> None:
         """All that changed, or nothing. Raises sqlite3.Error."""
         with self._transaction():
-            self._database.executemany(
-                "INSERT OR REPLACE INTO orders (id, symbol, client_id, open, body) VALUES (?, ?, ?, ?, ?)",
-                (
-                    (one.id, one.request.symbol, one.client_id, int(one.open), _encode(one))
-                    for one in journal.orders.values()
-                ),
-            )
-            self._database.executemany(
-                "INSERT INTO trades (id, symbol, order_id, body) VALUES (?, ?, ?, ?)",
-                ((one.id, one.symbol, one.order_id, _encode(one)) for one in journal.trades),
-            )
-            for list_id, found in journal.lists.items():
-                if found is None:
-                    self._database.execute("DELETE FROM lists WHERE id = ?", (list_id,))
-                else:
-                    self._database.execute(
-                        "INSERT OR REPLACE INTO lists VALUES (?, ?)", (list_id, _encode(found))
-                    )
-            self._write_balances(cash.balance(asset) for asset in cash.dirty)
+            self._write(journal, cash)
+
+    def _write(self, journal: Journal, cash: Cash) -> None:
+        self._database.executemany(
+            "INSERT OR REPLACE INTO orders (id, symbol, client_id, open, body) VALUES (?, ?, ?, ?, ?)",
+            (
+                (one.id, one.request.symbol, one.client_id, int(one.open), _encode(one))
+                for one in journal.orders.values()
+            ),
+        )
+        self._database.executemany(
+            "INSERT INTO trades (id, symbol, order_id, body) VALUES (?, ?, ?, ?)",
+            ((one.id, one.symbol, one.order_id, _encode(one)) for one in journal.trades),
+        )
+        for list_id, found in journal.lists.items():
+            if found is None:
+                self._database.execute("DELETE FROM lists WHERE id = ?", (list_id,))
+            else:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO lists VALUES (?, ?)", (list_id, _encode(found))
+                )
+        self._write_balances(cash.balance(asset) for asset in cash.dirty)
 
     def reset(self, start: Mapping[str, Decimal], now_ms: int) -> int:
         """Begin again with these balances: open orders are cancelled, ids go on, history stays. How many were
         cancelled. Raises sqlite3.Error."""
         cash = Cash(self.balances())
         cash.begin_again(start)
-        return len(self._end_all(cash, now_ms))
+        with self._transaction():
+            self._database.execute("INSERT INTO resets SELECT coalesce(max(id), 0) FROM trades")
+            return len(self._end_all(cash, now_ms))
 
     def cancel_all(self, now_ms: int) -> tuple[str, ...]:
         """Cancel every open order and give back all that is locked: nothing else locks. Their client ids.
@@ -183,7 +191,8 @@ class PaperStore:
         cash = Cash(self.balances())
         for balance in cash.balances():
             cash.unlock(balance.asset, balance.locked)
-        return self._end_all(cash, now_ms)
+        with self._transaction():
+            return self._end_all(cash, now_ms)
 
     def _end_all(self, cash: Cash, now_ms: int) -> tuple[str, ...]:
         orders, journal = self.open_orders(), Journal("")
@@ -191,8 +200,15 @@ class PaperStore:
             order.phase, order.status, order.reserved = Phase.ENDED, OrderStatus.CANCELED, Decimal(0)
             journal.touch(order, max(order.updated_ms, now_ms))
         journal.lists = {found.id: None for found in self.lists()}
-        self.commit(journal, cash)
+        self._write(journal, cash)
         return tuple(order.client_id for order in orders)
+
+    def _begin(self, start: Mapping[str, Decimal]) -> None:
+        """All of it or none: an account that begins with half its money would keep that for good."""
+        with self._transaction():
+            self._write_balances(
+                Balance(asset=asset, free=amount, locked=Decimal(0)) for asset, amount in start.items()
+            )
 
     def _write_balances(self, balances: Iterator[Balance]) -> None:
         self._database.executemany(
@@ -205,10 +221,11 @@ class PaperStore:
         self._database.execute("BEGIN IMMEDIATE")
         try:
             yield
+            self._database.execute("COMMIT")
         except BaseException:
-            self._database.execute("ROLLBACK")
+            if self._database.in_transaction:  # a full disk may have ended it already
+                self._database.execute("ROLLBACK")
             raise
-        self._database.execute("COMMIT")
 
 
 @contextmanager

@@ -6,10 +6,9 @@ take; what it changed is on disk before anybody hears of it.
 
 import asyncio
 import random
-import sqlite3
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Protocol, TypeVar
+from typing import Protocol
 
 import msgspec
 
@@ -20,10 +19,12 @@ from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import Environment, ListKind, SelfTradePrevention
 from spark_tui.venues.paper.account import PaperAccount
+from spark_tui.venues.paper.calls import Calls
 from spark_tui.venues.paper.checks import refused
 from spark_tui.venues.paper.clearing import Fees
 from spark_tui.venues.paper.journal import trade_report_of
 from spark_tui.venues.paper.latency import LONGEST_MS, Latency
+from spark_tui.venues.paper.news import News
 from spark_tui.venues.paper.orders import PaperOrder
 from spark_tui.venues.paper.store import PaperStore
 from spark_tui.venues.port import (
@@ -44,13 +45,11 @@ from spark_tui.venues.port import (
     Venue,
     VenueError,
 )
-from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
+from spark_tui.wire.clock import Clock
 
 _PING_EVERY_S = 10.0
 _MEND_EVERY_S = 2.0
 _MARGIN_MS = 1_000
-
-T = TypeVar("T")
 
 
 class Source(Venue, Protocol):
@@ -90,6 +89,7 @@ class PaperVenue:
         self._clock = clock
         self._settings = settings or PaperSettings()
         self.latency = Latency(rng, self._settings.round_trip_ms)
+        self._news = News(clock, self.latency)
         self._account = PaperAccount(
             self.name,
             store,
@@ -97,12 +97,11 @@ class PaperVenue:
             clock,
             self._settings.book_max_age_s,
             source.server_time_ms,
-            self._told,
+            self._news.take,
         )
+        self._calls = Calls(self._account, clock, self.latency, self._called)
         self._desk = self._account.desk
         self._now_ms = source.server_time_ms
-        self._heard: asyncio.Queue[tuple[int, UserEvent]] | None = None  # while user events flow
-        self._arrivals: set[asyncio.Task[Any]] = set()
 
     # --- life ----------------------------------------------------------------------------------------------
 
@@ -112,7 +111,7 @@ class PaperVenue:
         await self._measure()
 
     async def close(self) -> None:
-        await asyncio.gather(*self._arrivals, return_exceptions=True)
+        await self._calls.finish()
         self._account.store.close()
         await self._source.close()
 
@@ -120,7 +119,7 @@ class PaperVenue:
         self, symbols: tuple[str, ...], on_market: MarketSink, on_user: UserSink, on_frame: FrameSink
     ) -> None:
         self._account.books = {symbol: OrderBook(symbol) for symbol in symbols}
-        self._heard = asyncio.Queue()
+        self._news.begin()
 
         def on_event(event: MarketEvent, receipt_ns: int) -> None:
             on_market(event, receipt_ns)
@@ -133,11 +132,11 @@ class PaperVenue:
                     self._source.run_streams(symbols, on_event, _nothing_private, on_frame),
                     name="market of the paper account",
                 )
-                group.create_task(self._tell(self._heard, on_user), name="paper user events")
+                group.create_task(self._news.tell(on_user), name="paper user events")
                 group.create_task(self._keep_measuring(), name="paper latency")
                 group.create_task(self._mend_books(), name="paper books")
         finally:
-            self._heard = None
+            self._news.end()
 
     async def focus(self, symbol: str, interval: str) -> None:
         await self._source.focus(symbol, interval)
@@ -182,16 +181,16 @@ class PaperVenue:
             order = self._desk.place(client_order_id, request, self._now_ms())
             return self._account.report(order, fills=True)
 
-        return await self._call("order", "POST", arrive)
+        return await self._calls.call("order", "POST", arrive)
 
     async def test_order(self, client_order_id: str, request: OrderRequest) -> None:
-        await self._call("order/test", "POST", lambda: self._desk.check(client_order_id, request))
+        await self._calls.call("order/test", "POST", lambda: self._desk.check(client_order_id, request))
 
     async def cancel(self, symbol: str, client_order_id: str) -> OrderReport:
         def arrive() -> OrderReport:
             return self._account.report(self._desk.cancel(symbol, client_order_id, self._now_ms())[0])
 
-        return await self._call("order", "DELETE", arrive)
+        return await self._calls.call("order", "DELETE", arrive)
 
     async def cancel_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport:
         def arrive() -> OrderReport:
@@ -199,13 +198,13 @@ class PaperVenue:
             name = "" if order is None else order.client_id
             return self._account.report(self._desk.cancel(symbol, name, self._now_ms())[0])
 
-        return await self._call("order", "DELETE", arrive)
+        return await self._calls.call("order", "DELETE", arrive)
 
     async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
         def arrive() -> tuple[OrderReport, ...]:
             return self._account.reports(self._desk.cancel_all(symbol, self._now_ms()))
 
-        return await self._call("openOrders", "DELETE", arrive)
+        return await self._calls.call("openOrders", "DELETE", arrive)
 
     async def replace(
         self,
@@ -236,13 +235,13 @@ class PaperVenue:
             )
             return ReplaceOutcome(cancel=cancel, new=new)
 
-        return await self._call("order/cancelReplace", "POST", arrive)
+        return await self._calls.call("order/cancelReplace", "POST", arrive)
 
     async def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> OrderReport:
         def arrive() -> OrderReport:
             return self._account.report(self._desk.amend(symbol, client_order_id, quantity, self._now_ms()))
 
-        return await self._call("order/amend/keepPriority", "PUT", arrive)
+        return await self._calls.call("order/amend/keepPriority", "PUT", arrive)
 
     async def place_list(
         self, list_id: str, kind: ListKind, legs: tuple[ListLeg, ...], on_sent: Callable[[], None]
@@ -255,13 +254,13 @@ class PaperVenue:
             orders = self._desk.place_list(list_id, kind, legs, self._now_ms())
             return tuple(self._account.report(order, fills=True) for order in orders)
 
-        return await self._call("orderList", "POST", arrive)
+        return await self._calls.call("orderList", "POST", arrive)
 
     async def cancel_list(self, symbol: str, list_id: str) -> tuple[OrderReport, ...]:
         def arrive() -> tuple[OrderReport, ...]:
             return self._account.reports(self._desk.cancel_list(symbol, list_id, self._now_ms()))
 
-        return await self._call("orderList", "DELETE", arrive)
+        return await self._calls.call("orderList", "DELETE", arrive)
 
     # --- questions -----------------------------------------------------------------------------------------
 
@@ -269,20 +268,20 @@ class PaperVenue:
         def arrive() -> OrderReport | None:
             return self._found(self._account.find(symbol, client_order_id))
 
-        return await self._call("order", "GET", arrive)
+        return await self._calls.call("order", "GET", arrive)
 
     async def query_by_venue_id(self, symbol: str, venue_order_id: str) -> OrderReport | None:
         def arrive() -> OrderReport | None:
             return self._found(self._account.find_by_id(symbol, int(venue_order_id)))
 
-        return await self._call("order", "GET", arrive)
+        return await self._calls.call("order", "GET", arrive)
 
     async def open_orders(self, symbol: str | None = None) -> tuple[OrderReport, ...]:
         def arrive() -> tuple[OrderReport, ...]:
             orders = self._account.floor.orders.values()
             return self._account.reports(one for one in orders if symbol in (None, one.request.symbol))
 
-        return await self._call("openOrders", "GET", arrive)
+        return await self._calls.call("openOrders", "GET", arrive)
 
     async def trades(
         self, symbol: str, *, venue_order_id: str | None = None, from_id: int | None = None, limit: int = 500
@@ -292,22 +291,21 @@ class PaperVenue:
             found = self._account.store.trades(symbol, number, from_id, limit)
             return tuple(trade_report_of(self.name, trade) for trade in found)
 
-        return await self._call("myTrades", "GET", arrive)
+        return await self._calls.call("myTrades", "GET", arrive)
 
     async def balances(self) -> BalancesReport:
-        return await self._call("account", "GET", self._account.balances)
+        return await self._calls.call("account", "GET", self._account.balances)
 
     # --- condition -----------------------------------------------------------------------------------------
 
     def health(self) -> tuple[StreamHealth, ...]:
         """The market's streams, then our own."""
-        flows = self._heard is not None
         median = self.latency.median_ms
         detail = "round trip not measured yet" if median is None else f"round trip {median:.0f} ms"
         own = StreamHealth(
             venue=self.name,
             name="paper account",
-            state="down" if self._account.trouble or not flows else "live",
+            state="down" if self._account.trouble or not self._news.flows else "live",
             age_s=None,
             rate=0.0,
             lag_ms=None,
@@ -321,60 +319,14 @@ class PaperVenue:
     def weight(self) -> WeightGauge:
         return self._source.weight()
 
-    # --- a call --------------------------------------------------------------------------------------------
+    # --- inside --------------------------------------------------------------------------------------------
 
-    async def _call(self, route: str, method: str, arrive: Callable[[], T]) -> T:
-        """There, what is done there, and back. Whoever stops waiting learns nothing: it arrives all the
-        same."""
-        began = self._clock.mono_ns()
-        arrival = asyncio.create_task(self._arrive(arrive))
-        self._arrivals.add(arrival)
-        arrival.add_done_callback(self._arrivals.discard)
-        code = ""
-        try:
-            return await asyncio.shield(arrival)
-        except asyncio.CancelledError:
-            code = "lost"
-            arrival.add_done_callback(lambda done: done.cancelled() or done.exception())
-            raise VenueError(Reaction.UNKNOWN, "LOST", "The wait for the answer was cut short.") from None
-        except VenueError as error:
-            code = error.code
-            raise
-        finally:
-            took_ms = (self._clock.mono_ns() - began) / NS_PER_MS
-            self.on_call(Call(route=f"paper/{route}", method=method, code=code, took_ms=took_ms))
-
-    async def _arrive(self, arrive: Callable[[], T]) -> T:
-        await self._clock.sleep(self.latency.draw_s())
-        try:
-            answer = arrive()
-        except VenueError:
-            self._account.settle()
-            await self._clock.sleep(self.latency.draw_s())
-            raise
-        except sqlite3.Error as error:
-            raise VenueError(
-                Reaction.RETRY_SAFE, "PAPER_STORE", f"The paper account cannot be read: {error}."
-            ) from None
-        self._account.settle()
-        await self._clock.sleep(self.latency.draw_s())
-        if why := self._account.trouble:  # memory knows more than the disk: no answer would survive a crash
-            raise VenueError(Reaction.UNKNOWN, "PAPER_STORE", why)
-        return answer
+    def _called(self, call: Call) -> None:
+        self.on_call(call)  # whoever listens by then
 
     def _may_place(self) -> None:
         if why := self.keep_home():
             raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", why)
-
-    def _told(self, events: list[UserEvent]) -> None:
-        """Said after the way back. While nobody listens nothing is said: whoever comes asks."""
-        if self._heard is None:
-            return
-        due_ns = self._clock.mono_ns() + round(self.latency.draw_s() * NS_PER_S)
-        for event in events:
-            self._heard.put_nowait((due_ns, event))
-
-    # --- the market ----------------------------------------------------------------------------------------
 
     def _found(self, order: PaperOrder | None) -> OrderReport | None:
         return None if order is None else self._account.report(order)
@@ -391,14 +343,6 @@ class PaperVenue:
                 except VenueError:
                     break  # the next round asks again
             behind = now
-
-    async def _tell(self, heard: "asyncio.Queue[tuple[int, UserEvent]]", on_user: UserSink) -> None:
-        while True:
-            due_ns, event = await heard.get()
-            wait_ns = due_ns - self._clock.mono_ns()
-            if wait_ns > 0:
-                await self._clock.sleep(wait_ns / NS_PER_S)
-            on_user(event, self._clock.wall_ns())
 
     async def _keep_measuring(self) -> None:
         while True:
