@@ -58,6 +58,7 @@ class RemoteLink:
         self._retiring: list[_Line] = []  # replaced, but still owed answers
         self._focus: Focus | None = None
         self._closed = False
+        self._told = False  # that there is no engine to begin with
 
     @classmethod
     async def connect(
@@ -113,6 +114,9 @@ class RemoteLink:
                 return await self._open()
             except LinkError as error:
                 if error.code not in ("ENGINE_GONE", "NO_ANSWER"):
+                    raise
+                if self._line is None and not self._told:
+                    self._told = True  # nobody was ever reached: say why; the next call tries on
                     raise
             await self._sleep(delay)
         raise AssertionError("the delays never end")

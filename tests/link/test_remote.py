@@ -45,6 +45,19 @@ async def test_no_engine_is_one_sentence(socket_dir: Path) -> None:
     assert gone.value.code == "ENGINE_GONE"
 
 
+async def test_where_no_engine_ever_was_its_absence_is_told_and_then_waited_out(
+    service: FakeService, socket_dir: Path
+) -> None:
+    link = RemoteLink(socket_dir / "s", face="test", operator="ada")
+    with pytest.raises(LinkError) as gone:
+        await anext(aiter(link.events()))
+    assert gone.value.code == "ENGINE_GONE"
+    waiting = asyncio.ensure_future(anext(aiter(link.events())))
+    async with serve(service, socket_dir / "s"):
+        assert await asyncio.wait_for(waiting, 10)
+        await link.close()
+
+
 async def test_a_socket_left_by_a_killed_engine_is_replaced(service: FakeService, socket_dir: Path) -> None:
     path = socket_dir / "s"
     server = await asyncio.start_unix_server(lambda r, w: None, str(path))

@@ -5,6 +5,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,10 @@ def test_a_long_runtime_directory_is_replaced_by_a_short_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / ("x" * 90)))
-    assert len(os.fsencode(socket_path(tmp_path))) <= 100
+    with tempfile.TemporaryDirectory(prefix="st-") as short:
+        monkeypatch.setattr(tempfile, "tempdir", short)
+        assert len(os.fsencode(socket_path(tmp_path))) <= 100
+        assert socket_path(tmp_path).is_relative_to(short)
 
 
 def test_the_runtime_directory_is_private(tmp_path: Path) -> None:
