@@ -13,7 +13,7 @@ from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of, where
 from spark_tui.link.rendezvous import LEDGER_FILE
 
-FORMULA: Final = frozenset("=+-@\t\r")
+FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
 NUMBER: Final = re.compile(r"-?\d+(\.\d+)?")
 
 

@@ -2,20 +2,27 @@
 
 import csv
 import io
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from spark_tui.cli import main
+from spark_tui.commands.export import _cell, _rows
 from spark_tui.domain.accounting import FlowKind
-from spark_tui.engine.portfolio.export import COLUMNS
+from spark_tui.domain.order import Fill
+from spark_tui.engine.portfolio.export import COLUMNS, table
+from spark_tui.engine.records import from_body
 from spark_tui.link.messages import RecordFlow
 from spark_tui.link.rendezvous import LEDGER_FILE
-from tests.engine.fake_venue import D
+from spark_tui.venues.port import TradeReport
+from tests.engine.fake_venue import NAME, SYMBOL, D
 from tests.engine.harness import Rig, buy, rig
 
 Rows = list[dict[str, str]]
+PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
+ODD = [("0.00000001", "0.00000001", "0"), ("1E+6", "12345678.87654321", "1E-8"), ("0.1", "60000", "0E-8")]
 
 
 @pytest.fixture
@@ -91,6 +98,54 @@ async def test_words_are_no_formulas_and_numbers_stay_numbers(
     export("flows", data, "-")
     (row,) = rows(capsys.readouterr().out)
     assert (row["amount"], row["note"]) == ("-0.5", "'=1+1")
+
+
+@pytest.mark.parametrize(
+    "text", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1-1", "-1+1", "\t=1", "\n=1", "\uff1d1+1", "-"]
+)
+def test_a_name_that_a_spreadsheet_would_run_is_a_word(text: str) -> None:
+    assert _cell(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["-0.5", "-12", "0.00000001", "twap:=1", ""])
+def test_numbers_and_plain_names_stay_as_they_are(text: str) -> None:
+    assert _cell(text) == text
+
+
+async def test_every_number_reads_back_as_the_decimal_it_was(tmp_path: Path) -> None:
+    """Eight decimals and a million: no exponent, no digit lost, whatever the reader."""
+    async with rig(tmp_path) as it:
+        for number, (quantity, price, fee) in enumerate(ODD):
+            it.engine.books.on_external_trade(
+                TradeReport(
+                    venue=NAME,
+                    symbol=SYMBOL,
+                    venue_order_id="77",
+                    side="BUY",
+                    fill=Fill(
+                        trade_id=str(900 + number),
+                        price=D(price),
+                        quantity=D(quantity),
+                        commission=D(fee),
+                        commission_asset="BTC",
+                        maker=False,
+                        time_ms=it.venue.server_time_ms(),
+                    ),
+                )
+            )
+        await it.until(lambda: not it.engine.journal.waiting)
+        records = [from_body(stored.body) for stored in it.ledger.read()]
+        lots = it.engine.journal.state.accounts.pnl.symbols[NAME, SYMBOL].lots
+    file = io.StringIO()
+    _rows(file, COLUMNS["fills"], table("fills", records))
+    found = rows(file.getvalue())
+    numbers = ("quantity", "price", "value", "commission", "realised_quote", "fifo_realised_quote")
+    assert all(PLAIN.fullmatch(row[name]) for row in found for name in numbers)
+    assert [tuple(D(row[name]) for name in ("quantity", "price", "commission")) for row in found] == [
+        tuple(map(D, one)) for one in ODD
+    ]
+    assert [D(row["value"]) for row in found] == [D(one[0]) * D(one[1]) for one in ODD]
+    assert sum(D(row["quantity"]) - D(row["commission"]) for row in found) == lots.quantity
 
 
 def _refused(words: Sequence[str], capsys: pytest.CaptureFixture[str]) -> str:

@@ -1,6 +1,7 @@
 """Profit, equity and the explanation inside the engine: priced at the time, on record, the same when
 replayed."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -35,6 +36,8 @@ from spark_tui.venues.port import BalancesReport, CashReport, TradeReport
 from tests.engine.fake_venue import NAME, SYMBOL, D
 from tests.engine.harness import Rig, buy, rig
 
+DAY_MS = 86_400_000
+
 
 async def pnl(it: Rig) -> Pnl:
     found = await it.ask(GetPnl())
@@ -49,7 +52,7 @@ async def explanation(it: Rig) -> Explanation:
 
 
 async def trade(it: Rig, quantity: str, side: Side = Side.BUY) -> None:
-    """Filled at 60 010 (buy) or 60 000 (sell) by the fake venue, fee 0.01 USDT."""
+    """Filled at 60 010 by the fake venue, either side, fee 0.01 USDT."""
     it.clock.advance(0.01)  # later than the first balances
     it.venue.plan.append("fill")
     await it.submit(buy(quantity, None, side=side))
@@ -91,6 +94,36 @@ async def test_symbol_strategy_and_day_tell_the_same_sum(tmp_path: Path) -> None
         assert (day.row.realised, day.row.fees, day.row.volume) == (D("-0.01"), D("0.01"), D(60_010))
         assert (symbol.position.average_price, symbol.fifo_average) == (60_010, 60_010)
         assert (symbol.lots, symbol.dust) == (1, False)
+
+
+async def test_a_position_over_midnight_is_split_between_its_days(tmp_path: Path) -> None:
+    """Bought at 60 010 a second before 00:00 UTC, sold at the same after it; one fill of before it is told
+    after it. Each day answers for the fills of its own stamp, and a restart tells the same."""
+    async with rig(tmp_path) as it:
+        first = it.engine.portfolio.keeper._now_ms() // DAY_MS
+        it.clock.advance(86_400 - it.clock.wall_ns() / 1e9 % 86_400 - 1)
+        it.venue.tick()
+        await trade(it, "1")
+        it.clock.advance(2)
+        it.venue.tick()
+        await it.until(lambda: it.engine.journal.state.day.day == name_of(first + 1))
+        assert it.engine.portfolio.day_pnl() == 0
+        await trade(it, "1", Side.SELL)
+        assert it.engine.portfolio.day_pnl() == D(60_010) - 60_005 - D("0.01")  # from the middle at 00:00
+        await with_fee(it, "1", "USDT", age_ms=60_000)  # yesterday's, told today
+        days = {one.row.name: (one.row.realised, one.row.trades) for one in (await pnl(it)).days}
+        assert days == {
+            name_of(first): (D("-0.01") - 1, 2),
+            name_of(first + 1): (D("-0.01"), 1),
+        }
+        clock, venue = it.clock, it.venue
+    async with rig(tmp_path, clock=clock, venue=venue) as it:
+        again = (await pnl(it)).days
+        assert {one.row.name: (one.row.realised, one.row.trades) for one in again} == days
+
+
+def name_of(day: int) -> str:
+    return datetime.fromtimestamp(day * DAY_MS / 1_000, UTC).date().isoformat()
 
 
 async def test_without_a_price_the_unrealised_is_unknown_and_the_realised_is_not(tmp_path: Path) -> None:
