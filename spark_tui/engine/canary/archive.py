@@ -15,6 +15,8 @@ class Archive:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._key: EvidenceKey | None = None
+        self._judged: tuple[object, ...] = ()  # the row judged last, and what its file was then
+        self._judgement = ""
 
     async def keep(self, name: str, bundle: Bundle) -> tuple[str, str]:
         """Path and sha256 of the sealed bundle. Raises EvidenceError."""
@@ -35,7 +37,20 @@ class Archive:
             return ""
 
     def trouble(self, row: CanaryRow) -> str:
-        """Why the bundle of `row` is not to be believed; empty when it is as it was signed here."""
+        """Why the bundle of `row` is not to be believed; empty when it is as it was signed here. A file that
+        nobody touched since is not read again: faces ask every few seconds."""
+        try:
+            found = Path(row.bundle).stat()
+        except OSError as error:
+            return f"{row.bundle or 'its bundle'} cannot be read: {error.strerror}."
+        touched = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        judged = (row.bundle, row.bundle_sha256, *touched)
+        if judged != self._judged:
+            self._judgement = self._judge(row)
+            self._judged = judged
+        return self._judgement
+
+    def _judge(self, row: CanaryRow) -> str:
         try:
             found = evidence.check_file(Path(row.bundle))
             if found.problems:

@@ -37,7 +37,7 @@ class Followed(msgspec.Struct, frozen=True, kw_only=True):
     """`residue`: what is not as it must be, in sentences."""
 
     order: Order
-    expected: Execution
+    expected: Execution | None
     actual: Execution
     residue: tuple[str, ...]
     exchanges: list[object]
@@ -50,8 +50,14 @@ class Follower:
         self._engine = engine
         self._clock = clock
         self._changed = asyncio.Event()
+        self._hurried = False
 
     def on_order(self) -> None:
+        self._changed.set()
+
+    def hurry(self) -> None:
+        """The engine stops: what rests is cancelled now."""
+        self._hurried = True
         self._changed.set()
 
     async def place(self, request: OrderRequest, operator: str, key: str) -> Followed:
@@ -64,8 +70,7 @@ class Follower:
             update = await engine.desk.submit(request, operator, key)
             latency_s = (self._clock.mono_ns() - began) / NS_PER_S
             client_id = update.order.client_order_id
-            refused = await self._to_its_end(client_id)
-            residue = (*refused, *await self._residue(client_id))
+            residue = await self._followed(client_id)
         order = self._order(client_id)
         return Followed(
             order=order,
@@ -74,6 +79,25 @@ class Follower:
             residue=residue,
             exchanges=exchanges(heard),
         )
+
+    async def follow(self, client_id: str, expected: Execution | None) -> Followed:
+        """An order that is in the ledger already. How long its answer took nobody knows any more."""
+        heard = list[Exchange]()
+        with heard_by(heard.append):
+            residue = await self._followed(client_id)
+        order = self._order(client_id)
+        return Followed(
+            order=order,
+            expected=expected,
+            actual=_actual(order, None, None),
+            residue=residue,
+            exchanges=exchanges(heard),
+        )
+
+    async def _followed(self, client_id: str) -> tuple[str, ...]:
+        """What is not as it must be once the order has ended."""
+        refused = await self._to_its_end(client_id)
+        return (*refused, *await self._residue(client_id))
 
     def _order(self, client_id: str) -> Order:
         return self._engine.journal.state.orders[client_id]
@@ -85,11 +109,13 @@ class Follower:
         an order whose answer was lost may turn out to rest, and a refused cancel may be taken later."""
         trouble = ""
         gives_up_ns = self._clock.mono_ns() + int((RESTS_S + ENDS_S) * NS_PER_S)
-        while not await self._wait(RESTS_S, lambda: not self._open(client_id)):
+        await self._wait(RESTS_S, lambda: self._hurried or not self._open(client_id))
+        while self._open(client_id):
             if self._clock.mono_ns() >= gives_up_ns:
                 return (trouble,) if trouble else ()
             if self._order(client_id).state not in _BEING_PROVED:
                 trouble = await self._cancel(client_id)
+            await self._wait(RESTS_S, lambda: not self._open(client_id))
         return ()
 
     async def _cancel(self, client_id: str) -> str:
@@ -176,7 +202,7 @@ def failed(order: Order) -> str:
     return ""
 
 
-def _actual(order: Order, mid: Decimal | None, latency_s: float) -> Execution:
+def _actual(order: Order, mid: Decimal | None, latency_s: float | None) -> Execution:
     fees: dict[str, Decimal] = {}
     for fill in order.fills:
         fees[fill.commission_asset] = fees.get(fill.commission_asset, ZERO) + fill.commission

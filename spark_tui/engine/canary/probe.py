@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -31,7 +31,7 @@ _SNAPSHOT_LEVELS = 100
 _SHOWN = Decimal("1e-8")
 _ROOM = Decimal("1.25")  # above the smallest notional, so that the market may move meanwhile
 
-Section = tuple[str, Mapping[str, object]]
+Section = tuple[str, Mapping[str, Any]]
 
 
 class Probe(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,6 +125,12 @@ def exchanges(heard: list[Exchange]) -> list[object]:
         )
         for one in heard
     ]
+
+
+def exchanges_of(seen: Probe) -> list[Any]:
+    """As they stand in its sections."""
+    found: list[Any] = dict(seen.sections)["exchanges"]["exchanges"]
+    return found
 
 
 # --- what is asked of the venue ----------------------------------------------------------------------------

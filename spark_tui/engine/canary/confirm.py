@@ -1,0 +1,178 @@
+"""A run confirmed: judged, its order placed, followed and told; and one that a dead engine left behind."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from spark_tui.domain.decimals import usable
+from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.values import OrderType, TimeInForce
+from spark_tui.engine.canary.admission import Case, Scope, judge, latest_run
+from spark_tui.engine.canary.follow import Followed, Follower, failed
+from spark_tui.engine.canary.papers import Papers, reasons_of
+from spark_tui.engine.canary.probe import Section
+from spark_tui.engine.cost import cost_of
+from spark_tui.engine.state import State
+from spark_tui.link.messages import CanaryKind, CanaryRow, CanaryVerdict, ConfirmCanary
+from spark_tui.link.service import LinkError
+from spark_tui.wire.clock import Clock
+
+if TYPE_CHECKING:
+    from spark_tui.engine.engine import Engine
+
+_CUT_SHORT = "CUT_SHORT: the engine ended before the order did; run and confirm again"
+_NOT_COMPARED = "not compared with the venue yet"
+_LOOK_EVERY_S = 1.0  # whether the venue is up
+
+
+class Confirmation:
+    """`hosts`: where each venue's orders go."""
+
+    def __init__(
+        self,
+        engine: "Engine",
+        follower: Follower,
+        papers: Papers,
+        clock: Clock,
+        hosts: Mapping[str, str],
+    ) -> None:
+        self._engine = engine
+        self._follower = follower
+        self._papers = papers
+        self._clock = clock
+        self._hosts = hosts
+
+    async def confirm(
+        self, run_id: str, ask: ConfirmCanary, venue: str, operator: str, config_hash: str
+    ) -> CanaryRow:
+        papers = self._papers
+        scope = Scope(
+            venue=venue,
+            symbol=ask.symbol,
+            side=ask.side,
+            quantity=ask.quantity,
+            config_hash=config_hash,
+        )
+        rows = list(self._engine.journal.state.canaries.values())
+        run = latest_run(rows, scope)
+        request = _order_of(run) if run is not None else None
+        worth = self._worth(request) if request is not None else None
+        checks = judge(
+            Case(
+                scope=scope,
+                typed=ask.typed,
+                environment=self._engine.runners[venue].venue.environment,
+                host=self._hosts.get(venue, venue),
+                run=run,
+                now_ms=papers.now_ms(),
+                worth=worth,
+                evidence=papers.archive.trouble(run) if run is not None else "",
+                used=run is not None and any(row.rests_on == run.run_id for row in rows),
+            )
+        )
+        refusals = reasons_of(checks)
+        blank = request or OrderRequest(
+            venue=venue, symbol=ask.symbol, side=ask.side, type=OrderType.MARKET, quantity=ask.quantity
+        )
+        row = papers.row(run_id, CanaryKind.CONFIRM, blank, operator, refusals)
+        row = msgspec.structs.replace(row, checks=checks, notional_usdt=worth)
+        if request is None or run is None or refusals:
+            return await papers.record(msgspec.structs.replace(row, verdict=CanaryVerdict.REFUSED))
+        try:
+            done = await self._follower.place(request, operator, _key(run))
+        except LinkError as error:  # not even an intent is on record, so nothing left
+            reasons = (f"{error.code}: {error.text}",)
+            return await papers.record(
+                msgspec.structs.replace(row, verdict=CanaryVerdict.REFUSED, reasons=reasons)
+            )
+        return await self._tell(row, run, done)
+
+    async def finish(self, row: CanaryRow, run: CanaryRow) -> CanaryRow:
+        """The order of a confirm that was cut short, brought to its end. Never green: nobody saw it through.
+        `row`: as `cut_short_row` made it."""
+        runner = self._engine.runners[run.venue]
+        while not runner.started:
+            await self._clock.sleep(_LOOK_EVERY_S)
+        await runner.ready()
+        done = await self._follower.follow(row.client_order_id, run.expected)
+        return await self._tell(row, run, done)
+
+    def cut_short_row(self, run_id: str, run: CanaryRow, order: Order) -> CanaryRow:
+        """What is known of it before the venue is asked."""
+        row = self._papers.row(run_id, CanaryKind.CONFIRM, order.request, order.operator, (_CUT_SHORT,))
+        return msgspec.structs.replace(
+            row,
+            notional_usdt=run.notional_usdt,
+            rests_on=run.run_id,
+            client_order_id=order.client_order_id,
+            state=order.state,
+            residue=(_NOT_COMPARED,),
+        )
+
+    async def _tell(self, row: CanaryRow, run: CanaryRow, done: Followed) -> CanaryRow:
+        failure, latency_s = failed(done.order), done.actual.latency_s
+        reasons = (
+            *row.reasons,
+            *([failure] if failure else []),
+            *(f"RESIDUE: {text}" for text in done.residue),
+        )
+        asked = latency_s is not None and done.order.state is not OrderState.DENIED
+        row = msgspec.structs.replace(
+            row,
+            verdict=CanaryVerdict.RED if reasons else CanaryVerdict.GREEN,
+            reasons=reasons,
+            rests_on=run.run_id,
+            expected=done.expected,
+            actual=done.actual,
+            latencies_s=(latency_s,) if asked else (),
+            client_order_id=done.order.client_order_id,
+            state=done.order.state,
+            residue=done.residue,
+        )
+        return await self._papers.conclude(row, _sections(run, done))
+
+    def _worth(self, request: OrderRequest) -> Decimal | None:
+        """In USDT, now: the most it can take."""
+        assessment = self._engine.gate.assess(request)
+        cost = cost_of(request, assessment, self._engine.markets[request.venue])
+        if cost.notional is None or not usable(cost.notional) or not assessment.assets[1]:
+            return None
+        return self._engine.portfolio.worth(request.venue, assessment.assets[1], cost.notional)
+
+
+def cut_short(state: State) -> tuple[CanaryRow, Order] | None:
+    """A run whose order is in the ledger and whose outcome is not."""
+    told = {row.rests_on for row in state.canaries.values()}
+    for run in state.canaries.values():
+        client_id = state.keys.get(_key(run))
+        if client_id is not None and run.run_id not in told:
+            return run, state.orders[client_id]
+    return None
+
+
+def _key(run: CanaryRow) -> str:
+    return f"canary/{run.run_id}"
+
+
+def _order_of(run: CanaryRow) -> OrderRequest:
+    """The very order the run looked at."""
+    return OrderRequest(
+        venue=run.venue,
+        symbol=run.symbol,
+        side=run.side,
+        type=run.order_type,
+        quantity=run.quantity,
+        price=run.price,
+        time_in_force=None if run.price is None else TimeInForce.GTC,
+    )
+
+
+def _sections(run: CanaryRow, done: Followed) -> tuple[Section, ...]:
+    return (
+        ("rests_on", {"run_id": run.run_id, "bundle_sha256": run.bundle_sha256}),
+        ("order", {"order": done.order}),
+        ("outcome", {"expected": done.expected, "actual": done.actual, "residue": done.residue}),
+        ("exchanges", {"exchanges": done.exchanges}),
+    )
