@@ -13,6 +13,7 @@ from spark_tui.venues.paper.clearing import Clearing, Fees
 from spark_tui.venues.paper.desk import Desk
 from spark_tui.venues.paper.floor import Floor
 from spark_tui.venues.paper.journal import Journal
+from spark_tui.venues.paper.store import PaperStore
 from tests.engine.fake_venue import NAME, SYMBOL, instrument
 
 D = Decimal
@@ -43,8 +44,27 @@ class Market:
             Balance(asset=asset, free=D(amount), locked=D(0))
             for asset, amount in (("USDT", usdt), ("BTC", btc))
         )
-        self.clearing = Clearing(self.cash, self.journal, fees or Fees())
-        self.floor = Floor(self.clearing, self.journal, lambda _: self, lambda _: known or instrument())
+        self._fees = fees or Fees()
+        self._known = known or instrument()
+        self.clearing = Clearing(self.cash, self.journal, self._fees)
+        self.floor = Floor(self.clearing, self.journal, lambda _: self, lambda _: self._known)
+        self.desk = Desk(self.floor)
+
+    def restart(self, store: PaperStore) -> None:
+        """The account as the next process finds it; what only memory knew is gone."""
+        next_order, next_trade = store.next_ids()
+        self.journal = Journal(NAME)
+        self.cash = Cash(store.balances())
+        self.clearing = Clearing(self.cash, self.journal, self._fees, next_trade)
+        self.floor = Floor(
+            self.clearing,
+            self.journal,
+            lambda _: self,
+            lambda _: self._known,
+            orders=store.open_orders(),
+            lists=store.lists(),
+            next_order=next_order,
+        )
         self.desk = Desk(self.floor)
 
     def depth(self, count: int) -> Depth | Unusable:

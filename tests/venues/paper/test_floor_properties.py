@@ -3,6 +3,7 @@ no order needs, nothing fills beyond what was there."""
 
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 from hypothesis import given, settings
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from spark_tui.domain.decimals import from_float
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side, TimeInForce
+from spark_tui.venues.paper.clearing import Fees
 from spark_tui.venues.paper.orders import PaperTrade
+from spark_tui.venues.paper.store import PaperStore
 from spark_tui.venues.port import ListLeg, VenueError
 from tests.engine.fake_venue import SYMBOL
 from tests.venues.paper.market import Market, ask
@@ -34,12 +37,15 @@ def _plain() -> st.SearchStrategy[Step]:
         st.tuples(st.just("stop"), st.tuples(SIDES, SIZES, PRICES, st.booleans())),
         st.tuples(st.just("trailing"), st.tuples(SIDES, SIZES)),
         st.tuples(st.just("oco"), st.tuples(SIZES, PRICES, PRICES)),
+        st.tuples(st.just("oco_buy"), st.tuples(SIZES, PRICES, PRICES)),
         st.tuples(st.just("oto"), st.tuples(SIZES, PRICES, PRICES)),
+        st.tuples(st.just("otoco"), st.tuples(SIZES, PRICES, PRICES, PRICES)),
         st.tuples(st.just("cancel"), st.tuples(st.integers(0, 20))),
         st.tuples(st.just("amend"), st.tuples(st.integers(0, 20), SIZES)),
         st.tuples(st.just("trade"), st.tuples(PRICES, st.sampled_from([0.05, 0.7, 3.0]), st.booleans())),
         st.tuples(st.just("book"), st.tuples(st.integers(96, 104), st.sampled_from([0.2, 1.0, 4.0]))),
         st.tuples(st.just("lose"), st.just(())),
+        st.tuples(st.just("restart"), st.just(())),
     )
 
 
@@ -47,7 +53,10 @@ class Walk:
     """Applies steps; a refusal is fine, a broken invariant is not."""
 
     def __init__(self) -> None:
-        self.market = Market([(99.0, 2.0)], [(101.0, 2.0)], usdt="700", btc="6")
+        fees = Fees(maker=D("0.00071"), taker=D("0.00137"))  # no round figures
+        self.market = Market([(99.0, 2.0)], [(101.0, 2.0)], usdt="700", btc="6", fees=fees)
+        self.store = PaperStore.open(Path(":memory:"), {"USDT": D(700), "BTC": D(6)})
+        self.trades: list[PaperTrade] = []
         self.bid, self.ask = 99, 101
         self.count = 0
         self.offered: Counter[tuple[bool, Decimal]] = Counter()  # size ever shown anew, by side and price
@@ -61,7 +70,16 @@ class Walk:
         except VenueError as error:
             refusal = error.code
         assert refusal in {"-1013", "-2010", "-2011", "-2038"}
+        self.settle()
         self.check()
+
+    def settle(self) -> None:
+        """As the account does after every transaction, refusals included."""
+        journal = self.market.journal
+        self.store.commit(journal, self.market.cash)
+        self.trades += journal.trades
+        journal.clear()
+        self.market.cash.dirty = set()
 
     def _place(self, request: object) -> None:
         self.count += 1
@@ -96,6 +114,22 @@ class Walk:
         above = ask(Side.SELL, size, str(high), OrderType.LIMIT_MAKER)
         below = ask(Side.SELL, size, type=OrderType.STOP_LOSS, stop_price=D(low))
         self._list(ListKind.OCO, (LegRole.ABOVE, above), (LegRole.BELOW, below))
+
+    def oco_buy(self, size: str, high: int, low: int) -> None:
+        above = ask(Side.BUY, size, type=OrderType.STOP_LOSS, stop_price=D(high))
+        below = ask(Side.BUY, size, str(low), OrderType.LIMIT_MAKER)
+        self._list(ListKind.OCO, (LegRole.ABOVE, above), (LegRole.BELOW, below))
+
+    def otoco(self, size: str, first: int, high: int, low: int) -> None:
+        above = ask(Side.SELL, size, str(high), OrderType.LIMIT_MAKER)
+        below = ask(Side.SELL, size, str(low), OrderType.STOP_LOSS_LIMIT, stop_price=D(low))
+        working = ask(Side.BUY, size, str(first))
+        self._list(
+            ListKind.OTOCO,
+            (LegRole.WORKING, working),
+            (LegRole.PENDING_ABOVE, above),
+            (LegRole.PENDING_BELOW, below),
+        )
 
     def oto(self, size: str, first: int, then: int) -> None:
         working, pending = ask(Side.BUY, size, str(first)), ask(Side.SELL, size, str(then))
@@ -147,6 +181,33 @@ class Walk:
     def lose(self) -> None:
         self.market.lose()
 
+    def restart(self) -> None:
+        """What was taken from a level is forgotten with it: all that is shown counts as offered anew."""
+        before = self._told()
+        self.market.restart(self.store)
+        assert self._told() == before
+        for bids, price in ((True, self.bid), (False, self.ask)):
+            self._offer(bids, float(price), 0.0, self._shown(bids, price))
+
+    def _told(self) -> tuple[object, ...]:
+        """All that a restart must not change."""
+        floor, cash = self.market.floor, self.market.cash
+        orders = [
+            (
+                one.id,
+                one.client_id,
+                one.phase,
+                one.status,
+                one.quantity,
+                one.filled,
+                one.reserved,
+                one.list_id,
+            )
+            for one in floor.orders.values()
+        ]
+        trailing = [(one.trailing, one.extreme, one.lock_price) for one in floor.orders.values()]
+        return sorted(orders), trailing, sorted(floor.lists), [cash.balance(asset) for asset in ASSETS]
+
     def check(self) -> None:
         market = self.market
         locked: Counter[str] = Counter()
@@ -157,7 +218,7 @@ class Walk:
             if order.lock_price and order.buys and order.role is None:
                 assert order.reserved == order.lock_price * order.left
         flows = {"USDT": D(700), "BTC": D(6)}
-        for trade in market.journal.trades:
+        for trade in self.trades:
             sign = 1 if trade.side is Side.BUY else -1
             flows["BTC"] += sign * trade.quantity
             flows["USDT"] -= sign * trade.quantity * trade.price
@@ -167,7 +228,8 @@ class Walk:
             assert balance.free >= 0
             assert balance.locked == locked[asset]
             assert balance.total == flows[asset]
-        self._nothing_twice(market.journal.trades)
+        self._nothing_twice(self.trades)
+        assert len({trade.id for trade in self.trades}) == len(self.trades)
 
     def _nothing_twice(self, trades: list[PaperTrade]) -> None:
         taken: Counter[tuple[bool, Decimal]] = Counter()
@@ -186,7 +248,10 @@ def test_cash_is_conserved_and_nothing_fills_from_nothing(steps: list[Step]) -> 
     for order in list(walk.market.floor.orders.values()):
         if order.open:
             walk.market.desk.cancel(SYMBOL, order.client_id, 99)
+    walk.settle()
     walk.check()
+    assert walk.store.open_orders() == walk.store.lists() == []
+    walk.store.close()
     assert [walk.market.cash.locked(asset) for asset in ASSETS] == [0, 0]
 
 
