@@ -51,6 +51,16 @@ async def test_of_futures_the_distance_from_liquidation_is_shown(monkeypatch: py
         assert "liquidated 54 321.5, 18.9 % away" in face.pane("ticket")
 
 
+async def test_what_is_no_order_any_more_is_not_judged() -> None:
+    async with cockpit() as face:
+        await face.press("b", *"0.005", "tab", *"66000")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        assert "price band" in face.pane("ticket")
+        await face.press("ctrl+u")
+        assert "price band" not in face.pane("ticket")
+        assert "type a price" in face.pane("ticket")
+
+
 async def test_what_was_sent_is_not_judged_again() -> None:
     async with cockpit() as face:
         await sent(face, *OCO)

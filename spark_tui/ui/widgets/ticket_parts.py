@@ -40,6 +40,12 @@ class TicketState:
         """The answer about the draft as it is."""
         return self.ahead if self.answered else None
 
+    @property
+    def steady(self) -> Ahead | None:
+        """The last answer, also while the next one is on its way, so that the bars do not flicker; none once
+        the draft is no order any more."""
+        return None if self.draft.missing() else self.ahead
+
     def forget(self) -> None:
         self.ahead, self.ahead_of = None, -1
         self.message, self.sent_id = ("", "dim"), ""

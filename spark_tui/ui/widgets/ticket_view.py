@@ -50,7 +50,7 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
         rows = _rows(hints_of(draft, instrument), width)
         fee = [*rows, *fee]
         room -= len(rows)
-    verdicts = state.ahead.verdicts if state.ahead else ()
+    verdicts = state.steady.verdicts if state.steady else ()
     rules = tightest(with_bars(verdicts), room)
     bars = [*(bar(rule, width) for rule in rules), *ticks(verdicts, width)]
     gaps = room - len(bars)
@@ -66,7 +66,7 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
 def _course(state: TicketState, model: Model, width: int) -> list[Line]:
     """What a list's legs are, or what an algo would do."""
     lines: list[Line] = []
-    for row in course(state.ahead.answer, model.steps(model.look)) if state.ahead else ():
+    for row in course(state.steady.answer, model.steps(model.look)) if state.steady else ():
         mark, tone = MARKS[row.ok]
         texts = textwrap.wrap(row.text, max(10, width - LABEL - 1), max_lines=2, placeholder="…")
         label = f"{mark}{row.label}"
