@@ -17,7 +17,7 @@ from spark_tui.link.rendezvous import is_locked
 from spark_tui.rescue.drill import drill
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.settings import SettingsError, load
-from spark_tui.venues.kill_plan import KillPlan, PlanError, read_plan
+from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, PlanError, exposed, read_plan
 from spark_tui.wire.clock import SystemClock
 
 _ENGINE = {
@@ -25,6 +25,7 @@ _ENGINE = {
     "answered": "The engine halted",
     "hung": "The engine did not answer and was ended",
 }
+SHOWN = 20
 _HALTED = "; the next one starts HALTED."
 
 
@@ -42,7 +43,16 @@ def run(arguments: argparse.Namespace) -> int:
         if arguments.json:
             print(rows.to_json(_row(_nothing_done(str(error)))))
         raise
-    rescue = Rescue(data_dir, SystemClock(), operator=operator(), reason=words.get("reason") or "operator")
+    rescue = Rescue(
+        data_dir,
+        SystemClock(),
+        operator=operator(),
+        reason=words.get("reason") or "operator",
+        say=lambda text: print(f"spark-tui: kill: {text}", file=sys.stderr, flush=True),
+    )
+    warning = exposed(data_dir)
+    if warning:
+        print(f"spark-tui: kill: {warning}", file=sys.stderr)
     if arguments.drill:
         return _drill(rescue, plan, as_json=arguments.json)
     outcome = asyncio.run(rescue.kill(plan, flatten=arguments.flatten, doubt=doubt))
@@ -134,6 +144,7 @@ def _row(outcome: Outcome) -> rows.Row:
             for one in outcome.residue
         ],
         "errors": list(outcome.errors),
+        "cures": list(outcome.cures),
         "green": outcome.green,
     }
 
@@ -142,7 +153,7 @@ def _tell(outcome: Outcome, *, flatten: bool) -> None:
     print(_ENGINE[outcome.engine] + (_HALTED if outcome.engine != "answered" and outcome.marked else "."))
     # A venue that could not be asked may hold anything: nothing is said about it.
     nothing = "nothing was open" if outcome.confirmed else "nothing could be sent"
-    print(f"Cancelled: {', '.join(outcome.canceled) or nothing}.")
+    print(f"Cancelled: {_named(outcome.canceled) or nothing}.")
     if flatten:
         held = bool(outcome.residue) or not outcome.confirmed
         nothing = "nothing could be sent" if held else "nothing was held"
@@ -154,7 +165,16 @@ def _tell(outcome: Outcome, *, flatten: bool) -> None:
         print(f"{word}: {plain(one.quantity)} {one.symbol} at {one.venue} ({one.text})")
     for text in dict.fromkeys(outcome.errors):
         print(f"spark-tui: kill: {text}", file=sys.stderr)
+    cures = " ".join(outcome.cures or (KILL_AGAIN,))
     if not outcome.confirmed:
-        print("Not confirmed: not every venue said what is open. Kill again.")
-    elif outcome.green:
+        print(f"Not confirmed: not every venue said what is open. {cures}")
+    elif not outcome.green:
+        print(f"Not done. {cures}")
+    else:
         print("Confirmed by the venues: nothing is open.")
+
+
+def _named(client_ids: tuple[str, ...]) -> str:
+    """A line a person reads; --json names them all."""
+    more = len(client_ids) - SHOWN
+    return ", ".join(client_ids[:SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -225,6 +225,7 @@ class Engine:
             self.tally,
             open_symbols=self.cancels.open_symbols,
             on_report=self.books.on_report,
+            drain=self.journal.drain,
         )
         self.kill_switch = self._sweeper.switch
         self.riskwatch = RiskWatch(

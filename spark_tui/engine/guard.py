@@ -6,7 +6,7 @@ and the screens. Whatever fails on the way is reported and does not stop it.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from spark_tui.domain.values import TradingState
 from spark_tui.engine.activity import Activity
@@ -16,6 +16,8 @@ from spark_tui.link.messages import CancelAllResult
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, merged, sweep
 from spark_tui.wire.clock import NS_PER_S, Clock
+
+RECORDED_WITHIN_S = 1.0
 
 
 class Guard:
@@ -105,12 +107,14 @@ class KillSwitch:
         open_symbols: Callable[[str], Iterable[str]],
         on_report: Callable[[OrderReport], None],
         keep_sweeping: Callable[[], None],
+        drain: Callable[[float], Awaitable[bool]],
     ) -> None:
         self._guard = guard
         self._venues = venues
         self._open_symbols = open_symbols
         self._on_report = on_report
         self._keep_sweeping = keep_sweeping
+        self._drain = drain
 
     async def kill(self, reason: str, operator: str) -> CancelAllResult:
         """Never raises. Errors of every kind end in the result's `errors`."""
@@ -125,7 +129,19 @@ class KillSwitch:
                 self._keep_sweeping()
             except Exception as error:  # the same: a kill reports and never raises
                 errors.append(f"The sweep cannot be repeated by itself: {describe(error)}; kill again.")
-        return CancelAllResult(canceled=swept.canceled, left=swept.left, errors=tuple(errors))
+        return CancelAllResult(
+            canceled=swept.canceled,
+            left=swept.left,
+            errors=tuple(errors),
+            recorded=not unrecorded and await self._is_recorded(),
+        )
+
+    async def _is_recorded(self) -> bool:
+        """Whether a restart would know of it."""
+        try:
+            return await self._drain(RECORDED_WITHIN_S)
+        except Exception:  # the same; nobody may believe that it stands on disk
+            return False
 
     def _announce(self, operator: str) -> tuple[str, ...]:
         try:

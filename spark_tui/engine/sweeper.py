@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from spark_tui.engine.guard import Guard, KillSwitch
 from spark_tui.engine.notices import Notices
@@ -29,6 +29,7 @@ class Sweeper:
         *,
         open_symbols: Callable[[str], Iterable[str]],
         on_report: Callable[[OrderReport], None],
+        drain: Callable[[float], Awaitable[bool]],
     ) -> None:
         self._guard = guard
         self._clock = clock
@@ -38,7 +39,12 @@ class Sweeper:
         self._wanted = asyncio.Event()
         self._kills: set[asyncio.Future[CancelAllResult]] = set()
         self.switch = KillSwitch(
-            guard, venues, open_symbols=open_symbols, on_report=on_report, keep_sweeping=self._wanted.set
+            guard,
+            venues,
+            open_symbols=open_symbols,
+            on_report=on_report,
+            keep_sweeping=self._wanted.set,
+            drain=drain,
         )
 
     def kill_for(self, reason: str) -> None:

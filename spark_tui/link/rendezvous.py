@@ -4,6 +4,7 @@ A face knows only the data directory. The engine file there says where the engin
 lies in a private runtime directory, because a unix socket's path may hold no more than about a hundred bytes.
 """
 
+import contextlib
 import fcntl
 import hashlib
 import os
@@ -143,6 +144,23 @@ class DataDirLock:
             ) from error
         return cls(handle)
 
+    @classmethod
+    def keep_engines_out(cls, data_dir: Path) -> "DataDirLock":
+        """No engine starts meanwhile; of those who keep them out there may be several at once, and none is
+        taken for an engine. Raises EngineRuns, or RendezvousError."""
+        try:
+            handle = os.open(data_dir / LOCK_FILE, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise RendezvousError(
+                f"The data directory {data_dir} cannot be used: {error.strerror}."
+            ) from error
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            raise EngineRuns(f"An engine has just started on {data_dir}.") from None
+        return cls(handle)
+
     def release(self) -> None:
         os.close(self._handle)
 
@@ -164,7 +182,8 @@ def _owner(handle: int) -> str:
 
 
 def lock_owner(data_dir: Path) -> int | None:
-    """The process that holds `data_dir`; None when none does, or it does not say."""
+    """The process that holds `data_dir`; None when none does, or it does not say: one that has only just
+    begun has not written over the number of the one before, which may be anybody's by now."""
     if not is_locked(data_dir):
         return None
     try:
@@ -175,7 +194,20 @@ def lock_owner(data_dir: Path) -> int | None:
         owner = _owner(handle)
     finally:
         os.close(handle)
-    return int(owner) if owner.isdigit() else None
+    pid = int(owner) if owner.isdigit() else None
+    return pid if pid is not None and _has_open(pid, data_dir / LOCK_FILE) else None
+
+
+def _has_open(pid: int, path: Path) -> bool:
+    """Where the system does not tell, it is believed."""
+    if not Path("/proc/self/fd").is_dir():
+        return True
+    wanted = path.stat()
+    for entry in Path(f"/proc/{pid}/fd").glob("*"):
+        with contextlib.suppress(OSError):  # closed meanwhile
+            if os.path.samestat(entry.stat(), wanted):
+                return True
+    return False
 
 
 def is_locked(data_dir: Path) -> bool:

@@ -47,7 +47,8 @@ async def open_venue(
         if plan.bundled:
             raise PlanError(
                 "The bundled simulator is not running, so nothing can fill. Its orders lie on disk, and the"
-                " next engine cancels them at its start."
+                " next engine cancels them at its start.",
+                cure="Start the engine: spark-tui engine",
             ) from None
         raise PlanError(str(error)) from None
 
@@ -58,13 +59,31 @@ async def _key(plan: VenuePlan, environment: Mapping[str, str]) -> Credentials:
         case KeySource.SIMULATOR:
             found = (await discover(plan.rest)).credentials
         case KeySource.FILE:
-            found = from_file(key.api_key, Path(key.file))
+            found = _of_file(key, environment)
         case KeySource.STORED:
             found = credentials(key.api_key, key.secret)
         case _:
             found = from_environment(environment)
     if found is None:
         raise PlanError(
-            f"The key of {plan.venue} is not in the plan; set BINANCE_API_KEY and BINANCE_API_SECRET."
+            f"The key of {plan.venue} is not in the plan.",
+            cure="Set BINANCE_API_KEY and BINANCE_API_SECRET and kill again, or cancel at the exchange's own"
+            " site.",
         )
     return found
+
+
+def _of_file(key: KeyPlan, environment: Mapping[str, str]) -> Credentials:
+    """A file that is gone is replaced by the environment, if that has the same key: another one could be
+    another account's. Raises CredentialError, PlanError."""
+    try:
+        return from_file(key.api_key, Path(key.file))
+    except CredentialError as error:
+        spare = from_environment(environment)
+        if spare is not None and spare.api_key == key.api_key:
+            return spare
+        raise PlanError(
+            str(error),
+            cure="Bring the key file back, or set BINANCE_API_KEY to the same key and BINANCE_API_SECRET to"
+            " its secret, and kill again; or cancel at the exchange's own site.",
+        ) from None

@@ -3,10 +3,13 @@
 import sqlite3
 from pathlib import Path
 
-from spark_tui.link.rendezvous import DataDirLock, RendezvousError
+import msgspec
+
+from spark_tui.domain.decimals import ZERO
+from spark_tui.link.rendezvous import DataDirLock, EngineRuns, RendezvousError
 from spark_tui.rescue.flatten import Residue
 from spark_tui.rescue.positions import held_now
-from spark_tui.venues.kill_plan import VenuePlan
+from spark_tui.venues.kill_plan import Held, VenuePlan
 from spark_tui.venues.paper import PAPER_FILE, PaperStore, PaperStoreError
 from spark_tui.venues.paper.journal import trade_report_of
 from spark_tui.venues.port import TradeReport
@@ -25,7 +28,7 @@ def sweep_paper(data_dir: Path, clock: Clock, engine: str) -> Sweep:
     lock = None
     try:
         if engine == "none":
-            lock = DataDirLock.acquire(data_dir)
+            lock = DataDirLock.keep_engines_out(data_dir)  # another kill may do the same
         store = PaperStore.open(path, {})
         try:
             canceled = () if engine == "answered" else store.cancel_all(clock.wall_ns() // NS_PER_MS)
@@ -37,9 +40,11 @@ def sweep_paper(data_dir: Path, clock: Clock, engine: str) -> Sweep:
     except sqlite3.Error as error:
         text = f"The paper account {path} cannot be written ({error}); kill again."
         return Sweep(errors=(text,), known=False)
-    except RendezvousError:
+    except EngineRuns:
         text = "An engine has just started on the paper account; kill again."
         return Sweep(errors=(text,), known=False)
+    except RendezvousError as error:
+        return Sweep(errors=(str(error),), known=False)
     finally:
         if lock is not None:
             lock.release()
@@ -70,7 +75,8 @@ async def paper_residue(data_dir: Path, plan: VenuePlan) -> tuple[Residue, ...]:
     store = PaperStore.open(path, {})
     try:
         account = _FileTrades(plan.venue, store)
-        held = [await held_now(account, one) for one in plan.held]
+        reset_after = store.reset_after()
+        held = [await held_now(account, _since(one, reset_after)) for one in plan.held]
     finally:
         store.close()
     return tuple(
@@ -78,3 +84,10 @@ async def paper_residue(data_dir: Path, plan: VenuePlan) -> tuple[Residue, ...]:
         for one in held
         if one.quantity
     )
+
+
+def _since(held: Held, reset_after: int | None) -> Held:
+    """An account that was begun again holds nothing of what it traded before."""
+    if reset_after is None:
+        return held
+    return msgspec.structs.replace(held, quantity=ZERO, counted_to=reset_after, counted=())

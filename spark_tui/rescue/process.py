@@ -10,33 +10,44 @@ import contextlib
 import os
 import secrets
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from spark_tui.domain.values import Environment
-from spark_tui.link.messages import CancelAllResult, Kill
+from spark_tui.domain.values import Environment, TradingState
+from spark_tui.link.messages import CancelAllResult, GetStatus, Kill, Status
 from spark_tui.link.remote import RemoteLink
 from spark_tui.link.rendezvous import find_engine, is_locked, lock_owner
-from spark_tui.link.service import LinkError
 from spark_tui.rescue.door import open_venue
 from spark_tui.rescue.flatten import Flattener, Residue
 from spark_tui.rescue.paper import paper_residue, sweep_paper
 from spark_tui.rescue.turn import Turn
-from spark_tui.venues.kill_plan import KillPlan, Mark, PlanError, VenuePlan, remove_mark, write_mark
+from spark_tui.venues.kill_plan import (
+    KILL_AGAIN,
+    KillPlan,
+    Mark,
+    PlanError,
+    VenuePlan,
+    remove_mark,
+    write_mark,
+)
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, merged, sweep, text_of
-from spark_tui.wire.clock import Clock
+from spark_tui.wire.clock import NS_PER_S, Clock
 
 ENGINE_PATIENCE_S = 4.0
-VENUE_PATIENCE_S = 45.0
+STATUS_PATIENCE_S = 1.0
+OPEN_PATIENCE_S = 20.0
+VENUE_PATIENCE_S = 45.0  # a ban that ends sooner is waited for
+_LOOK_EVERY_S = 0.1
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What a kill did. `engine`: none | answered | hung. `left`: orders still open; `residue`: positions
     still held, of a kill that flattens. `confirmed`: every venue said what is open. `marked`: the next engine
-    starts halted."""
+    starts halted. `cures`: what to do where something is left or not known."""
 
     engine: str
     canceled: tuple[str, ...]
@@ -46,6 +57,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[str, ...]
     confirmed: bool
     marked: bool = True
+    cures: tuple[str, ...] = ()
 
     @property
     def green(self) -> bool:
@@ -58,16 +70,31 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
     swept: Sweep
     flattened: tuple[str, ...] = ()
     residue: tuple[Residue, ...] = ()
+    cure: str = KILL_AGAIN
+
+    @property
+    def done(self) -> bool:
+        return self.swept.known and not self.swept.left and all(one.dust for one in self.residue)
 
 
 class Rescue:
-    """`operator` and `reason` go into the mark, and from there into the next engine's ledger."""
+    """`operator` and `reason` go into the mark, and from there into the next engine's ledger. `say` is told
+    what a wait is for."""
 
-    def __init__(self, data_dir: Path, clock: Clock, *, operator: str, reason: str) -> None:
+    def __init__(
+        self,
+        data_dir: Path,
+        clock: Clock,
+        *,
+        operator: str,
+        reason: str,
+        say: Callable[[str], None] = lambda text: None,
+    ) -> None:
         self._data_dir = data_dir
         self._clock = clock
         self._operator = operator
         self._reason = reason
+        self._say = say
         self._canceled: list[str] = []
         self._errors: list[str] = []
         self._said: CancelAllResult | None = None
@@ -86,8 +113,8 @@ class Rescue:
         finally:
             self._turn.release()
         self._errors += troubles
-        if engine == "answered":
-            remove_mark(self._data_dir)  # it stands in the ledger
+        if engine == "answered" and self._said is not None and self._said.recorded:
+            self._unmark()
         swept = merged(part.swept for part in parts)
         whole = bool(plan.venues) and not doubt
         said = self._said
@@ -100,6 +127,7 @@ class Rescue:
             errors=(*self._errors, *swept.errors),
             confirmed=swept.known and (whole or (said is not None and not said.errors and not flatten)),
             marked=marked,
+            cures=tuple(dict.fromkeys(part.cure for part in parts if not part.done)),
         )
 
     def _mark(self) -> bool:
@@ -115,70 +143,151 @@ class Rescue:
             return False
         return True
 
-    async def _ask_engine(self) -> str:
-        """none | answered | hung."""
-        if not is_locked(self._data_dir):
-            return "none"
-        found = find_engine(self._data_dir)
-        if found is None:
-            return "hung"  # it holds the directory and does not serve
+    def _unmark(self) -> None:
+        """It stands in the ledger."""
         try:
-            async with asyncio.timeout(ENGINE_PATIENCE_S):
-                link = await RemoteLink.connect(
-                    Path(found.socket), face="kill", operator=self._operator, rate_hz=0
-                )
-                try:
-                    result = await link.call(Kill(reason=self._reason))
-                finally:
-                    await link.close()
-        except (TimeoutError, LinkError, OSError):
+            remove_mark(self._data_dir)
+        except OSError as error:
+            self._errors.append(
+                f"The mark of the kill stays ({error.strerror}): the next engine starts HALTED."
+            )
+
+    async def _ask_engine(self) -> str:
+        """none | answered | hung. One that is only just starting is given the time to serve."""
+        until_ns = self._clock.mono_ns() + int(ENGINE_PATIENCE_S * NS_PER_S)
+        while is_locked(self._data_dir):
+            found = find_engine(self._data_dir)
+            if found is not None:
+                patience_s = max(STATUS_PATIENCE_S, (until_ns - self._clock.mono_ns()) / NS_PER_S)
+                return await self._ask(Path(found.socket), patience_s)
+            if self._clock.mono_ns() >= until_ns:
+                return "hung"  # it holds the directory and does not serve
+            await self._clock.sleep(_LOOK_EVERY_S)
+        return "none"
+
+    async def _ask(self, socket: Path, patience_s: float) -> str:
+        """A venue that is slow makes a slow kill of a sound engine: one that says that it is halted is not
+        ended, it goes on cancelling."""
+        try:
+            async with asyncio.timeout(patience_s):
+                link = await RemoteLink.connect(socket, face="kill", operator=self._operator, rate_hz=0)
+            try:
+                result = await self._halted(link, patience_s)
+            finally:
+                await link.close()
+        except Exception:  # whatever is wrong with it, it did not say that it halted
             return "hung" if is_locked(self._data_dir) else "none"
         if isinstance(result, CancelAllResult):
             self._said = result
             self._canceled += result.canceled
             self._errors += result.errors
+        else:
+            self._errors.append(
+                "The engine halted and is still cancelling; what it cancels is not listed here."
+            )
         return "answered"
 
+    async def _halted(self, link: RemoteLink, patience_s: float) -> CancelAllResult | None:
+        """What it cancelled, None while it is at it. Raises what a link raises."""
+        killing = asyncio.ensure_future(link.call(Kill(reason=self._reason)))
+        try:
+            done, _ = await asyncio.wait({killing}, timeout=patience_s)
+            if done:
+                result = killing.result()
+                return result if isinstance(result, CancelAllResult) else None
+            async with asyncio.timeout(STATUS_PATIENCE_S):
+                status = await link.call(GetStatus())
+        finally:
+            killing.cancel()
+        if isinstance(status, Status) and status.trading_state is TradingState.HALTED:
+            return None
+        raise TimeoutError
+
     async def _at(self, plan: VenuePlan, flatten: bool, engine: str) -> _Part:
+        """Never raises: one venue's trouble must not keep the others from being cancelled."""
         try:
             if plan.environment is Environment.PAPER:
-                swept = sweep_paper(self._data_dir, self._clock, engine)
-                return _Part(
-                    swept=swept, residue=await paper_residue(self._data_dir, plan) if flatten else ()
-                )
-            async with asyncio.timeout(VENUE_PATIENCE_S):
+                return await self._at_paper(plan, flatten, engine)
+            async with asyncio.timeout(OPEN_PATIENCE_S):
                 venue = await open_venue(plan, self._clock)
-                if venue is None:
-                    return _Part(swept=Sweep())
-                try:
-                    return await self._cancel(venue, plan, flatten)
-                finally:
-                    await venue.close()
         except TimeoutError:
-            text = f"{plan.venue} did not answer within {VENUE_PATIENCE_S:g} s; kill again."
+            return _unknown(f"{plan.venue} did not answer within {OPEN_PATIENCE_S:g} s.")
         except PlanError as error:
-            text = f"{plan.venue}: {error}"
-        except Exception as error:  # one venue's trouble must not keep the others from being cancelled
+            return _unknown(f"{plan.venue}: {error}", error.cure)
+        except Exception as error:
+            return _unknown(f"{plan.venue}: {text_of(error)}")
+        if venue is None:
+            return _Part(swept=Sweep())
+        part = await self._cancel(venue, plan)
+        try:
+            return await self._flatten(venue, plan, part) if flatten else part
+        except Exception as error:
             text = f"{plan.venue}: {text_of(error)}"
-        return _Part(swept=Sweep(errors=(text,), known=False))
+            return _Part(
+                swept=Sweep(part.swept.canceled, part.swept.left, (*part.swept.errors, text), known=False)
+            )
+        finally:
+            with contextlib.suppress(Exception):  # what was done stands, however the connection ends
+                await venue.close()
 
-    async def _cancel(self, venue: Venue, plan: VenuePlan, flatten: bool) -> _Part:
-        swept = await sweep(venue, (one.symbol for one in plan.held), _no_book)
+    async def _at_paper(self, plan: VenuePlan, flatten: bool, engine: str) -> _Part:
+        swept = sweep_paper(self._data_dir, self._clock, engine)
         if not flatten:
             return _Part(swept=swept)
+        residue = await paper_residue(self._data_dir, plan) if swept.known else ()
+        cure = "Start an engine, resume, and close the position there." if residue else KILL_AGAIN
+        return _Part(swept=swept, residue=residue, cure=cure)
+
+    async def _cancel(self, venue: Venue, plan: VenuePlan) -> _Part:
+        """A ban that ends soon is waited for: asking meanwhile would make it longer."""
+        canceled: dict[str, None] = {}
+        until_ns = self._clock.mono_ns() + int(VENUE_PATIENCE_S * NS_PER_S)
+        while True:
+            swept = await self._pass(venue, plan)
+            canceled |= dict.fromkeys(swept.canceled)
+            swept = msgspec.structs.replace(swept, canceled=tuple(canceled))
+            if (swept.known and not swept.left) or swept.wait_s <= 0:
+                return _Part(swept=swept)
+            if self._clock.mono_ns() + int(swept.wait_s * NS_PER_S) > until_ns:
+                return _Part(swept=swept, cure=_not_before(self._clock, swept.wait_s))
+            self._say(f"{venue.name} wants to be left alone for {swept.wait_s:.0f} s; the kill waits.")
+            await self._clock.sleep(swept.wait_s)
+
+    async def _pass(self, venue: Venue, plan: VenuePlan) -> Sweep:
+        try:
+            async with asyncio.timeout(VENUE_PATIENCE_S):
+                return await sweep(venue, (one.symbol for one in plan.held), _no_book)
+        except TimeoutError:
+            return Sweep(errors=(f"{venue.name} did not answer within {VENUE_PATIENCE_S:g} s.",), known=False)
+
+    async def _flatten(self, venue: Venue, plan: VenuePlan, part: _Part) -> _Part:
+        swept = part.swept
+        if swept.wait_s > 0:
+            return part  # still banned: nothing can be sold either, and trying makes it longer
         if not await self._turn.take():
-            text = "Another kill is closing positions; kill again when it has ended."
+            text = f"No position was closed: {self._turn.trouble}; kill again when that is over."
             return _Part(swept=Sweep(swept.canceled, swept.left, (*swept.errors, text), known=False))
-        flattener = Flattener(venue, self._clock, secrets.token_hex(4))
-        done = await flattener.flatten(plan.held)
-        again = await sweep(venue, (), _no_book)
+        done = await Flattener(venue, self._clock, secrets.token_hex(4)).flatten(plan.held)
+        again = await self._pass(venue, msgspec.structs.replace(plan, held=()))
         whole = Sweep(
-            canceled=(*swept.canceled, *again.canceled),
+            canceled=tuple(dict.fromkeys((*swept.canceled, *again.canceled))),
             left=again.left,
-            errors=tuple(dict.fromkeys((*swept.errors, *again.errors))),
+            errors=again.errors if again.known else (*swept.errors, *again.errors),
             known=again.known,
         )
         return _Part(swept=whole, flattened=done.orders, residue=done.residue)
+
+
+def _unknown(text: str, cure: str = KILL_AGAIN) -> _Part:
+    return _Part(swept=Sweep(errors=(text,), known=False), cure=cure)
+
+
+def _not_before(clock: Clock, wait_s: float) -> str:
+    then = datetime.fromtimestamp(clock.wall_ns() / NS_PER_S + wait_s, UTC)
+    return (
+        f"Kill again at {then:%H:%M:%S} UTC and not before: whatever is sent during a ban makes it longer."
+        " Until then cancel at the exchange's own site."
+    )
 
 
 def _no_book(report: OrderReport) -> None:

@@ -23,17 +23,24 @@ class Turn:
         self._clock = clock
         self._one = asyncio.Lock()  # several venues of one kill share its turn
         self._handle: int | None = None
+        self.trouble = ""  # why it could not be taken
 
     async def take(self) -> bool:
-        """Whether it is ours; False when another kill kept it for too long. Raises OSError."""
+        """Whether it is ours; False when another kill kept it for too long, or the directory cannot even be
+        opened, so that nobody could tell."""
         async with self._one:
             if self._handle is not None:
                 return True
-            handle = os.open(self._data_dir, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                handle = os.open(self._data_dir, os.O_RDONLY | os.O_CLOEXEC)
+            except OSError as error:
+                self.trouble = f"{self._data_dir} cannot be opened ({error.strerror})"
+                return False
             until_s = self._clock.mono_ns() / 1e9 + PATIENCE_S
             while not _locked(handle):
                 if self._clock.mono_ns() / 1e9 >= until_s:
                     os.close(handle)
+                    self.trouble = "another kill is closing positions"
                     return False
                 await self._clock.sleep(_LOOK_EVERY_S)
             self._handle = handle
@@ -48,6 +55,6 @@ class Turn:
 def _locked(handle: int) -> bool:
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:  # somebody else's, or a file system without locks
         return False
     return True

@@ -17,8 +17,15 @@ PLAN_FILE = "kill-plan.json"
 MARK_FILE = "killed.json"
 
 
+KILL_AGAIN = "Kill again, or cancel at the exchange's own site."
+
+
 class PlanError(Exception):
-    """The plan cannot be used; one sentence with the cure."""
+    """The plan cannot be used: one sentence, and what to do."""
+
+    def __init__(self, text: str, *, cure: str = KILL_AGAIN) -> None:
+        super().__init__(text)
+        self.cure = cure
 
 
 class KeySource(StrEnum):
@@ -100,6 +107,21 @@ def read_plan(data_dir: Path) -> KillPlan | None:
             f"The kill plan {path} is damaged; cancel at the exchange's own site,"
             " or move the file away and set the addresses and keys in the environment."
         ) from None
+
+
+def exposed(data_dir: Path) -> str:
+    """Why the key in the plan may be known to others; empty while only its owner can read it."""
+    path = data_dir / PLAN_FILE
+    try:
+        open_to_others = path.stat().st_mode & 0o077
+    except OSError:
+        return ""
+    if not open_to_others:
+        return ""
+    return (
+        f"The kill plan {path} can be read by others; run: chmod 600 {path}, and if a key is in it, replace"
+        " that key at the exchange."
+    )
 
 
 def write_mark(data_dir: Path, mark: Mark) -> None:

@@ -65,7 +65,7 @@ async def test_the_days_loss_pulls_the_kill_switch_once(tmp_path: Path) -> None:
         await it.until(lambda: it.order(resting.client_order_id).state is OrderState.CANCELED)
         assert it.engine.guard.reason.startswith("rule loss:")
         assert it.engine.tally.violations == {"DAILY_LOSS": 1}
-        assert it.engine.tally.cancel_alls == {True: 1}
+        await it.until(lambda: it.engine.tally.cancel_alls == {True: 1})
         sweeps = it.venue.sent_bytes.count(f"cancel-all {SYMBOL}")
         await seconds(it, 5)
         assert it.venue.sent_bytes.count(f"cancel-all {SYMBOL}") == sweeps

@@ -90,9 +90,12 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):
 
 
 class CancelAllResult(msgspec.Struct, frozen=True, kw_only=True, tag="cancel-all"):
+    """`recorded`: of a kill, that the ledger has it."""
+
     canceled: tuple[str, ...]  # client order ids
     left: tuple[str, ...]
     errors: tuple[str, ...] = ()
+    recorded: bool = True
 
 
 class TestResult(msgspec.Struct, frozen=True, kw_only=True, tag="test"):
