@@ -81,6 +81,8 @@ class Admission:
         if symbol.status != TRADING:
             raise new_order_rejected("Market is closed.")
         info = symbol.info
+        if not info.get("isSpotTradingAllowed", True):
+            raise new_order_rejected("This symbol is not permitted for this account.")
         if new.type not in info["orderTypes"]:
             raise new_order_rejected(_UNSUPPORTED.get(new.type, "Unsupported order combination"))
         if new.quote_quantity and not info.get("quoteOrderQtyMarketAllowed", False):

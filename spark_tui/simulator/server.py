@@ -167,8 +167,13 @@ class Server:
         }
 
     def _trading(self) -> list[str]:
+        """Where something can be traded."""
         markets = self.simulation.exchange.markets.values()
-        return [market.symbol.name for market in markets if market.symbol.status == TRADING]
+        return [
+            market.symbol.name
+            for market in markets
+            if market.symbol.status == TRADING and market.symbol.info.get("isSpotTradingAllowed", True)
+        ]
 
     async def _ws_api(self, request: web.BaseRequest, query: bytes, address: str) -> web.StreamResponse:
         connection = await self._open(request, query, address, OPEN_WEIGHT, "ws-api")

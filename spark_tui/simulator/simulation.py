@@ -21,7 +21,7 @@ from spark_tui.simulator.hub import Hub
 from spark_tui.simulator.limits import Limits
 from spark_tui.simulator.market import Market
 from spark_tui.simulator.marketdata import FAST_MS, SLOW_MS, Publisher
-from spark_tui.simulator.symbols import TRADING, Symbol, listed
+from spark_tui.simulator.symbols import Symbol, listed
 
 OPERATOR = 1  # uid of the one account
 _WARM_MS = 10_000  # lived before the doors open, so that books and trades are not new-born
@@ -131,9 +131,9 @@ class Simulation:
                 agg_id=mark.agg_id,
             )
             self.add_market(market)
-            if symbol.status != TRADING:
+            temper = TEMPERS.get(symbol.name)
+            if temper is None:
                 continue
-            temper = TEMPERS[symbol.name]
             fair = mark.fair
             market.last_price = int(fair * SCALE) // symbol.tick * symbol.tick
             past = candles.Past(

@@ -9,9 +9,10 @@ import msgspec
 from spark_tui.simulator import fixed
 
 TRADING = "TRADING"
+HALT = "HALT"
 BREAK = "BREAK"
 CANCEL_ONLY = "CANCEL_ONLY"
-STATUSES = (TRADING, "END_OF_DAY", "HALT", BREAK, CANCEL_ONLY)
+STATUSES = (TRADING, "END_OF_DAY", HALT, BREAK, CANCEL_ONLY)
 _ORDER_TYPES = (
     "LIMIT",
     "LIMIT_MAKER",
@@ -164,8 +165,9 @@ def _eight_places(text: str) -> str:
 
 
 def listed() -> list[Symbol]:
-    """The simulated venue's own listing; the last one is listed under a non-ASCII name and does not
-    trade, as the real testnet does on purpose."""
+    """The simulated venue's own listing. What is at its end is there to be left out, as on a real venue:
+    one symbol that nobody trades, one that is halted, one that a Spot account may not trade, and one under
+    a non-ASCII name in a break, as the real testnet lists it on purpose."""
     usdt = {"min_notional": "5", "max_notional": "9000000"}
     entries = [
         describe(
@@ -184,6 +186,18 @@ def listed() -> list[Symbol]:
             "BTCTRY", "BTC", "TRY", tick="1", max_price="40000000", step="0.00001", max_quantity="1000",
             max_market_quantity="3.95167775", min_notional="10", max_notional="90000000",
         ),
+        describe(
+            "LTCUSDT", "LTC", "USDT", tick="0.01", max_price="100000", step="0.001", max_quantity="90000",
+            max_market_quantity="1000", **usdt,
+        ),
+        describe(
+            "XRPUSDT", "XRP", "USDT", tick="0.0001", max_price="10000", step="0.1", max_quantity="9000000",
+            max_market_quantity="100000", **usdt, status=HALT,
+        ),
+        describe(
+            "XMRUSDT", "XMR", "USDT", tick="0.01", max_price="100000", step="0.001", max_quantity="90000",
+            max_market_quantity="1000", **usdt,
+        ) | {"isSpotTradingAllowed": False, "permissionSets": [["LEVERAGED"]]},
         describe(
             "这是测试币456", "这是测试币", "456", tick="0.0001", max_price="10000", step="0.1",
             max_quantity="900000", max_market_quantity="5000", min_notional="5", max_notional="9000000",

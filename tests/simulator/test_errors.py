@@ -22,6 +22,8 @@ def without(values: dict[str, str], *names: str) -> dict[str, str]:
     [
         (LIMIT | {"symbol": "NOPE"}, -1121, "Invalid symbol."),
         (LIMIT | {"symbol": "这是测试币456"}, -2010, "Market is closed."),
+        (LIMIT | {"symbol": "XRPUSDT"}, -2010, "Market is closed."),
+        (LIMIT | {"symbol": "XMRUSDT"}, -2010, "This symbol is not permitted for this account."),
         (LIMIT | {"side": "LONG"}, -1117, "Invalid side."),
         (LIMIT | {"type": "LMT"}, -1116, "Invalid orderType."),
         (LIMIT | {"timeInForce": "GTX"}, -1115, "Invalid timeInForce."),

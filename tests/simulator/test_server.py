@@ -50,11 +50,20 @@ async def test_one_port_serves_rest_streams_and_the_websocket_api(server: Server
         async with http.get(f"{server.base_url}/sim/v1/info") as reply:
             info = await reply.json()
         assert (info["simulator"], info["data"], info["api_secret"]) == ("spark-tui", "Mock", SECRET)
-        assert info["symbols"] == ["BTCUSDT", "ETHUSDT", "BNBUSDT", "BTCTRY"]
+        assert info["symbols"] == ["BTCUSDT", "ETHUSDT", "BNBUSDT", "BTCTRY", "LTCUSDT"]
         async with http.get(f"{server.base_url}/api/v3/exchangeInfo") as reply:
             assert int(reply.headers["X-MBX-USED-WEIGHT-1M"]) >= 20
             names = [entry["symbol"] for entry in (await reply.json())["symbols"]]
-        assert names == ["BTCUSDT", "ETHUSDT", "BNBUSDT", "BTCTRY", "这是测试币456"]
+        assert names == [
+            "BTCUSDT",
+            "ETHUSDT",
+            "BNBUSDT",
+            "BTCTRY",
+            "LTCUSDT",
+            "XRPUSDT",
+            "XMRUSDT",
+            "这是测试币456",
+        ]
         async with (
             http.ws_connect(f"{info['ws_url']}/stream?streams=btcusdt@bookTicker") as stream,
             http.ws_connect(info["ws_api_url"]) as api,
