@@ -2,9 +2,11 @@
 
 import argparse
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from spark_tui.commands import rows
@@ -24,7 +26,6 @@ from spark_tui.link.messages import (
     SoakCanary,
     StopCanary,
 )
-from spark_tui.link.rendezvous import EngineFile
 from spark_tui.link.service import LinkError
 
 _COLUMNS = (
@@ -79,15 +80,15 @@ def _scope(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _try(arguments: argparse.Namespace, request: AnyRequest) -> int:
-    patience_s = FOLLOWED_S + getattr(arguments, "duration", 0.0) * 2
-    engine = require_engine(data_dir_of(arguments))
     try:
-        result = asyncio.run(_ask(engine, request, patience_s))
+        result = asyncio.run(_ask(data_dir_of(arguments), request, arguments))
+    except CommandError as error:
+        return _failed(arguments, "NO_ENGINE", str(error))
     except LinkError as error:
-        if arguments.json:
-            reasons = [f"{error.code}: {error.text}"]
-            print(rows.to_json({"run_id": "", "bundle": "", "verdict": "refused", "reasons": reasons}))
-        raise CommandError(error.text, REFUSED) from None
+        return _failed(arguments, error.code, error.text)
+    except (asyncio.CancelledError, KeyboardInterrupt):
+        text = "Nobody waits for it any more, and it goes on: see spark-tui canary status."
+        return _failed(arguments, "INTERRUPTED", text)
     assert isinstance(result, CanaryRow)  # what these requests are answered with
     print(rows.to_json(in_json(result)) if arguments.json else _words(result))
     if result.verdict is CanaryVerdict.GREEN:
@@ -97,26 +98,55 @@ def _try(arguments: argparse.Namespace, request: AnyRequest) -> int:
     return REFUSED
 
 
-async def _ask(engine: EngineFile, request: AnyRequest, patience_s: float) -> Result:
-    """Its answer. Ctrl-C ends a soak at its next check, so that it is never left running by itself."""
-    async with line_to(engine, "canary", answer_s=patience_s) as link:
-        asked = asyncio.ensure_future(link.call(request))
-        if isinstance(request, SoakCanary):
-            stops: set[asyncio.Task[None]] = set()
+# what was asked may have happened
+_TRIED = ("ENGINE_GONE", "NO_ANSWER", "CUT_OFF", "INTERRUPTED", "INTERNAL", "LEDGER_UNAVAILABLE")
 
-            async def stop() -> None:
+
+def _failed(arguments: argparse.Namespace, code: str, text: str) -> int:
+    """One document all the same, with every field that a script reads."""
+    if arguments.json:
+        verdict = CanaryVerdict.RED if code in _TRIED else CanaryVerdict.REFUSED
+        print(rows.to_json({**_NOTHING, "verdict": verdict, "reasons": [f"{code}: {text}"]}))
+    raise CommandError(text, REFUSED)
+
+
+_NOTHING: rows.Row = {
+    "run_id": "",
+    "bundle": "",
+    "verdict": "",
+    "reasons": [],
+    "client_order_id": "",
+    "state": "",
+    "residue": [],
+}
+
+
+async def _ask(data_dir: Path, request: AnyRequest, arguments: argparse.Namespace) -> Result:
+    """Its answer. Ctrl-C ends a soak at its next check, so that it is never left running by itself; a run, a
+    confirm and, when it is pressed again, a soak go on without us."""
+    patience_s = FOLLOWED_S + getattr(arguments, "duration", 0.0) * 2
+    async with line_to(require_engine(data_dir), "canary", answer_s=patience_s) as link:
+        asked = asyncio.ensure_future(link.call(request))
+        stops: set[asyncio.Task[None]] = set()
+
+        async def stop() -> None:
+            with contextlib.suppress(LinkError):  # it ended meanwhile
                 await link.call(StopCanary())
 
-            loop = asyncio.get_running_loop()
-            for name in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(name, lambda: _begin(stop(), stops))
+        def interrupted() -> None:
+            if isinstance(request, SoakCanary) and not stops:
+                _begin(stop(), stops)
+            else:
+                asked.cancel()
+
+        loop = asyncio.get_running_loop()
+        for name in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(name, interrupted)
         return await asked
 
 
 def _begin(work: Coroutine[None, None, None], running: "set[asyncio.Task[None]]") -> None:
-    task = asyncio.create_task(work)
-    running.add(task)
-    task.add_done_callback(running.discard)
+    running.add(asyncio.create_task(work))
 
 
 # --- status ------------------------------------------------------------------------------------------------
@@ -125,8 +155,11 @@ def _begin(work: Coroutine[None, None, None], running: "set[asyncio.Task[None]]"
 def _status(arguments: argparse.Namespace) -> int:
     """Green when the newest canary that was tried under the configuration in force is, and a day old at
     most."""
-    engine = require_engine(data_dir_of(arguments))
-    found = with_line(engine, "canary", lambda link: link.call(GetCanaries()))
+    try:
+        engine = require_engine(data_dir_of(arguments))
+        found = with_line(engine, "canary", lambda link: link.call(GetCanaries()))
+    except CommandError as error:
+        return _failed(arguments, "NO_ENGINE", str(error))
     assert isinstance(found, Canaries)
     tried = [row for row in found.rows if row.verdict is not CanaryVerdict.REFUSED]
     newest = next((row for row in tried if row.config_hash == found.config_hash), None)
@@ -149,6 +182,8 @@ def _not_green(newest: CanaryRow | None, now_ms: int) -> str:
         return f"the newest canary, {newest.run_id}, is {newest.verdict}: {newest.reasons[0]}"
     if now_ms - newest.at_ms >= DAY_MS:
         return f"the newest canary, {newest.run_id}, is green but more than a day old; run it again"
+    if now_ms < newest.at_ms:
+        return f"the newest canary, {newest.run_id}, is of a later time: the clock was set back; run it again"
     return ""
 
 
@@ -156,8 +191,7 @@ def _status_json(
     found: Canaries, newest: CanaryRow | None, shown: tuple[CanaryRow, ...], why: str
 ) -> rows.Row:
     return {
-        "run_id": newest.run_id if newest else "",
-        "bundle": newest.bundle if newest else "",
+        **(_NOTHING if newest is None else {name: in_json(newest)[name] for name in _NOTHING}),
         "verdict": "none" if newest is None else CanaryVerdict.RED if why else newest.verdict,
         "reasons": [why] if why else [],
         "config_hash": found.config_hash,

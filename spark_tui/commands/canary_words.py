@@ -57,7 +57,7 @@ def _confirm(parser: argparse.ArgumentParser) -> None:
 def _soak(parser: argparse.ArgumentParser) -> None:
     _scope(parser)
     flag = parser.add_argument
-    flag("--duration", type=float, required=True, metavar="S", help="for so many seconds")
+    flag("--duration", type=_seconds, required=True, metavar="S", help="for so many seconds")
     flag("--dry-run", action="store_true", help="place nothing; without it each check's order is real")
     _meant(parser)
 
@@ -87,6 +87,13 @@ def _amount(text: str) -> Decimal:
         return parse(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is no plain number such as 0.01") from None
+
+
+def _seconds(text: str) -> float:
+    seconds = float(_amount(text))
+    if seconds <= 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time to soak for")
+    return seconds
 
 
 _FLAGS = {"run": _run, "confirm": _confirm, "status": _status, "soak": _soak, "verify": _verify}

@@ -12,7 +12,6 @@ Nothing here needs an engine: `check` judges a file anywhere, years later.
 
 import hashlib
 import json
-import os
 import stat
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -203,11 +202,12 @@ def check_file(path: Path) -> Checked:
     """As `check`. Raises EvidenceError when there is no such file to read."""
     try:
         with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_size > MAX_BYTES:
-                return Checked(problems=(f"it is larger than {MAX_BYTES >> 20} MiB, so it is no bundle",))
-            return check(file.read())
+            content = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror}.") from None
+    if len(content) > MAX_BYTES:
+        return Checked(problems=(f"it is larger than {MAX_BYTES >> 20} MiB, so it is no bundle",))
+    return check(content)
 
 
 def check(content: bytes) -> Checked:

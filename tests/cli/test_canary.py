@@ -94,6 +94,83 @@ def test_a_soak_can_be_interrupted(shared_home: Home, engine: Engine) -> None:
     assert told(home, "verify", row["bundle"])[0] == 0
 
 
+FIELDS = ("run_id", "bundle", "verdict", "reasons", "client_order_id", "state", "residue")
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("run", "--symbol", "NOPE"), "SYMBOL"),
+        (("confirm", *SCOPE, "--side", "SELL", "--yes-i-mean", "BTCUSD"), "NOT_TYPED"),
+        (("soak", *SCOPE, "--duration", "10"), "NOT_TYPED"),
+        (("soak", *SCOPE, "--duration", "1000000", "--dry-run"), "DURATION"),
+    ],
+)
+def test_a_refusal_is_one_document_with_every_field(
+    shared_home: Home, engine: Engine, words: tuple[str, ...], code: str
+) -> None:
+    exit_code, row = told(shared_home, *words)
+    assert (exit_code, row["verdict"]) == (1, "refused")
+    assert any(reason.startswith(f"{code}: ") for reason in row["reasons"])
+    assert row.keys() >= set(FIELDS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("run", *SCOPE), ("confirm", *SCOPE, *MEANT), ("soak", *SCOPE, "--duration", "9"), ("status",)],
+)
+def test_without_an_engine_the_document_says_so(
+    shared_home: Home, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = shared_home.run("canary", *words, "--json", "--data-dir", str(tmp_path))
+    row = json.loads(done.stdout)
+    assert (done.returncode, row["verdict"]) == (1, "refused")
+    assert row["reasons"][0].startswith("NO_ENGINE: ")
+    assert row.keys() >= set(FIELDS)
+
+
+def soaking(home: Home, data: Path) -> "subprocess.Popen[str]":
+    words = ("canary", "soak", *SCOPE, "--duration", "600", "--dry-run", "--json", "--data-dir", str(data))
+    soak = home.begin(*words)
+
+    def runs() -> bool:
+        done = home.run("canary", "status", "--json", "--data-dir", str(data))
+        return bool(json.loads(done.stdout)["running"].startswith("soak"))
+
+    wait_for(runs, "the soak")
+    return soak
+
+
+def test_a_soak_whose_engine_is_stopped_leaves_its_evidence_and_one_that_is_killed_is_red(
+    shared_home: Home, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    engine = shared_home.engine(data=data, EXECUTOR_PORT="0")
+    soak = soaking(shared_home, data)
+    assert engine.end()[0] == 0
+    out, _ = soak.communicate(timeout=30)
+    row = json.loads(out)
+    assert (soak.returncode, row["verdict"]) == (1, "red")
+    (bundle,) = (data / "evidence").glob("*.json")
+    verified = shared_home.run("canary", "verify", str(bundle), "--json", "--data-dir", str(data))
+    assert (verified.returncode, json.loads(verified.stdout)["verdict"]) == (0, "red")
+
+    engine = shared_home.engine(data=data, EXECUTOR_PORT="0")
+    soak = soaking(shared_home, data)
+    engine.kill()
+    out, err = soak.communicate(timeout=30)
+    row = json.loads(out)
+    assert (soak.returncode, row["verdict"]) == (1, "red")
+    assert row["reasons"][0].startswith("ENGINE_GONE: ")
+    assert row.keys() >= set(FIELDS)
+    assert len(err.splitlines()) == 1
+
+
+def test_what_never_ends_is_no_bundle(shared_home: Home) -> None:
+    done = canary(shared_home, "verify", "/dev/zero")
+    assert (done.returncode, "larger than 16 MiB" in done.stderr) == (1, True)
+
+
 @pytest.mark.parametrize(
     "words",
     [
@@ -101,6 +178,8 @@ def test_a_soak_can_be_interrupted(shared_home: Home, engine: Engine) -> None:
         ("run", *SCOPE, "--quantity", "1e3"),
         ("run", *SCOPE, "--side", "HOLD"),
         ("soak", *SCOPE),
+        ("soak", *SCOPE, "--duration", "nan", "--dry-run"),
+        ("soak", *SCOPE, "--duration", "0", "--dry-run"),
         ("sing",),
         (),
     ],
