@@ -91,6 +91,19 @@ def test_realised_and_unrealised_together_are_one_figure_by_either_method(
     assert average == Fraction(lots.realised) + Fraction(lots.unrealised(mark))
 
 
+@given(trades(quotes=(QUOTE,)), AMOUNTS)
+def test_what_is_closed_costs_nothing_more_and_both_methods_realised_the_same(
+    all_trades: list[Trade], price: Decimal
+) -> None:
+    position, lots = run(all_trades)
+    closing = SELL if position.quantity > 0 else BUY
+    last = fill(str(position.quantity.copy_abs()), str(price))
+    flat = account.apply_fill(position, closing, last, BASE, QUOTE)
+    empty = apply_fill(lots, closing, last, BASE, QUOTE)
+    assert (flat.quantity, flat.cost, empty.lots, empty.cost) == (D(0), D(0), (), D(0))
+    assert flat.realised == empty.realised
+
+
 @given(trades(quotes=(QUOTE,)))
 def test_lots_are_of_one_sign_and_none_is_empty(all_trades: list[Trade]) -> None:
     _, lots = run(all_trades)
