@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from spark_tui.domain.account import Balance
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side, TimeInForce
 from spark_tui.venues.paper.clearing import Fees
 from spark_tui.venues.paper.orders import Phase
@@ -189,6 +190,35 @@ def test_without_a_book_nothing_fills_and_limit_orders_wait(market: Market) -> N
     assert trades(market) == [(D(101), D(1), False)]
 
 
+def test_a_book_that_is_too_old_fills_nothing_until_it_moves(market: Market) -> None:
+    resting = market.desk.place("a", ask(BUY, "1", "99"), 1)
+    market.now += 10**9 + 1
+    market.trade(98.0, 5.0, sells=True)
+    assert (resting.filled, resting.ahead) == (D(0), D(2))
+    market.show(bids=[(99.0, 1.5)])
+    assert resting.ahead == D("1.5")
+    market.trade(98.0, 5.0, sells=True)
+    assert resting.status is OrderStatus.FILLED
+
+
+def test_a_crossed_book_fills_nothing(market: Market) -> None:
+    resting = market.desk.place("a", ask(BUY, "1", "99"), 1)
+    market.show(asks=[(98.5, 4.0)])  # below the best bid: no such market
+    market.trade(98.0, 5.0, sells=True)
+    assert (resting.filled, trades(market)) == (D(0), [])
+    with pytest.raises(VenueError):
+        market.desk.place("b", ask(BUY, "1"), 1)
+
+
+def test_a_stop_that_fires_without_a_book_waits_for_one(market: Market) -> None:
+    stop = market.desk.place("a", ask(SELL, "1", type=OrderType.STOP_LOSS, stop_price=D(95)), 1)
+    market.lose()
+    market.trade(94.0, 1.0, sells=True)
+    assert (stop.phase, stop.filled) == (Phase.ARRIVING, D(0))
+    market.reload([(90.0, 5.0)], [(101.0, 5.0)])
+    assert (stop.status, trades(market)) == (OrderStatus.FILLED, [(D(90), D(1), False)])
+
+
 # --- stops -------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +264,17 @@ def test_no_overdraft(market: Market) -> None:
     with pytest.raises(VenueError) as refused:
         market.desk.place("b", ask(BUY, "900", "99"), 1)
     assert (refused.value.code, market.cash.locked("USDT")) == ("-2010", D(900 * 99))
+
+
+def test_money_that_is_locked_is_not_spent_twice() -> None:
+    market = Market(BIDS, ASKS, usdt="150")
+    market.desk.place("a", ask(BUY, "1", "98"), 1)
+    for request in (ask(BUY, "1", "97"), ask(BUY, "1"), ask(BUY, None, quote_quantity=D(53))):
+        with pytest.raises(VenueError, match="insufficient balance"):
+            market.desk.place("b", request, 2)
+    assert market.cash.balance("USDT") == Balance(asset="USDT", free=D(52), locked=D(98))
+    market.desk.place("c", ask(BUY, None, quote_quantity=D(52)), 3)  # what is free, to the last cent
+    assert market.cash.free("USDT") >= 0
 
 
 def test_makers_and_takers_pay_their_own_fee() -> None:
@@ -316,6 +357,34 @@ def test_the_stop_leg_takes_over(market: Market) -> None:
     assert market.cash.locked("BTC") == 0
 
 
+def test_a_bought_oco_locks_the_dearer_leg_and_gives_the_difference_back(market: Market) -> None:
+    legs = (
+        ListLeg(
+            role=LegRole.ABOVE,
+            client_order_id="above",
+            request=ask(BUY, "1", "112", OrderType.STOP_LOSS_LIMIT, stop_price=D(110)),
+        ),
+        ListLeg(
+            role=LegRole.BELOW,
+            client_order_id="below",
+            request=ask(BUY, "1", "98", OrderType.LIMIT_MAKER),
+        ),
+    )
+    above, below = market.desk.place_list("list", ListKind.OCO, legs, 1)
+    assert market.cash.locked("USDT") == 112
+    market.trade(97.0, 0.25, sells=True)
+    assert (below.filled, above.status) == (D("0.25"), OrderStatus.EXPIRED)
+    assert market.cash.locked("USDT") == D("0.75") * 98
+    assert market.cash.balance("USDT").total == D(100_000) - D("0.25") * 98
+
+
+def test_a_list_without_the_money_for_its_dearer_leg_leaves_nothing_behind() -> None:
+    market = Market(BIDS, ASKS, btc="0.9")
+    with pytest.raises(VenueError, match="insufficient balance"):
+        market.desk.place_list("list", ListKind.OCO, oco(), 1)
+    assert (market.floor.orders, market.floor.lists, market.cash.locked("BTC")) == ({}, {}, D(0))
+
+
 def test_cancelling_a_leg_cancels_the_list(market: Market) -> None:
     market.desk.place_list("list", ListKind.OCO, oco(), 1)
     gone = market.desk.cancel("BTCUSDT", "below", 2)
@@ -336,6 +405,38 @@ def test_a_pending_leg_begins_when_its_working_order_is_filled(market: Market) -
     market.trade(98.0, 1.0, sells=True)
     assert (first.status, then.phase, then.status) == (OrderStatus.FILLED, Phase.RESTING, OrderStatus.NEW)
     assert market.cash.locked("BTC") == D("0.5")
+
+
+def test_a_working_order_that_fills_as_it_arrives_starts_its_pending_legs(market: Market) -> None:
+    legs = (
+        ListLeg(role=LegRole.WORKING, client_order_id="first", request=ask(BUY, "1", "101")),
+        ListLeg(
+            role=LegRole.PENDING_ABOVE,
+            client_order_id="up",
+            request=ask(SELL, "0.9", "120", OrderType.LIMIT_MAKER),
+        ),
+        ListLeg(
+            role=LegRole.PENDING_BELOW,
+            client_order_id="down",
+            request=ask(SELL, "0.9", type=OrderType.STOP_LOSS, stop_price=D(90)),
+        ),
+    )
+    first, up, down = market.desk.place_list("list", ListKind.OTOCO, legs, 1)
+    assert (first.status, up.phase, down.phase) == (OrderStatus.FILLED, Phase.RESTING, Phase.STOP)
+    assert market.cash.locked("BTC") == D("0.9")  # the two share one lock
+    market.trade(89.0, 1.0, sells=True)
+    assert (down.status, up.reason, market.cash.locked("BTC")) == (OrderStatus.FILLED, "OCO_TRIGGER", D(0))
+
+
+def test_a_pending_leg_without_its_money_ends_and_says_why() -> None:
+    market = Market(BIDS, ASKS, btc="0", fees=Fees(maker=D("0.001"), taker=D("0.001")))
+    legs = (
+        ListLeg(role=LegRole.WORKING, client_order_id="first", request=ask(BUY, "1", "101")),
+        ListLeg(role=LegRole.PENDING, client_order_id="then", request=ask(SELL, "1", "120")),
+    )
+    _, then = market.desk.place_list("list", ListKind.OTO, legs, 1)  # the fee leaves 0.999
+    assert (then.status, "insufficient balance" in then.reason) == (OrderStatus.EXPIRED, True)
+    assert (market.floor.orders, market.floor.lists) == ({}, {})
 
 
 def test_a_working_order_that_is_cancelled_takes_its_pending_leg_along(market: Market) -> None:

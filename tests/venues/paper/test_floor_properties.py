@@ -9,6 +9,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spark_tui.domain.book import Unusable
 from spark_tui.domain.decimals import from_float
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side, TimeInForce
 from spark_tui.venues.paper.clearing import Fees
@@ -45,6 +46,7 @@ def _plain() -> st.SearchStrategy[Step]:
         st.tuples(st.just("trade"), st.tuples(PRICES, st.sampled_from([0.05, 0.7, 3.0]), st.booleans())),
         st.tuples(st.just("book"), st.tuples(st.integers(96, 104), st.sampled_from([0.2, 1.0, 4.0]))),
         st.tuples(st.just("lose"), st.just(())),
+        st.tuples(st.just("stale"), st.just(())),
         st.tuples(st.just("restart"), st.just(())),
     )
 
@@ -65,11 +67,13 @@ class Walk:
 
     def run(self, name: str, values: tuple[object, ...]) -> None:
         refusal = "-2010"
+        blind = name != "book" and isinstance(self.market.depth(1), Unusable)
         try:
             getattr(self, name)(*values)
         except VenueError as error:
             refusal = error.code
         assert refusal in {"-1013", "-2010", "-2011", "-2038"}
+        assert not (blind and self.market.journal.trades)  # nothing fills from what cannot be read
         self.settle()
         self.check()
 
@@ -180,6 +184,10 @@ class Walk:
 
     def lose(self) -> None:
         self.market.lose()
+
+    def stale(self) -> None:
+        """Nothing comes for longer than a book may be old."""
+        self.market.now += 2 * 10**9
 
     def restart(self) -> None:
         """What was taken from a level is forgotten with it: all that is shown counts as offered anew."""
