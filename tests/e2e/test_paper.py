@@ -1,6 +1,7 @@
 """Paper trading as an operator meets it: a real engine on the bundled simulator's market, killed, started
 again, begun anew. What the exchange itself holds is asked with nothing of ours."""
 
+import re
 import signal
 import threading
 from decimal import Decimal
@@ -62,6 +63,8 @@ def test_a_day_on_paper(desk: Desk) -> None:
     config.write_text(SETTINGS)
     running = engine(desk, sim)
     assert desk.show("status")["environment"] == "PAPER"
+    [own] = [one for one in desk.show("health")["streams"] if one["name"] == "paper account"]
+    assert re.search(r"round trip \d+ ms", own["detail"])  # measured on this very line, not assumed
 
     taken: Any = desk.ask("do", *NOW[1:-1], "quantity=0.02")
     assert (taken["state"], taken["fills"][0]["commission"]) == ("FILLED", "0.000008")  # 0.04 %

@@ -23,52 +23,17 @@ from spark_tui.link.messages import (
     SubmitOrder,
 )
 from spark_tui.link.service import LinkError
-from spark_tui.venues.paper import PaperSettings, PaperStore, PaperVenue
+from spark_tui.venues.paper import PaperStore, PaperVenue
 from spark_tui.venues.paper.store import PAPER_FILE
 from spark_tui.venues.port import OrderStatus, Reaction, VenueError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL
-from tests.engine.harness import Rig, buy, rig
+from tests.engine.harness import buy
+from tests.engine.paper import START, Paper, paper
 from tests.venues.paper.market import ask
 from tests.venues.paper.source import FakeSource
 
 D = Decimal
-START = {"USDT": D(1_000_000), "BTC": D(10)}
-
-
-class Paper(Rig):
-    source: FakeSource
-    paper: PaperVenue
-
-    def cash(self, asset: str) -> tuple[Decimal, Decimal]:
-        [found] = [one for one in self.paper._account.balances().balances if one.asset == asset]
-        return found.free, found.locked
-
-
-@contextlib.asynccontextmanager
-async def paper(
-    tmp_path: Path, clock: ManualClock | None = None, *, round_trip_ms: float = 0.0
-) -> AsyncIterator[Paper]:
-    clock = clock or ManualClock()
-    source = FakeSource(clock)
-    venue = PaperVenue(
-        source,
-        PaperStore.open(tmp_path / PAPER_FILE, START),
-        clock=clock,
-        rng=random.Random(5),
-        settings=PaperSettings(round_trip_ms=round_trip_ms),
-    )
-    async with rig(tmp_path, venue=venue, clock=clock, wait=False) as it:  # type: ignore[arg-type]
-        it.__class__ = Paper
-        assert isinstance(it, Paper)
-        it.source, it.paper = source, venue
-        starting = asyncio.create_task(it.engine.ready())
-        await it.until(starting.done)  # it asks this venue, which answers in the clock's time
-        await it.until(lambda: it.engine.markets[NAME].symbols[SYMBOL].book.live)
-        await it.until(lambda: not it.engine.runners[NAME].desk.reconciling)
-        source.tick()
-        yield it
-    assert source.sent_bytes == []  # nothing about orders ever reached the exchange
 
 
 async def test_a_market_order_fills_from_the_book_and_pays_the_taker(tmp_path: Path) -> None:
@@ -116,6 +81,33 @@ async def test_latency_is_what_was_measured(tmp_path: Path) -> None:
     venue = PaperVenue(FakeSource(clock), store, clock=clock, rng=random.Random(5))
     await venue.start()
     assert venue.latency.draw_s() == pytest.approx(0.04)
+    await venue.close()
+
+
+async def test_latency_follows_what_is_measured_while_it_runs(tmp_path: Path) -> None:
+    clock = ManualClock()
+    store = PaperStore.open(tmp_path / PAPER_FILE, START)
+    source = FakeSource(clock)
+    async with running(PaperVenue(source, store, clock=clock, rng=random.Random(5)), clock) as venue:
+        source.round_trip_ms = 300.0
+        await clock.run_for(10.5)
+        assert {round(venue.latency.draw_s() * 2_000) for _ in range(100)} == {80, 300}
+        source.failing["ping"] = VenueError(Reaction.RETRY_SAFE, "DOWN", "No answer.")
+        await clock.run_for(30)
+        assert {round(venue.latency.draw_s() * 2_000) for _ in range(100)} == {80, 300}
+        assert "round trip 300 ms" in venue.health()[-1].detail
+
+
+@contextlib.asynccontextmanager
+async def running(venue: PaperVenue, clock: ManualClock) -> AsyncIterator[PaperVenue]:
+    await venue.start()
+    streams = asyncio.create_task(
+        venue.run_streams((SYMBOL,), lambda *_: None, lambda *_: None, lambda *_: None)
+    )
+    await clock.run_for(0.1)
+    yield venue
+    streams.cancel()
+    await asyncio.wait({streams})
     await venue.close()
 
 
@@ -285,6 +277,22 @@ async def test_what_is_no_number_moves_nothing(tmp_path: Path, bad: float) -> No
         await it.clock.run_for(1)
         assert it.order(order.client_order_id).filled == 0
         it.paper._account.on_market(Trade(SYMBOL, 102, 59_000.0, 5.0, now_ms, True))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), -1.0, 0.0])
+async def test_a_level_that_is_no_number_costs_the_book_and_fills_nothing(tmp_path: Path, bad: float) -> None:
+    """A price of 0 that has a quantity, too. The account asks for the book anew and goes on."""
+    async with paper(tmp_path) as it:
+        order = await it.submit(buy("1", "60000"))
+        it.source.book([], [(bad, 5.0)])
+        it.source.trade(59_000.0, 5.0, sells=True)
+        await it.clock.run_for(0.1)
+        assert it.order(order.client_order_id).filled == 0
+        for _ in range(60):
+            await it.clock.run_for(0.5)
+            it.source.tick()
+        it.source.trade(59_000.0, 5.0, sells=True)
         await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
 
 

@@ -10,6 +10,7 @@ class FakeSource(FakeVenue):
     round_trip_ms = 80.0
 
     async def ping(self) -> float:
+        self._maybe_fail("ping")
         return self.round_trip_ms
 
     def book(self, bids: list[tuple[float, float]], asks: list[tuple[float, float]]) -> None:
