@@ -11,6 +11,7 @@ from decimal import Decimal
 from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import ZERO, plain, usable
 from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.values import Environment, Side
 from spark_tui.engine.records import LiveArmed, LiveDisarmed, Record
 from spark_tui.engine.state import MAX_ORDERS, State
 from spark_tui.link.messages import Arming, ArmLive, CanaryKind, CanaryRow, CanaryVerdict
@@ -18,6 +19,7 @@ from spark_tui.link.service import LinkError
 
 CANARY_AGE_MS = 24 * 3_600_000
 MAX_MINUTES = 12 * 60
+_RUN = "spark-tui canary run --symbol SYMBOL"
 _NEVER_TRADED = frozenset({OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD})
 
 Worth = Callable[[OrderRequest, Decimal], Decimal | None]
@@ -31,7 +33,8 @@ def phrase(symbols: Iterable[str], cap: Decimal, minutes: int) -> str:
 
 class LiveArming:
     """`allowed`: TRADE_MODE=live, LIVE_ENABLED=true and a venue whose host is live. `proved`: why a canary's
-    evidence is not to be believed, empty when it is."""
+    evidence is not to be believed, empty when it is; `seen`: the same, cheap enough for a screen. `bid`: the
+    best one where a request trades, None while there is no usable book."""
 
     def __init__(
         self,
@@ -42,7 +45,9 @@ class LiveArming:
         allowed: bool,
         config_hash: Callable[[], str],
         worth: Worth,
+        bid: Callable[[OrderRequest], Decimal | None],
         proved: Callable[[CanaryRow], str],
+        seen: Callable[[CanaryRow], str],
     ) -> None:
         self._state = state
         self._note = note
@@ -50,7 +55,9 @@ class LiveArming:
         self._allowed = allowed
         self._config_hash = config_hash
         self._worth = worth
+        self._bid = bid
         self._proved = proved
+        self._seen = seen
 
     # --- the operator --------------------------------------------------------------------------------------
 
@@ -68,7 +75,7 @@ class LiveArming:
         wanted = phrase(symbols, ask.cap, ask.minutes)
         if ask.phrase != wanted:
             raise LinkError("PHRASE", f"Live trading is armed by typing, letter by letter: {wanted}")
-        canary = self._canary()
+        canary = self._canary(self._proved)
         now = self._now_ms()
         self._note(
             LiveArmed(
@@ -94,7 +101,7 @@ class LiveArming:
         if why := self.lacks_settings():
             return why
         try:
-            self._canary()
+            self._canary(self._seen)
         except LinkError as error:
             return error.text
         return ""
@@ -104,22 +111,30 @@ class LiveArming:
             return ""
         return "Live trading needs TRADE_MODE=live, LIVE_ENABLED=true and a live host; start the engine so."
 
-    def _canary(self) -> CanaryRow:
-        """The newest canary that arming may rest on. Raises LinkError NO_CANARY."""
-        mine = [row for row in self._state.canaries.values() if row.config_hash == self._config_hash()]
-        green = [
-            row
-            for row in mine
-            if row.verdict is CanaryVerdict.GREEN
-            and row.kind is not CanaryKind.CONFIRM
-            and 0 <= self._now_ms() - row.at_ms < CANARY_AGE_MS
-        ]
-        why = "of this configuration and less than 24 h old; run one: spark-tui canary run --symbol SYMBOL"
-        if not green:
-            raise LinkError("NO_CANARY", f"Arming needs a green canary {why}.")
-        if trouble := self._proved(green[-1]):
-            raise LinkError("NO_CANARY", f"The evidence of {green[-1].run_id} does not hold: {trouble}")
-        return green[-1]
+    def _canary(self, proved: Callable[[CanaryRow], str]) -> CanaryRow:
+        """The canary that arming may rest on: the newest that looked at real money under this configuration,
+        and no older green one once it is red. Raises LinkError NO_CANARY."""
+        config_hash = self._config_hash()
+        newest = next(
+            (
+                row
+                for row in reversed(self._state.canaries.values())
+                if row.config_hash == config_hash
+                and row.environment is Environment.LIVE
+                and row.verdict is not CanaryVerdict.REFUSED
+                and row.kind is not CanaryKind.CONFIRM
+            ),
+            None,
+        )
+        if newest is None or not 0 <= self._now_ms() - newest.at_ms < CANARY_AGE_MS:
+            why = "of this configuration, on the live host and less than 24 h old"
+            raise _no_canary(f"Arming needs a green canary {why}; run one: {_RUN}.")
+        if newest.verdict is not CanaryVerdict.GREEN:
+            why = "; ".join(newest.reasons[:1])
+            raise _no_canary(f"The newest canary, {newest.run_id}, is red: {why}; mend it, then: {_RUN}.")
+        if trouble := proved(newest):
+            raise _no_canary(f"The evidence of {newest.run_id} does not hold: {trouble}; run again: {_RUN}.")
+        return newest
 
     # --- the gate ------------------------------------------------------------------------------------------
 
@@ -183,7 +198,7 @@ class LiveArming:
             return None
         total = ZERO
         for order in since:
-            money = _money(order)
+            money = _money(order, self._bid(order.request))
             worth = None if money is None else self._worth(order.request, money)
             if worth is None:
                 return None
@@ -191,8 +206,13 @@ class LiveArming:
         return total
 
 
-def _money(order: Order) -> Decimal | None:
-    """Quote money the order took, and all it may still take."""
+def _no_canary(text: str) -> LinkError:
+    return LinkError("NO_CANARY", text)
+
+
+def _money(order: Order, bid: Decimal | None) -> Decimal | None:
+    """Quote money the order took, and all it may still take. A SELL's limit is only its least: `bid` is what
+    it may bring now."""
     request = order.request
     if order.state in _NEVER_TRADED:
         return ZERO
@@ -201,7 +221,10 @@ def _money(order: Order) -> Decimal | None:
     open_, price = lifecycle.exposure(order), request.price or request.stop_price
     if open_ == 0:
         return order.filled_quote
-    return None if price is None else order.filled_quote + open_ * price
+    if price is None:
+        return None
+    at = max(price, bid or price) if request.side is Side.SELL else price
+    return order.filled_quote + open_ * at
 
 
 def _cents(amount: Decimal) -> str:

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 
+from spark_tui.domain.book import Unusable
+from spark_tui.domain.decimals import from_float
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import Environment, TradingState
@@ -151,7 +153,9 @@ class Engine:
             allowed=settings.live_allowed and any(venue.environment is Environment.LIVE for venue in venues),
             config_hash=self.canary.config_hash,
             worth=self._worth,
+            bid=self._bid,
             proved=self.canary.archive.trouble,
+            seen=self.canary.archive.trouble_seen,
         )
         self.gate = Gate(
             self._desks,
@@ -438,6 +442,10 @@ class Engine:
         """So much of the request's quote asset, in USDT."""
         instrument = self.gate.instrument(request.venue, request.symbol)
         return None if instrument is None else self.portfolio.worth(request.venue, instrument.quote, money)
+
+    def _bid(self, request: OrderRequest) -> Decimal | None:
+        quote = self.markets[request.venue].quote(request.symbol)
+        return None if isinstance(quote, Unusable) else from_float(quote.bid)
 
     def _on_trading_state(self, change: TradingStateChanged) -> None:
         """Record it, then tell everyone."""

@@ -20,6 +20,7 @@ from spark_tui.link.messages import (
     GetCanaries,
     GetStatus,
     RunCanary,
+    SoakCanary,
     Status,
     SubmitOrder,
 )
@@ -172,6 +173,86 @@ async def test_arming_needs_evidence_that_holds(tmp_path: Path) -> None:
         path.write_bytes(path.read_bytes().replace(b"green", b"greem", 1))
         refused = await refusal(it, ARM)
         assert (refused.code, "does not match" in refused.text) == ("NO_CANARY", True)
+
+
+async def test_arming_needs_evidence_that_is_there(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        row = await canary(it)
+        assert it.engine.canary.view().not_armable == ""
+        Path(row.bundle).unlink()
+        assert "cannot be read" in it.engine.canary.view().not_armable
+        assert (await refusal(it, ARM)).code == "NO_CANARY"
+
+
+async def test_evidence_is_judged_again_when_its_file_was_touched(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        row = await canary(it)
+        path = Path(row.bundle)
+        good = path.read_bytes()
+        for content, why in ((good + b" ", "canonical form"), (good, "")):
+            path.write_bytes(content)
+            assert why in it.engine.canary.view().not_armable
+            assert bool(why) is bool(it.engine.canary.view().not_armable)
+
+
+async def test_a_red_canary_takes_back_the_word_of_the_green_one_before(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        it.venue.failing["test_order"] = REJECTED
+        red = await canary(it)
+        refused = await refusal(it, ARM)
+        assert (refused.code, red.run_id in refused.text) == ("NO_CANARY", True)
+        it.venue.failing.clear()
+        await canary(it)
+        await it.ask(ARM)
+
+
+async def test_a_canary_that_did_not_look_at_the_live_host_arms_nothing(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        row = await canary(it)
+        elsewhere = msgspec.structs.replace(row, environment=Environment.TESTNET)
+        it.engine.journal.state.canaries[row.run_id] = elsewhere
+        assert (await refusal(it, ARM)).code == "NO_CANARY"
+
+
+async def test_a_dry_soak_is_a_canary_to_arm_on(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        asked = asyncio.ensure_future(
+            it.ask(SoakCanary(symbol=SYMBOL, duration_s=10, quantity=D("0.001"), dry=True))
+        )
+        await it.until(asked.done)
+        row = await asked
+        assert isinstance(row, CanaryRow)
+        assert row.verdict == "green"
+        await it.ask(ARM)
+
+
+@pytest.mark.parametrize(("how", "state"), [("hang", OrderState.SENT), ("lost", OrderState.UNKNOWN)])
+async def test_orders_in_flight_at_once_share_the_cap(tmp_path: Path, how: str, state: OrderState) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(msgspec.structs.replace(ARM, cap=D(118), phrase=ARM.phrase.replace("500", "118")))
+        it.venue.plan.extend([how] * 4)
+        it.venue.failing["query"] = REJECTED  # so an unknown one stays unknown
+        asked = [asyncio.ensure_future(it.submit(SMALL)) for _ in range(4)]
+        await it.until(lambda: len(it.venue.placed) == 2 and sum(one.done() for one in asked) >= 2)
+        orders = list(it.engine.journal.state.orders.values())
+        assert sorted(order.state for order in orders) == sorted([OrderState.DENIED] * 2 + [state] * 2)
+        assert {order.code for order in orders if order.state is OrderState.DENIED} == {"LIVE_NOT_ARMED"}
+        it.venue.release.set()
+        await it.until(lambda: all(one.done() for one in asked))
+        await denied(it, SMALL)
+
+
+async def test_a_sell_in_flight_counts_what_it_can_bring(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        await it.ask(msgspec.structs.replace(ARM, cap=D(110), phrase=ARM.phrase.replace("500", "110")))
+        it.venue.plan.append("lost")
+        it.venue.failing["query"] = REJECTED
+        sold = await it.submit(buy("0.001", "40000", side=Side.SELL))  # 60 at the bid
+        assert sold.state is OrderState.UNKNOWN
+        await denied(it, SMALL)  # 59
 
 
 async def test_an_arming_ends_at_its_expiry_to_the_millisecond(tmp_path: Path) -> None:

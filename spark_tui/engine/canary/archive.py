@@ -37,20 +37,7 @@ class Archive:
             return ""
 
     def trouble(self, row: CanaryRow) -> str:
-        """Why the bundle of `row` is not to be believed; empty when it is as it was signed here. A file that
-        nobody touched since is not read again: faces ask every few seconds."""
-        try:
-            found = Path(row.bundle).stat()
-        except OSError as error:
-            return f"{row.bundle or 'its bundle'} cannot be read: {error.strerror}."
-        touched = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-        judged = (row.bundle, row.bundle_sha256, *touched)
-        if judged != self._judged:
-            self._judgement = self._judge(row)
-            self._judged = judged
-        return self._judgement
-
-    def _judge(self, row: CanaryRow) -> str:
+        """Why the bundle of `row` is not to be believed; empty when it is as it was signed here."""
         try:
             found = evidence.check_file(Path(row.bundle))
             if found.problems:
@@ -58,8 +45,20 @@ class Archive:
             if found.signer != self._own_key().fingerprint:
                 return f"it is signed by {found.signer}, which is not this engine's key"
         except EvidenceError as error:
-            return str(error)
+            return str(error).removesuffix(".")
         return "" if found.digest == row.bundle_sha256 else "it is not the bundle the ledger speaks of"
+
+    def trouble_seen(self, row: CanaryRow) -> str:
+        """The same for a face that asks every few seconds: a file that nobody touched is not read again.
+        Nothing that matters rests on it, for a file can be touched twice within a clock's tick."""
+        try:
+            found = Path(row.bundle).stat()
+        except OSError:
+            return self.trouble(row)
+        judged = (row.bundle, row.bundle_sha256, found.st_ino, found.st_size, found.st_mtime_ns)
+        if judged != self._judged:
+            self._judged, self._judgement = judged, self.trouble(row)
+        return self._judgement
 
     def _own_key(self) -> EvidenceKey:
         if self._key is None:
