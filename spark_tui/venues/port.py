@@ -25,7 +25,7 @@ class Reaction(StrEnum):
     CLOCK = "CLOCK"  # our timestamp was refused; nothing happened
     THROTTLED = "THROTTLED"
     BANNED = "BANNED"
-    MODE = "MODE"
+    MODE = "MODE"  # the account nets or hedges otherwise than assumed (F57); nothing was done, read it again
     AUTH = "AUTH"  # key, permission or signature refused; stop and tell the operator
 
 

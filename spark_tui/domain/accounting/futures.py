@@ -61,7 +61,8 @@ class FuturesBook:
         cash = EXACT.minus(EXACT.multiply(traded, fill.price))
         moved = account.move(before.held, traded, cash)
         held = msgspec.structs.replace(moved, fees=account.with_fee(moved.fees, fill))
-        self._keep(msgspec.structs.replace(before, held=held, trouble=_trouble(position_side, held.quantity)))
+        trouble = _trouble(position_side, held.quantity) or self._mixed(before.key, held.quantity)
+        self._keep(msgspec.structs.replace(before, held=held, trouble=trouble))
         flows = []
         if gained := EXACT.subtract(held.realised, before.held.realised):
             flows.append(Flow(asset=asset, kind=FlowKind.REALISED, amount=gained))
@@ -83,6 +84,19 @@ class FuturesBook:
         """The open legs: at most one in one-way mode, at most two in hedge mode."""
         legs = (self.positions.get((account_name, symbol, side)) for side in PositionSide)
         return tuple(leg for leg in legs if leg is not None and leg.held.quantity)
+
+    def _mixed(self, key: PositionKey, quantity: Decimal) -> str:
+        """A venue changes the mode only while nothing is open: both at once means that one was assumed."""
+        account_name, symbol, side = key
+        others = (
+            (PositionSide.LONG, PositionSide.SHORT) if side is PositionSide.BOTH else (PositionSide.BOTH,)
+        )
+        beside = [one for one in self.of_symbol(account_name, symbol) if one.key[2] in others]
+        if not quantity or not beside:
+            return ""
+        return (
+            f"{symbol} has a {side} and a {beside[0].key[2]} position: read the account's position mode again"
+        )
 
     def _at(self, key: PositionKey, asset: str) -> FuturesPosition:
         known = self.positions.get(key)

@@ -114,6 +114,12 @@ RULES: tuple[Rule, ...] = (
         cure="check the API key, its IP list and trading permission, and that it is of this environment",
     ),
     Rule(codes=_set(-1002), reaction=Reaction.AUTH, cure="this key may not do that; check its permissions"),
+    Rule(
+        codes=_set(-4061),
+        http=_4XX,
+        reaction=Reaction.MODE,
+        cure="nothing was placed; the account's position mode is not the one assumed, read it again",
+    ),
     Rule(codes=_set(-1121), reaction=Reaction.DEFINITE_REJECT, cure="check the symbol, e.g. BTCUSDT"),
     Rule(
         codes=_set(-1013),

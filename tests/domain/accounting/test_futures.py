@@ -58,6 +58,29 @@ def test_f43_a_reduce_only_fill_closes_and_opens_nothing_beside_it() -> None:
     assert book.positions["sim", SYMBOL, BOTH].held.realised == 1 + 4
 
 
+@pytest.mark.parametrize(
+    ("opens", "leg", "signed"),
+    [(BUY, BOTH, 1), (SELL, BOTH, -1), (BUY, LONG, 1), (SELL, SHORT, -1)],
+)
+@pytest.mark.parametrize("wrong", [False, True])
+def test_f57_every_intent_in_both_modes_moves_its_own_leg_and_a_wrong_mode_shows(
+    opens: Side, leg: PositionSide, signed: int, wrong: bool
+) -> None:
+    """Open, add, reduce, close. A fill of the other mode beside an open leg is told, never netted."""
+    closes = SELL if opens is BUY else BUY
+    book = book_of((opens, leg, fill("3", "100")), (opens, leg, fill("1", "100")))
+    if wrong:
+        other = LONG if leg is BOTH else BOTH
+        book.fill("sim", SYMBOL, BUY, other, fill("1", "100"), QUOTE)
+        assert "position mode" in book.positions["sim", SYMBOL, other].trouble
+    book.fill("sim", SYMBOL, closes, leg, fill("1", "100"), QUOTE)
+    position = book.positions["sim", SYMBOL, leg]
+    assert (position.held.quantity, bool(position.trouble)) == (D(3 * signed), wrong)
+    book.fill("sim", SYMBOL, closes, leg, fill("3", "100"), QUOTE)
+    position = book.positions["sim", SYMBOL, leg]
+    assert (position.held.quantity, position.trouble) == (D(0), "")
+
+
 def test_f44_legs_symbols_and_accounts_are_never_netted() -> None:
     book = book_of((BUY, LONG, fill("2", "100")), (SELL, SHORT, fill("2", "100")))
     book.fill("other", SYMBOL, SELL, BOTH, fill("2", "100"), QUOTE)
@@ -70,6 +93,31 @@ def test_f44_legs_symbols_and_accounts_are_never_netted() -> None:
         ("sim", "ETHUSDT", LONG): -1,
     }
     assert [leg.unrealised(D(110)) for leg in book.of_symbol("sim", SYMBOL)] == [20, -20]
+
+
+def test_a_leg_that_is_closed_to_nothing_has_no_trouble() -> None:
+    book = book_of(
+        (BUY, LONG, fill("2", "100")), (SELL, LONG, fill("2", "103")),
+        (SELL, SHORT, fill("1", "100")), (BUY, SHORT, fill("1", "99")),
+    )  # fmt: skip
+    legs = [book.positions["sim", SYMBOL, side] for side in (LONG, SHORT)]
+    assert [(leg.trouble, leg.held.quantity, leg.held.realised) for leg in legs] == [
+        ("", D(0), D(6)),
+        ("", D(0), D(1)),
+    ]
+
+
+def test_funding_adds_up_leg_by_leg_and_asset_by_asset() -> None:
+    book = book_of((BUY, LONG, fill("2", "100")), (SELL, SHORT, fill("2", "100")))
+    for side, asset, amount in (
+        (LONG, QUOTE, "-0.5"),
+        (LONG, QUOTE, "0.2"),
+        (LONG, THIRD, "1"),
+        (SHORT, QUOTE, "3"),
+    ):
+        book.fund("sim", SYMBOL, side, asset, D(amount))
+    assert book.positions["sim", SYMBOL, LONG].funding == {QUOTE: D("-0.3"), THIRD: D(1)}
+    assert book.positions["sim", SYMBOL, SHORT].funding == {QUOTE: D(3)}
 
 
 def test_a_leg_that_closed_more_than_it_held_says_that_a_fill_is_missing() -> None:

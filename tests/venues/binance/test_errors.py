@@ -57,6 +57,15 @@ def test_documented_answers(sample: str, http: int, phase: Phase, reaction: R) -
     assert error.text.endswith(".")
 
 
+@pytest.mark.parametrize("phase", [Phase.TRADE, Phase.READ])
+def test_f57_a_wrong_position_mode_is_a_refusal_of_its_own(phase: Phase) -> None:
+    """Futures: a bare refusal would be sent again the same way."""
+    body = b'{"code":-4061,"msg":"Order\'s position side does not match user\'s setting."}'
+    error = from_body("binance-futures", 400, body, phase)
+    assert (error.reaction, error.code) == (R.MODE, "-4061")
+    assert from_body("binance-futures", 503, body, Phase.TRADE).reaction is R.UNKNOWN
+
+
 @pytest.mark.parametrize("http", [500, 502, 503, 504, 599])
 @pytest.mark.parametrize("code", [None, -2010, -1013, -1121, -9999, 0])
 def test_no_5xx_proves_that_an_order_died(http: int, code: int | None) -> None:
