@@ -101,6 +101,21 @@ def test_a_trade_the_balances_cannot_hold_yet_is_not_counted_yet() -> None:
     assert {asset: row.rest for asset, row in after.items()} == {BASE: 0, QUOTE: 0}
 
 
+def test_a_trade_of_the_very_moment_of_the_first_balances_is_in_them() -> None:
+    book = CashBook()
+    book.anchor("sim", {BASE: D(1), QUOTE: D(900)}, 1_000)
+    book.trade(trade(BUY, "1", "100", time_ms=1_000))
+    assert {row.rest for row in rows_of(book, {BASE: D(1), QUOTE: D(900)}).values()} == {0}
+
+
+def test_a_persons_word_counts_at_once_though_the_balances_are_older() -> None:
+    """They said what they saw missing: the rest is gone when they have said it."""
+    book = CashBook()
+    book.anchor("sim", {QUOTE: D(1_000)}, 100)
+    book.flow("sim", "a", Flow(asset=QUOTE, kind=FlowKind.ADJUSTMENT, amount=D(-7)), 9_000)
+    assert rows_of(book, {QUOTE: D(993)}, at_ms=1_000)[QUOTE].rest == 0
+
+
 def test_a_trade_told_before_an_older_one_is_still_not_counted_yet() -> None:
     """A trade found late, of long ago, hides none that is too young for the balances."""
     book = CashBook()
