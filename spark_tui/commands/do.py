@@ -41,6 +41,10 @@ from spark_tui.ui.actions import ActionError, build_request
 
 _REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
 _UNDECIDED = (OrderState.UNKNOWN, OrderState.PENDING_REPLACE)  # the answer was lost
+_LOST = (
+    "CANCEL_UNKNOWN",
+    "NO_ANSWER",
+)  # the venue's to the cancel of an order placed elsewhere; the engine's
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,7 +60,7 @@ def run(arguments: argparse.Namespace) -> int:
         result = asyncio.run(_answer(arguments, request))
     except LinkError as error:
         print(rows.to_json({"error": error.code, "text": error.text}))
-        raise CommandError(error.text, REFUSED) from None
+        raise CommandError(error.text, UNDECIDED if error.code in _LOST else REFUSED) from None
     if arguments.json or not isinstance(result, DrillRow):
         looked = result if isinstance(result, dry.AnyPreview) else None
         print(dry.text(looked) if looked and not arguments.json else rows.to_json(_rows(request, result)))

@@ -6,9 +6,11 @@ from decimal import Decimal
 import pytest
 
 from spark_tui.commands import do, parser
+from spark_tui.commands.errors import CommandError
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import ListKind, OrderType, Side
 from spark_tui.link.messages import OrderList, OrderUpdate, Result
+from spark_tui.link.service import LinkError
 
 SUBMIT = ["do", "order.submit", "symbol=BTCUSDT", "side=BUY", "type=MARKET", "quantity=1"]
 
@@ -44,6 +46,24 @@ def test_an_order_ends_the_command_by_what_is_known_of_it(
     if state in lost:
         assert "sp1-1" in printed.err
         assert "do not send it again" in printed.err
+
+
+@pytest.mark.parametrize(
+    ("code", "ends_with"), [("CANCEL_UNKNOWN", 3), ("NO_ANSWER", 3), ("CANCEL_REFUSED", 1), ("NOT_OPEN", 1)]
+)
+def test_an_error_ends_the_command_by_what_is_known(
+    code: str, ends_with: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A cancel of an order placed elsewhere has no order of ours to be UNKNOWN."""
+
+    async def refuse(*_: object) -> Result:
+        raise LinkError(code, "Not known yet.")
+
+    monkeypatch.setattr(do, "_answer", refuse)
+    with pytest.raises(CommandError) as failed:
+        do.run(parser.parse(SUBMIT))
+    assert failed.value.exit_code == ends_with
+    assert json.loads(capsys.readouterr().out)["error"] == code
 
 
 def test_one_leg_nobody_knows_leaves_the_list_undecided(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,221 @@
+"""The kill process when this machine is against it: cancels go out whatever the disk does."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import Environment, OrderType, Side, TimeInForce
+from spark_tui.link.messages import AnyRequest, CancelAllResult, Kill, Result
+from spark_tui.link.rendezvous import (
+    DataDirLock,
+    EngineFile,
+    EngineRuns,
+    is_locked,
+    socket_path,
+    write_engine_file,
+)
+from spark_tui.link.server import serve
+from spark_tui.rescue import process
+from spark_tui.rescue.process import Outcome, Rescue
+from spark_tui.venues import kill_plan
+from spark_tui.venues.kill_plan import (
+    MARK_FILE,
+    Held,
+    KeyPlan,
+    KeySource,
+    KillPlan,
+    VenuePlan,
+    exposed,
+    write_plan,
+)
+from spark_tui.venues.port import Reaction, VenueError
+from spark_tui.wire.clock import SystemClock
+from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
+from tests.link.fake import FakeService
+
+PLAN = KillPlan(
+    venues=(
+        VenuePlan(
+            venue=NAME,
+            environment=Environment.SIM,
+            rest="http://127.0.0.1:1",
+            streams="ws://127.0.0.1:1",
+            ws_api="ws://127.0.0.1:1",
+            key=KeyPlan(source=KeySource.SIMULATOR),
+            held=(Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D("0.5"), counted_to=100),),
+        ),
+    ),
+    written_ms=0,
+)
+
+
+@pytest.fixture
+def venue(monkeypatch: pytest.MonkeyPatch) -> FakeVenue:
+    """What the plan leads to; one order rests there."""
+    found = FakeVenue(SystemClock())
+    request = OrderRequest(
+        venue=NAME,
+        symbol=SYMBOL,
+        side=Side.BUY,
+        type=OrderType.LIMIT,
+        time_in_force=TimeInForce.GTC,
+        price=D("40000"),
+        quantity=D("0.1"),
+    )
+    found.external("web-1", request)
+
+    async def door(*_: object) -> FakeVenue:
+        return found
+
+    monkeypatch.setattr(process, "open_venue", door)
+    return found
+
+
+@pytest.fixture(autouse=True)
+def own_runtime_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+
+
+def refuse(number: int) -> OSError:
+    return OSError(number, os.strerror(number))
+
+
+def a_rescue(data_dir: Path) -> Rescue:
+    return Rescue(data_dir, SystemClock(), operator="me", reason="drill")
+
+
+async def test_a_full_disk_keeps_no_order_alive(
+    tmp_path: Path, venue: FakeVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise refuse(errno.ENOSPC)
+
+    monkeypatch.setattr(kill_plan, "write_private", full)
+    venue.plan.append("fill")
+    done = await a_rescue(tmp_path).kill(PLAN, flatten=True)
+    assert (done.canceled, len(done.flattened), done.green, done.marked) == (("web-1",), 1, True, False)
+    assert "No space left" in done.errors[0]
+
+
+async def test_a_directory_that_cannot_be_opened_keeps_no_order_alive(
+    tmp_path: Path, venue: FakeVenue
+) -> None:
+    """Nobody could tell whether another kill sells the same position: it is not sold, and that is said."""
+    (tmp_path / "file").write_text("in the way")
+    done = await a_rescue(tmp_path / "file" / "data").kill(PLAN, flatten=True)
+    assert (done.canceled, done.flattened, done.green, done.marked) == (("web-1",), (), False, False)
+    assert "No position was closed" in done.errors[-1]
+    assert venue.placed == []
+
+
+async def test_an_unforeseen_defect_while_closing_loses_no_cancel_from_the_report(
+    tmp_path: Path, venue: FakeVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(process.Flattener, "flatten", broken)
+    done = await a_rescue(tmp_path).kill(PLAN, flatten=True)
+    assert (done.canceled, done.confirmed) == (("web-1",), False)
+    assert f"{NAME}: RuntimeError: a defect" in done.errors
+
+
+async def test_a_ban_is_told_while_it_is_waited_for(tmp_path: Path, venue: FakeVenue) -> None:
+    said: list[str] = []
+    banned = VenueError(Reaction.BANNED, "-1003", "Banned.", retry_after_s=0.05)
+    venue.failing = {"cancel_all": banned, "open_orders": banned}
+
+    def told(text: str) -> None:
+        said.append(text)
+        venue.failing.clear()
+
+    rescue = Rescue(tmp_path, SystemClock(), operator="me", reason="drill", say=told)
+    done = await rescue.kill(PLAN, flatten=False)
+    assert (done.canceled, done.green) == (("web-1",), True)
+    assert "the kill waits" in said[0]
+
+
+async def test_a_ban_that_stands_sends_no_order_to_close(tmp_path: Path, venue: FakeVenue) -> None:
+    banned = VenueError(Reaction.BANNED, "-1003", "Banned.", retry_after_s=900)
+    venue.failing = {"cancel_all": banned, "open_orders": banned}
+    done = await a_rescue(tmp_path).kill(PLAN, flatten=True)
+    assert (venue.placed, done.confirmed) == ([], False)
+    assert "not before" in done.cures[0]
+
+
+# --- an engine that answers --------------------------------------------------------------------------------
+
+
+class Halting(FakeService):
+    def __init__(self, said: CancelAllResult) -> None:
+        super().__init__()
+        self._said = said
+
+    async def handle(self, request: AnyRequest, operator: str, attachment: object) -> Result:
+        if isinstance(request, Kill):
+            return self._said
+        return await super().handle(request, operator, attachment)
+
+
+async def beside_an_engine(data_dir: Path, said: CancelAllResult) -> Outcome:
+    lock = DataDirLock.acquire(data_dir)
+    path = socket_path(data_dir)
+    write_engine_file(
+        data_dir / "engine.json", EngineFile(socket=str(path), pid=os.getpid(), data_dir=str(data_dir))
+    )
+    try:
+        async with serve(Halting(said), path):
+            return await a_rescue(data_dir).kill(PLAN, flatten=False)
+    finally:
+        lock.release()
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+async def test_the_mark_stays_until_the_ledger_has_the_kill(
+    tmp_path: Path, venue: FakeVenue, recorded: bool
+) -> None:
+    """With a full ledger a restart would know nothing of it."""
+    said = CancelAllResult(canceled=("web-1",), left=(), recorded=recorded)
+    done = await beside_an_engine(tmp_path, said)
+    assert (done.engine, done.green) == ("answered", True)
+    assert (tmp_path / MARK_FILE).exists() is not recorded
+
+
+async def test_a_mark_that_cannot_be_removed_is_told_and_breaks_nothing(
+    tmp_path: Path, venue: FakeVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(_: Path) -> None:
+        raise refuse(errno.EROFS)
+
+    monkeypatch.setattr(process, "remove_mark", read_only)
+    done = await beside_an_engine(tmp_path, CancelAllResult(canceled=(), left=()))
+    assert (done.engine, done.green) == ("answered", True)
+    assert "The mark of the kill stays" in done.errors[0]
+
+
+# --- who else is there -------------------------------------------------------------------------------------
+
+
+def test_a_plan_is_exposed_only_to_those_who_may_read_it(tmp_path: Path) -> None:
+    assert exposed(tmp_path) == ""
+    write_plan(tmp_path, PLAN)
+    path = tmp_path / "kill-plan.json"
+    assert exposed(tmp_path) == ""
+    for bit in (stat.S_IRGRP, stat.S_IROTH, stat.S_IWOTH):
+        path.chmod(0o600 | bit)
+        assert "chmod 600" in exposed(tmp_path)
+
+
+def test_kills_on_one_paper_account_are_no_engine_to_each_other(tmp_path: Path) -> None:
+    first = DataDirLock.keep_engines_out(tmp_path)
+    second = DataDirLock.keep_engines_out(tmp_path)
+    assert not is_locked(tmp_path)
+    first.release()
+    with pytest.raises(EngineRuns):
+        DataDirLock.acquire(tmp_path)
+    second.release()
+    DataDirLock.acquire(tmp_path).release()
