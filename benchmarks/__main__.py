@@ -39,6 +39,10 @@ BENCHMARKS = {
         ("--rounds", "2", "--seconds", "5"),
     ),
     "store": Benchmark("tape and ledger alone: event to durable, CPU a frame (1 min)", ("--seconds", "1")),
+    "canary": Benchmark(
+        "a canary's order and order/test, from the call to the venue's answer (1 min)",
+        ("--confirms", "3"),
+    ),
     "book": Benchmark("one 50-level depth diff applied to the book (15 s)", ("0.5",)),
     "codec": Benchmark("decoding frames and replies, signing an order (15 s)", ("--frames", "500")),
 }
