@@ -39,6 +39,10 @@ BENCHMARKS = {
         ("--rounds", "2", "--seconds", "5"),
     ),
     "store": Benchmark("tape and ledger alone: event to durable, CPU a frame (1 min)", ("--seconds", "1")),
+    "pnl": Benchmark(
+        "profit and its explanation with 100 000 fills: how long the engine waits (1 min)",
+        ("--fills", "5000"),
+    ),
     "canary": Benchmark(
         "a canary's order and order/test, from the call to the venue's answer (1 min)",
         ("--confirms", "3"),

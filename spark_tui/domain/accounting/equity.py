@@ -35,7 +35,7 @@ _RINGS: Final = {
 }
 
 
-class Point(msgspec.Struct, frozen=True, kw_only=True):
+class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """`gain`: equity less the money that came from outside and less the first equity. `fall`: the share of
     what the account would be worth at its peak that is gone, 0.05 = 5 %."""
 

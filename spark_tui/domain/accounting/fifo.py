@@ -17,7 +17,7 @@ _DIGITS = EXACT.copy()
 _DIGITS.prec = 28  # a part of a lot's cost is rounded here, once; what stays is the rest, so sums stay exact
 
 
-class Lot(msgspec.Struct, frozen=True, kw_only=True):
+class Lot(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What came in at once: signed base, and the quote money it cost (negative: what a short brought)."""
 
     quantity: Decimal

@@ -26,7 +26,7 @@ class FlowKind(StrEnum):
         return self in (FlowKind.DEPOSIT, FlowKind.WITHDRAWAL, FlowKind.ADJUSTMENT)
 
 
-class Flow(msgspec.Struct, frozen=True, kw_only=True):
+class Flow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     asset: str
     kind: FlowKind
     amount: Decimal  # signed: what the balance gained
