@@ -1,6 +1,7 @@
 """The kill switch depends on nothing that can break (F59)."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from spark_tui.link.messages import CancelAllResult, Kill
 from spark_tui.venues.port import OrderStatus, VenueError
 from tests.engine.fake_venue import LOST, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
+
+LOGGER = logging.getLogger("spark_tui.engine")
 
 
 def _break_ledger(it: Rig, broken: Callable[..., Any]) -> None:
@@ -32,6 +35,10 @@ def _break_log(it: Rig, broken: Callable[..., Any]) -> None:
     it.engine.notices.recent = broken  # type: ignore[assignment]  # the first thing a notice touches
 
 
+def _break_logger(it: Rig, broken: Callable[..., Any]) -> None:
+    LOGGER.addFilter(broken)
+
+
 def _break_desk(it: Rig, broken: Callable[..., Any]) -> None:
     it.engine.kill_switch._open_symbols = broken
 
@@ -42,7 +49,7 @@ def _break_disk(it: Rig, broken: Callable[..., Any]) -> None:
 
 @pytest.mark.parametrize(
     "damage",
-    [_break_ledger, _break_portfolio, _break_hub, _break_log, _break_desk, _break_disk],
+    [_break_ledger, _break_portfolio, _break_hub, _break_log, _break_logger, _break_desk, _break_disk],
     ids=lambda f: f.__name__[7:],
 )
 async def test_kill_halts_and_cancels_whatever_is_broken(
@@ -53,7 +60,7 @@ async def test_kill_halts_and_cancels_whatever_is_broken(
         parts = [vars(part) for part in (it.engine.journal, it.engine.hub, it.engine.notices)]
         whole = [dict(part) for part in parts]
 
-        def broken(*args: object, **kwargs: object) -> None:
+        def broken(*args: object, **kwargs: object) -> Any:
             raise RuntimeError("this part is broken")
 
         damage(it, broken)
@@ -66,6 +73,7 @@ async def test_kill_halts_and_cancels_whatever_is_broken(
             part.clear()
             part.update(before)
         vars(it.ledger).pop("append", None)
+        LOGGER.removeFilter(broken)
 
 
 async def test_a_kill_is_on_disk_and_on_every_screen_before_a_slow_venue_answers(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """`spark-tui kill` and `spark-tui paper` on a paper account: real processes on the simulator's market."""
 
+import json
 import os
 import signal
 from decimal import Decimal
@@ -109,3 +110,44 @@ def test_a_restart_after_a_crash_finds_no_difference(desk: Desk) -> None:
     assert desk.home.json("show", "differences", "--json") == []
     assert desk.home.json("paper", "status", "--json") == before
     assert before["open_orders"] == desk.status()["open_orders"] == 1
+
+
+def test_kills_at_the_same_time_take_nobody_for_a_hung_engine(desk: Desk) -> None:
+    engine = desk.engine()
+    resting = desk.placed(*FAR)
+    engine.kill()
+    words = ("kill", "--flatten", "--json", "--data-dir", str(desk.home.data))
+    kills = [desk.home.begin(*words) for _ in range(4)]
+    answers = [kill.communicate() for kill in kills]
+    assert [kill.returncode for kill in kills] == [0] * 4, answers
+    told = [json.loads(out) for out, _ in answers]
+    assert [one["engine"] for one in told] == ["none"] * 4
+    assert resting in {client_id for one in told for client_id in one["canceled"]}
+    assert locked(desk)["USDT"] == 0
+
+
+def test_what_was_traded_before_a_reset_is_not_held(desk: Desk) -> None:
+    engine = desk.engine()
+    desk.placed(*NOW)
+    engine.end()
+    assert desk.run("paper", "reset", "--yes").returncode == 0
+    code, told = desk.kill("--flatten")
+    assert (code, told["residue"]) == (0, [])
+    engine = desk.engine()
+    assert desk.run("do", "resume", "reason=again").returncode == 0
+    desk.placed(*NOW)
+    engine.end()
+    code, told = desk.kill("--flatten")
+    assert [Decimal(left["quantity"]) for left in told["residue"]] == [Decimal("0.00999")]
+    assert told["cures"] == ["Start an engine, resume, and close the position there."]
+
+
+def test_a_torn_paper_file_is_one_sentence_and_never_called_clean(desk: Desk) -> None:
+    engine = desk.engine()
+    desk.placed(*FAR)
+    engine.kill()
+    for path in desk.home.data.glob("paper.db*"):
+        path.write_bytes(b"\xff" * 5_000)
+    code, told = desk.kill("--flatten")
+    assert (code, told["confirmed"], told["canceled"]) == (1, False, [])
+    assert "cannot be used" in " ".join(told["errors"])
