@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from spark_tui.domain.decimals import plain
+from spark_tui.domain.decimals import plain, rounded
 from spark_tui.domain.values import LegRole
 from spark_tui.link.messages import (
     AlgoPreview,
@@ -297,7 +297,7 @@ def cell(value: object) -> str:
         case bool():
             return "yes" if value else "no"
         case Decimal():
-            return _short(plain(round(value, _DECIMALS)))
+            return _short(plain(rounded(value, _DECIMALS)))
         case float():
             return _short(f"{value:.{3 if abs(value) >= 1 else _DECIMALS}f}")
         case list() | tuple():

@@ -30,6 +30,11 @@ def short(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def rounded(value: Decimal, places: int) -> Decimal:
+    """To so many places. `round` does so in the default context, and raises for a number of 28 digits."""
+    return value.quantize(ONE.scaleb(-places), ROUND_HALF_EVEN, EXACT)
+
+
 def parse(text: str) -> Decimal:
     """A plain decimal such as `0.01` or `-3`. ValueError, with a sentence, for anything else."""
     cleaned = text.strip()

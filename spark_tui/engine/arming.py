@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.decimals import ZERO, plain, usable
+from spark_tui.domain.decimals import ZERO, plain, rounded, usable
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import Environment, Side
 from spark_tui.engine.records import LiveArmed, LiveDisarmed, Record
@@ -228,4 +228,4 @@ def _money(order: Order, bid: Decimal | None) -> Decimal | None:
 
 
 def _cents(amount: Decimal) -> str:
-    return plain(round(amount, 2))
+    return plain(rounded(amount, 2))

@@ -1,10 +1,12 @@
 """Every mistake is one line on stderr and an exit code."""
 
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from spark_tui.commands import rows
 from tests.cli.conftest import Run
 from tests.cli.support import Home
 from tests.shared_data import shared
@@ -156,3 +158,11 @@ def test_tape_check_counts_and_compares(run: Run) -> None:
     code, out, _ = run("tape", "check", str(recording))
     assert code == 0
     assert "frames" in out.splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [("1E+30", "1" + "0" * 30), ("1234567890123456789012.123456789", "1234567890123456789012.12345679")],
+)
+def test_a_number_of_any_length_fits_a_cell(value: str, text: str) -> None:
+    assert rows.cell(Decimal(value)) == text

@@ -411,6 +411,7 @@ def _exposures() -> Iterator[Case]:
             ("with nothing held", limit(), CALM, ""),
             ("up to the limit", limit("0.02"), held(exposure("0.01")), ""),
             ("beyond it", limit("0.0201"), held(exposure("0.01")), code),
+            ("a number that needs more digits than a sum", limit(D("1E+30"), "50000"), CALM, code),
             ("counts open buys", limit(), held(exposure("0.01", buys="0.0101")), code),
             ("counts no open sells for a buy", limit(), held(exposure("0.02", sells="0.02")), ""),
             ("a sale of what is held", limit("0.05", side=SELL), held(exposure("0.05")), ""),

@@ -102,3 +102,10 @@ def test_sums_and_products_of_exchange_numbers_are_exact(left: Decimal, right: D
 )
 def test_usable_bounds_magnitude(value: str, fit: bool) -> None:
     assert decimals.usable(Decimal(value)) is fit
+
+
+@given(NUMBERS, st.integers(0, 8))
+def test_rounding_is_by_at_most_half_a_step_however_many_digits(value: Decimal, places: int) -> None:
+    found = decimals.rounded(value, places)
+    assert found.as_tuple().exponent == -places
+    assert abs(Fraction(found) - Fraction(value)) * 2 * 10**places <= 1

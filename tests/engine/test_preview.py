@@ -48,15 +48,17 @@ _amounts = st.decimals(min_value="-1", max_value="20", places=7) | st.sampled_fr
 _prices = st.decimals(min_value="50000", max_value="70000", places=3) | st.sampled_from(
     [D("NaN"), D(0), None]
 )
-_orders = st.builds(
+orders = st.builds(
     SubmitOrder,
     symbol=st.sampled_from([SYMBOL, "NOSUCH"]),
     side=st.sampled_from(Side),
     type=st.sampled_from(OrderType),
     quantity=_amounts | st.none(),
-    quote_quantity=st.none() | st.just(D(200)),
+    quote_quantity=st.none() | st.sampled_from([D(200), D(90_000), D("NaN")]),
     price=_prices,
     stop_price=st.none() | st.just(D(61_000)),
+    trailing_delta=st.none() | st.sampled_from([0, 10, 200, 5000]),
+    iceberg_quantity=st.none() | st.sampled_from([D("0.1"), D(0), D("NaN")]),
     time_in_force=st.none() | st.sampled_from(TimeInForce),
 )
 
@@ -81,7 +83,7 @@ _scopes = st.builds(
 
 
 @st.composite
-def _rules(draw: st.DrawFn) -> tuple[Rule, ...]:
+def any_rules(draw: st.DrawFn) -> tuple[Rule, ...]:
     """Any rules of any kind, each with any effect but the kill, which acts later."""
     rules = []
     for number, kind in enumerate(draw(st.lists(st.sampled_from(RuleKind), max_size=5))):
@@ -104,14 +106,14 @@ def _rules(draw: st.DrawFn) -> tuple[Rule, ...]:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    orders=st.lists(_orders, min_size=1, max_size=12),
-    rules=st.just(RULES) | _rules(),
+    asked=st.lists(orders, min_size=1, max_size=12),
+    rules=st.just(RULES) | any_rules(),
     fills=st.booleans(),
     usable=st.booleans(),
     halted=st.booleans(),
 )
 async def test_the_previews_verdict_is_the_gates_verdict(
-    orders: list[SubmitOrder], rules: tuple[Rule, ...], fills: bool, usable: bool, halted: bool
+    asked: list[SubmitOrder], rules: tuple[Rule, ...], fills: bool, usable: bool, halted: bool
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         settings = EngineSettings(symbols={NAME: (SYMBOL,)}, rules=rules)
@@ -123,7 +125,7 @@ async def test_the_previews_verdict_is_the_gates_verdict(
                 it.venue.tick()
             if halted:
                 it.engine.guard.halt("drill")
-            for order in orders:
+            for order in asked:
                 told = await preview(it, order)
                 sent = await it.ask(told.order)
                 assert isinstance(sent, OrderUpdate)

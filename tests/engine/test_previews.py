@@ -31,12 +31,15 @@ from spark_tui.link.messages import (
     StartAlgo,
     SubmitLeg,
     SubmitList,
+    SubmitOrder,
 )
 from spark_tui.link.service import LinkError
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
 from tests.engine.test_algos_engine import ICEBERG, TRAILING, TWAP, pass_time, simple_venue
 from tests.engine.test_lists import ABOVE, BELOW, DOWN, LISTS, PENDING, UP, WORKING, leg
+from tests.engine.test_preview import RULES as USUAL
+from tests.engine.test_preview import any_rules, orders
 
 RULES = (
     Rule(id="symbols", kind=RuleKind.SYMBOLS, symbols=(SYMBOL,)),
@@ -143,13 +146,18 @@ def same_list(told: Result | tuple[str, str], sent: Result | tuple[str, str]) ->
     return told.ok
 
 
-@settings(max_examples=40, deadline=None)
-@given(lists=st.lists(_lists, min_size=1, max_size=6), trouble=TROUBLES, as_asked=st.booleans())
+@settings(max_examples=60, deadline=None)
+@given(
+    lists=st.lists(_lists, min_size=1, max_size=6),
+    trouble=TROUBLES,
+    as_asked=st.booleans(),
+    rules=st.just(RULES) | any_rules(),
+)
 async def test_a_lists_preview_is_the_gates_verdict(
-    lists: list[SubmitList], trouble: str, as_asked: bool
+    lists: list[SubmitList], trouble: str, as_asked: bool, rules: tuple[Rule, ...]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with rig(Path(folder), settings=SETTINGS) as it:
+        async with rig(Path(folder), settings=msgspec.structs.replace(SETTINGS, rules=rules)) as it:
             disturb_state(it, trouble)
             for submit in lists:
                 told = await answer(it, PreviewList(submit=submit, as_asked=as_asked))
@@ -160,18 +168,19 @@ async def test_a_lists_preview_is_the_gates_verdict(
                 assert left <= (trouble not in {"book", "halted"})
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     algos=st.lists(_algos, min_size=1, max_size=6),
     trouble=TROUBLES,
     as_asked=st.booleans(),
     native=st.booleans(),
+    rules=st.just(RULES) | any_rules(),
 )
 async def test_an_algos_preview_is_what_starting_it_says_and_sends(
-    algos: list[StartAlgo], trouble: str, as_asked: bool, native: bool
+    algos: list[StartAlgo], trouble: str, as_asked: bool, native: bool, rules: tuple[Rule, ...]
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        async with rig(Path(folder), settings=SETTINGS) as it:
+        async with rig(Path(folder), settings=msgspec.structs.replace(SETTINGS, rules=rules)) as it:
             if not native:
                 it.venue.known = simple_venue(it.clock).known
                 it.engine._desks[NAME].instruments.update(it.venue.known)
@@ -190,6 +199,41 @@ async def test_an_algos_preview_is_what_starting_it_says_and_sends(
                 else:
                     assert (told.code, told.reason) == begun
                     assert not told.ok
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    replacements=st.lists(st.tuples(orders, st.booleans()), min_size=1, max_size=6),
+    old=st.sampled_from(["rest", "rest", "rest", "fill", "dead", "lost", "nope"]),
+    trouble=TROUBLES,
+    rules=st.just(USUAL) | any_rules(),
+)
+async def test_a_replacements_preview_is_the_gates_verdict(
+    replacements: list[tuple[SubmitOrder, bool]], old: str, trouble: str, rules: tuple[Rule, ...]
+) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with rig(Path(folder), settings=msgspec.structs.replace(SETTINGS, rules=())) as it:
+            client_id = "nope"
+            if old != "nope":
+                it.venue.plan.append(old)
+                client_id = (await it.submit(buy("0.2"))).client_order_id
+            for rule in rules:
+                it.engine.rulebook.put(rule, "tester")
+            disturb_state(it, trouble)
+            for order, allow_failure in replacements:
+                asked = ReplaceOrder(client_order_id=client_id, order=order, allow_failure=allow_failure)
+                told = await answer(it, PreviewReplace(replace=asked))
+                if not isinstance(told, Preview):
+                    assert told == await answer(it, asked)
+                    continue
+                sent = await answer(it, msgspec.structs.replace(asked, order=told.order))
+                assert isinstance(sent, OrderUpdate)
+                assert (sent.order.state is not OrderState.DENIED) == told.ok
+                if told.ok:
+                    client_id = sent.order.client_order_id
+                else:
+                    assert (sent.order.code, sent.order.text) == (told.code, told.reason)
+                assert told.ok <= (trouble not in {"book", "halted"})
 
 
 @pytest.mark.parametrize("start", [TWAP, ICEBERG, TRAILING], ids=["twap", "iceberg", "trailing"])

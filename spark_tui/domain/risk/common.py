@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import Final
 
-from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, multiply, short, usable
+from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, multiply, rounded, short, usable
 from spark_tui.domain.filter_rules import notional
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk.context import Around, Measure, RiskContext
@@ -97,4 +97,4 @@ def counted(rule: Rule, around: Around) -> Decimal | None:
 
 def brief(value: Decimal) -> str:
     """A figure for a sentence: at most eight decimals, no trailing zeros."""
-    return short(round(value, 8)) if usable(value) else str(value)
+    return short(rounded(value, 8)) if usable(value) else str(value)
