@@ -12,12 +12,14 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from pathlib import Path
 
 from msgspec import structs
 from textual.pilot import Pilot
 
-from spark_tui.link.messages import Kill, Resume, StopEngine
+from spark_tui.domain.values import OrderType, Side
+from spark_tui.link.messages import Kill, Resume, StopEngine, SubmitOrder
 from spark_tui.link.remote import RemoteLink
 from spark_tui.ui.app import CockpitApp
 from spark_tui.ui.picture import svg
@@ -107,6 +109,17 @@ async def trade(camera: Photographer) -> None:
     await camera.sees("passes")
 
 
+async def twins(camera: Photographer) -> None:
+    """Orders that fill, in parts or not at all, beside their twins."""
+    for side, quantity in ((Side.SELL, "0.01"), (Side.BUY, "0.03"), (Side.SELL, "0.02"), (Side.BUY, "0.01")):
+        order = SubmitOrder(symbol="BTCUSDT", side=side, type=OrderType.MARKET, quantity=Decimal(quantity))
+        await camera.app.call(order)
+    await camera.press("f7")
+    await camera.sees("5 compared")
+    await camera.press("j")
+    await camera.take("diff-120x36")
+
+
 async def canary(camera: Photographer) -> None:
     """A dry run, its order confirmed by its typed symbol."""
     await camera.press("f6", "r")
@@ -147,8 +160,9 @@ async def main() -> None:
             await camera.sees("accuracy 100")
             await camera.take("pnl-120x36")
             await camera.press("f8")
-            await camera.sees("price band")
+            await camera.sees("price-band")
             await camera.take("log-120x36")
+            await twins(camera)
             await canary(camera)
         async with cockpit(socket, NARROW) as camera:
             await camera.press("b", *"0.05")
