@@ -2,6 +2,8 @@
 
 import argparse
 
+from msgspec import structs
+
 from spark_tui.commands import diff, money, rows
 from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.parser import WHAT, nearest
@@ -10,6 +12,8 @@ from spark_tui.commands.table import facts, table
 from spark_tui.domain.accounting import Window
 from spark_tui.link.messages import (
     AnyRequest,
+    Audit,
+    AuditRow,
     Diff,
     GetAlgos,
     GetAudit,
@@ -92,7 +96,7 @@ async def _ask(link: RemoteLink, what: str, word: str) -> Result:
     symbol = word.upper()
     match what:
         case "audit":
-            return await link.call(GetAudit(text=word))
+            return await _audit(link, word)
         case "orders" | "lists":
             return await link.call(GetOrders(symbol=symbol))
         case "fills":
@@ -102,6 +106,20 @@ async def _ask(link: RemoteLink, what: str, word: str) -> Result:
         case "pnl" | "equity" | "explain":
             return await link.call(_money(what, word))
     return await link.call(_REQUESTS[what])
+
+
+async def _audit(link: RemoteLink, words: str) -> Result:
+    """One question reads a bounded part of the ledger: on until there is a page, or nothing older."""
+    ask = GetAudit(text=words)
+    found: tuple[AuditRow, ...] = ()
+    while True:
+        answer = await link.call(ask)
+        if not isinstance(answer, Audit):
+            return answer
+        found += answer.rows
+        if not answer.before or len(found) >= ask.limit:
+            return structs.replace(answer, rows=found)
+        ask = structs.replace(ask, before=answer.before)
 
 
 def _money(what: str, word: str) -> AnyRequest:

@@ -4,6 +4,7 @@ The record is written after the fact and nothing waits for it: what must be dura
 is an entry of its own. A failure to record is told and stops nothing; a kill must not depend on it.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import msgspec
@@ -41,6 +42,9 @@ class Auditor:
             result = await work()
         except LinkError as refusal:
             self._note(request, operator, witness, f"{refusal.code}: {refusal}", ok=False)
+            raise
+        except asyncio.CancelledError:
+            self._note(request, operator, witness, "CUT_OFF: ended before its answer was known", ok=False)
             raise
         else:
             ok, text = outcome(result)

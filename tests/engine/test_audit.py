@@ -4,13 +4,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spark_tui.commands.table import table
 from spark_tui.engine import audit_view
-from spark_tui.engine.records import Acted
+from spark_tui.engine.records import Acted, to_entry
 from spark_tui.link.local import LocalLink
 from spark_tui.link.messages import (
     Audit,
+    AuditVerdict,
     CancelAll,
     GetAudit,
     GetOrders,
@@ -133,6 +136,55 @@ async def test_one_question_reads_a_bounded_part(tmp_path: Path, monkeypatch: py
         while page.before and not page.rows:
             page = await ask(it, "denied", before=page.before)
         assert len(page.rows) == 1
+
+
+async def test_only_what_is_newer_is_read_for_a_face_that_follows(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.ask(CancelAll())
+        known = (await ask(it)).entries
+        assert (await ask(it, after=known)).rows == ()
+        await it.submit(buy("1000000"))
+        newer = await ask(it, after=known)
+        assert [row.action for row in newer.rows] == ["order.submit"]
+        assert newer.before == 0
+
+
+WORDS = st.text(
+    st.sampled_from(sorted("abeginorİK0.:=%[(\\\"/'|\u202e\x1b\x7fé")), min_size=1, max_size=6
+).filter(lambda word: not any(character.isspace() for character in word))
+
+
+@given(WORDS, st.lists(WORDS, max_size=4), st.data())
+def test_what_is_skipped_unread_holds_no_such_word(who: str, told: list[str], data: st.DataObject) -> None:
+    record = Acted(
+        action="kill",
+        what=" ".join(told),
+        operator=data.draw(st.sampled_from([who, ""])),
+        face="do",
+        verdicts=(AuditVerdict(rule="book", ok=False, code="NO_BOOK"),),
+        result="done",
+        ok=True,
+        at_ms=0,
+    )
+    entry = to_entry(record)
+    stored = Stored(1, 0, entry.kind, entry.body)
+    haystack = audit_view._haystack(audit_view._in_lines(audit_view.row_of(stored)))
+    start = data.draw(st.integers(0, len(haystack) - 1))
+    word = haystack[start : start + data.draw(st.integers(1, 6))]
+    for sought in word.split():
+        assert sought.isascii() is False or audit_view._may_hold(stored, [sought]), sought
+
+
+async def test_a_command_that_was_cut_off_is_on_record_too(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        for_ever = it.engine.audit.recorded(CancelAll(), "ayse", asyncio.Event().wait)  # type: ignore[arg-type]
+        under_way = asyncio.create_task(for_ever)
+        await asyncio.sleep(0)
+        under_way.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await under_way
+        (row,) = (await ask(it, "cut_off")).rows
+        assert (row.who, row.action, row.ok) == ("ayse", "order.cancel-all", False)
 
 
 @pytest.fixture

@@ -1,8 +1,12 @@
 """The Log screen under the fingers: search as it is typed, older pages on the way down, all on demand."""
 
+from collections.abc import Callable
+
+import msgspec
 import pytest
 
-from spark_tui.link.messages import GetAudit
+from spark_tui.link.messages import Audit, GetAudit
+from spark_tui.link.service import LinkError
 from spark_tui.ui.screens.log import LogScreen
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine import audit
@@ -109,6 +113,92 @@ async def test_a_search_of_the_engine_says_what_was_typed() -> None:
         await face.press("/", *"x")
         await face.until(lambda: asked and asked[-1].text == "x")
         assert asked[0].before == 0
+
+
+def answered_by(face: Cockpit, answer: Callable[[GetAudit], Audit]) -> None:
+    """From here on the ledger is `answer`; the rest of the engine is as it was."""
+    whole = face.engine.call
+
+    async def call(request: object) -> object:
+        return answer(request) if isinstance(request, GetAudit) else await whole(request)  # type: ignore[arg-type]
+
+    face.engine.call = call  # type: ignore[method-assign,assignment]
+
+
+def in_parts(ask: GetAudit) -> Audit:
+    """As an engine answers that reads no more than 50 entries a question."""
+    end = ask.before - 1 if ask.before else audit.COUNT
+    lowest = max(ask.after, end - 50)
+    found = audit.answer(msgspec.structs.replace(ask, after=lowest))
+    return msgspec.structs.replace(found, before=lowest + 1 if lowest > ask.after else 0)
+
+
+async def test_a_search_goes_on_however_far_back_and_what_it_found_stays(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(audit, "COUNT", 2_000)
+    async with cockpit() as face:
+        screen = await opened(face)
+        answered_by(face, in_parts)
+        await face.press("/", *"denied", "enter")
+        await face.until(lambda: not screen.table.before)
+        assert list(screen.table.rows) == [(str(audit.REFUSED),)]
+        assert "searching" not in face.pane("audit")
+        monkeypatch.setattr(audit, "COUNT", 2_010)
+        screen._look_again()
+        await face.until(lambda: screen.table.entries == 2_010)
+        assert list(screen.table.rows) == [(str(audit.REFUSED),)]
+
+
+async def test_the_newest_is_followed_and_a_chosen_row_stays_under_the_cursor(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+
+        async def more() -> str:
+            monkeypatch.setattr(audit, "COUNT", audit.COUNT + 100)
+            screen._look_again()
+            await face.until(lambda: screen.table.entries == audit.COUNT)
+            return next(iter(screen.table.rows))[0]
+
+        newest = await more()
+        assert screen.table.cursor == (newest,)
+        assert f"entry {newest}" in face.pane("deed")
+        await face.press("j")
+        chosen = screen.table.cursor
+        assert chosen is not None
+        await more()
+        assert screen.table.cursor == chosen
+        assert f"entry {chosen[0]}" in face.pane("deed")
+
+
+async def test_a_search_the_engine_left_unanswered_is_asked_again_when_it_is_back() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        gone = True
+
+        def answer(ask: GetAudit) -> Audit:
+            if gone:
+                raise LinkError("ENGINE_GONE", "The engine is gone.")
+            return audit.answer(ask)
+
+        answered_by(face, answer)
+        await face.press("/", *"denied")
+        assert len(screen.table.rows) == 200
+        gone = False
+        screen._look_again()
+        await face.until(lambda: len(screen.table.rows) == 1)
+
+
+async def test_signs_of_other_search_languages_are_letters() -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        for words in (".*", "a|b", "[(", "100%", "\\", "x' OR 1=1"):
+            await face.press("/", "ctrl+u", *words, "enter")
+            await face.until(lambda: not screen.table.rows)
+            await face.press("escape")
+            await face.until(lambda: screen.table.rows)
 
 
 async def test_an_instrument_can_be_looked_at_from_any_screen() -> None:

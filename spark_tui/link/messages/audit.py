@@ -8,11 +8,12 @@ from spark_tui.link.messages.base import Request
 
 
 class GetAudit(Request, frozen=True, tag="audit"):
-    """The newest rows that hold every word of `text`, older than ledger entry `before` (0: the newest).
-    `all_entries`: every ledger entry, not only what somebody did."""
+    """The newest rows that hold every word of `text`, older than ledger entry `before` (0: the newest) and
+    newer than `after`. `all_entries`: every ledger entry, not only what somebody did."""
 
     text: str = ""
     before: int = 0
+    after: int = 0
     limit: int = 200
     all_entries: bool = False
 
@@ -43,8 +44,8 @@ class AuditRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True, tag="audit"):
-    """Newest first. `before`: ask with it for what is older; 0 when that was all. `entries`: how many the
-    ledger holds."""
+    """Newest first. `before`: ask with it for what is older, also when there are no rows, for one question
+    reads a bounded part of the ledger; 0 when that was all. `entries`: how many the ledger holds."""
 
     rows: tuple[AuditRow, ...]
     before: int

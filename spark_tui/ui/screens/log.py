@@ -21,13 +21,15 @@ from spark_tui.ui.widgets.pane import Pane
 
 ASK_S = 1.0
 PAGE = 200
+MAX_ROWS = 20_000  # held here; what is older is found by a search
 MARKS = {True: ("✓", "up"), False: ("✗", "down"), None: ("·", "dim")}
 
 
 class AuditTable(LineTable):
-    """Newest first. `more` is asked for when the cursor comes to the last row."""
+    """Older rows are asked for when the cursor comes to the last one."""
 
     topics = frozenset({Topic.SECOND})
+    newest_first = True
 
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
@@ -76,6 +78,8 @@ class AuditTable(LineTable):
         )
 
     def empty(self) -> str:
+        if self.before:
+            return f"searching, entries before {fmt.group(str(self.before))} are next"
         if self.entry.text:
             return f"nothing holds all of: {self.entry.text}"
         return "nothing was done yet" if self.entries else "waiting for the ledger"
@@ -157,19 +161,22 @@ class AuditTable(LineTable):
         self.pull()
 
     def add_newer(self, found: Audit) -> None:
-        """The newest rows over those there are, as long as the two meet."""
-        page = _page(found)
-        if not page.keys() & self.rows.keys():
+        """What came since `entries`, over the rows there are; more than one page of it is a new beginning."""
+        if found.before:
             self.begin(found)
             return
-        self.rows = page | {key: row for key, row in self.rows.items() if key not in page}
+        self.rows = _page(found) | self.rows
         self.entries = found.entries
         self.pull()
 
     def add_older(self, found: Audit) -> None:
         self.rows |= _page(found)
-        self.before, self.entries = found.before, found.entries
+        self.before = found.before if len(self.rows) < MAX_ROWS else 0
         self.pull()
+
+    def lacks_rows(self) -> bool:
+        """There is room to show, and older entries were not looked at yet."""
+        return bool(self.before) and len(self.rows) < self.size.height
 
 
 def _page(found: Audit) -> dict[RowKey, AuditRow]:
@@ -285,39 +292,52 @@ class LogScreen(CockpitScreen):
 
     def reload(self) -> None:
         """From the newest on; a search that is typed on overtakes the one before."""
-        self._ask(0, self.table.begin)
+        self._ask(self.table.begin)
 
     def load_more(self) -> None:
-        self._ask(self.table.before, self.table.add_older)
+        self._ask(self.table.add_older, before=self.table.before)
 
     def toggle_all(self) -> None:
         self.table.all_entries = not self.table.all_entries
         self.reload()
 
     def _look_again(self) -> None:
-        if self.is_current and not self.table.finding:
-            self._ask(0, self.table.add_newer)
+        if self._wanted is not None:  # the engine was gone
+            self._start()
+        elif self.is_current and not self._loading:
+            self._ask(self.table.add_newer, after=self.table.entries)
 
-    def _ask(self, before: int, take: Callable[[Audit], None]) -> None:
+    def _ask(self, take: Callable[[Audit], None], *, before: int = 0, after: int = 0) -> None:
         table = self.table
-        ask = GetAudit(text=table.entry.text, before=before, limit=PAGE, all_entries=table.all_entries)
+        ask = GetAudit(
+            text=table.entry.text, before=before, after=after, limit=PAGE, all_entries=table.all_entries
+        )
         self._wanted = (ask, take)
+        self._start()
+
+    def _start(self) -> None:
         if not self._loading:
             self._loading = True
             self.run_worker(self._load(), group="audit")
 
     async def _load(self) -> None:
-        """One question at a time; an answer that a newer question has overtaken is dropped."""
+        """One question at a time. An answer that a newer question has overtaken is dropped; a question that a
+        lost engine left open is asked again."""
         try:
-            while self._wanted is not None:
-                (ask, take), self._wanted = self._wanted, None
+            while (asked := self._wanted) is not None:
+                ask, take = asked
                 result = await self.context.call(ask)
-                if isinstance(result, Audit) and self._wanted is None:
+                if self._wanted is not asked:
+                    continue
+                self._wanted = None
+                if isinstance(result, Audit):
                     take(result)
                     self.query_one("#deed", Pane).pull()
+                    if self.table.lacks_rows():
+                        self.load_more()
         except LinkError as error:
-            self._wanted = None
             if error.code != "ENGINE_GONE":  # the banner says that
+                self._wanted = None
                 self.context.say("warn", f"Log: {error.text}")
         finally:
             self._loading = False

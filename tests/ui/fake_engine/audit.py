@@ -39,7 +39,7 @@ def deed(seq: int) -> AuditRow:
 def answer(ask: GetAudit) -> Audit:
     words = ask.text.lower().split()
     end = ask.before - 1 if ask.before else COUNT
-    rows = [deed(seq) for seq in range(end, 0, -1)]
+    rows = [deed(seq) for seq in range(end, ask.after, -1)]
     if not ask.all_entries:
         rows = [row for row in rows if row.seq % 3 or row.seq == REFUSED]
     found = [
