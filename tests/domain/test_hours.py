@@ -1,12 +1,13 @@
 """Trading hours: read as written, in UTC, over midnight and over the week's end."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_tui.domain.hours import parse_hours
+from spark_tui.domain.hours import DAYS, parse_hours
 
 
 def at(day: int, clock: str) -> int:
@@ -54,3 +55,26 @@ def test_what_cannot_be_read_is_a_sentence_with_the_cure(text: str) -> None:
 @given(st.integers(0, 2**41))
 def test_a_whole_week_is_always_open(time_ms: int) -> None:
     assert parse_hours("00:00-24:00").open_at(time_ms)
+
+
+_SPANS = st.tuples(st.integers(0, 6), st.integers(0, 1439), st.integers(0, 1439))
+
+
+@pytest.mark.parametrize("night", ["2026-03-29", "2026-10-25"], ids=["clocks go forward", "clocks go back"])
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+@given(span=_SPANS, minute=st.integers(-1_440, 2 * 1_440))
+def test_hours_are_utc_whatever_the_machines_clocks_do_that_night(
+    span: tuple[int, int, int], minute: int, night: str, zone: str
+) -> None:
+    """Against the calendar: the span of the day itself, or that of the day before going on over midnight."""
+    day, start, end = span
+    text = f"{DAYS[day]} {start // 60:02}:{start % 60:02}-{end // 60:02}:{end % 60:02}"
+    at = datetime.fromisoformat(night).replace(tzinfo=UTC) + timedelta(minutes=minute)
+    local = at.astimezone(ZoneInfo(zone))  # what a wall clock there shows makes no difference
+    now = at.hour * 60 + at.minute
+    today, yesterday = at.weekday() == day, (at.weekday() - 1) % 7 == day
+    if start < end:
+        expected = today and start <= now < end
+    else:
+        expected = (today and now >= start) or (yesterday and now < end)
+    assert parse_hours(text).open_at(int(local.timestamp() * 1_000)) is expected

@@ -44,6 +44,10 @@ async def seconds(it: Rig, count: float) -> None:
     await it.turn()
 
 
+async def submit_code(it: Rig) -> str:
+    return (await it.submit(buy("0.1"))).code
+
+
 async def used(it: Rig, rule_id: str) -> object:
     rules = await it.ask(GetRules())
     assert isinstance(rules, Rules)
@@ -296,6 +300,32 @@ async def test_what_was_forgiven_of_yesterday_is_no_loss_of_today(tmp_path: Path
         assert await used(it, "loss") is None
         denied = it.engine.gate.assess(to_request(buy("0.1"), NAME)).verdicts
         assert "NO_FIGURE" in {one.code for one in denied}
+
+
+async def test_at_midnight_the_days_loss_begins_anew_with_the_position_open(tmp_path: Path) -> None:
+    """What the open position had lost by then was yesterday's; what it loses from then on is today's."""
+    async with rig(tmp_path, settings=watching(LOSS)) as it:
+        await bought(it)
+        it.clock.advance(until_midnight(it, 10))
+        moves(it, 59_050)  # 960 lost
+        await seconds(it, 3)
+        assert await used(it, "loss") == D("960.01")
+        await seconds(it, 10)  # midnight is over
+        assert await used(it, "loss") == 0
+        moves(it, 58_060)  # another 990
+        await seconds(it, 3)
+        assert (await used(it, "loss"), it.engine.guard.state) == (D(990), TradingState.ACTIVE)
+    async with rig(tmp_path, settings=watching(LOSS), clock=it.clock) as it:
+        moves(it, 58_060)
+        await seconds(it, 3)
+        assert await used(it, "loss") == D(990)
+        moves(it, 58_050)
+        await it.until(lambda: it.engine.guard.killed)
+    async with rig(tmp_path, settings=watching(LOSS), clock=it.clock) as it:
+        it.clock.advance(until_midnight(it, -5))  # a new day lifts no halt
+        it.venue.tick()
+        await seconds(it, 3)
+        assert (await submit_code(it), it.engine.guard.killed) == ("HALTED", True)
 
 
 async def test_a_clock_that_steps_back_over_midnight_forgets_no_loss(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from spark_tui.domain.rules import Rule, RuleKind
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.engine import exposure
 from spark_tui.engine.options import EngineSettings
-from spark_tui.link.messages import Preview, PreviewOrder, SubmitOrder
+from spark_tui.link.messages import GetRules, Preview, PreviewOrder, PutRule, Rules, SubmitOrder
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D, FakeVenue
 from tests.engine.harness import Rig, buy, rig
@@ -96,6 +96,23 @@ async def test_an_unknown_order_sized_in_money_refuses_while_no_price_is_known(t
         lose_the_book(it)
         found = await refusals(it, buy("0.00001"))
         assert {found[rule.id] for rule in HELD} == {"NO_FIGURE"}
+
+
+async def test_a_rule_made_while_an_order_is_unknown_counts_it(tmp_path: Path) -> None:
+    """By whatever became of it: it counts until it is proved dead, and from then on no more."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("dead")
+        unknown = await it.submit(buy("0.9"))
+        assert unknown.state is OrderState.UNKNOWN
+        await it.ask(PutRule(rule=HELD[0]))
+        rules = await it.ask(GetRules())
+        assert isinstance(rules, Rules)
+        row = next(row for row in rules.rows if row.rule.id == "quantity")
+        assert (row.used, row.headroom, row.ok) == (D("0.9"), D("0.1"), True)
+        assert await refusals(it, buy("0.2")) == {"quantity": "MAX_POSITION"}
+        await it.until(lambda: it.order(unknown.client_order_id).state is OrderState.DEAD)
+        it.venue.tick()
+        assert await refusals(it, buy("0.2")) == {}
 
 
 async def test_the_venues_cap_on_a_position_counts_money_as_well(tmp_path: Path) -> None:
