@@ -142,12 +142,13 @@ def test_what_was_traded_before_a_reset_is_not_held(desk: Desk) -> None:
     assert told["cures"] == ["Start an engine, resume, and close the position there."]
 
 
-def test_a_torn_paper_file_is_one_sentence_and_never_called_clean(desk: Desk) -> None:
+@pytest.mark.parametrize("flags", [(), ("--flatten",)])
+def test_a_torn_paper_file_is_one_sentence_and_never_called_clean(desk: Desk, flags: tuple[str, ...]) -> None:
     engine = desk.engine()
     desk.placed(*FAR)
     engine.kill()
     for path in desk.home.data.glob("paper.db*"):
         path.write_bytes(b"\xff" * 5_000)
-    code, told = desk.kill("--flatten")
+    code, told = desk.kill(*flags)
     assert (code, told["confirmed"], told["canceled"]) == (1, False, [])
     assert "cannot be used" in " ".join(told["errors"])
