@@ -110,7 +110,7 @@ async def trade(camera: Photographer) -> None:
 
 
 async def twins(camera: Photographer) -> None:
-    """Orders that fill, in parts or not at all, beside their twins."""
+    """Orders that fill beside their twins."""
     for side, quantity in ((Side.SELL, "0.01"), (Side.BUY, "0.03"), (Side.SELL, "0.02"), (Side.BUY, "0.01")):
         order = SubmitOrder(symbol="BTCUSDT", side=side, type=OrderType.MARKET, quantity=Decimal(quantity))
         await camera.app.call(order)

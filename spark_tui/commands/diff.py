@@ -9,7 +9,7 @@ from spark_tui.commands import rows
 from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of, require_engine, with_line
 from spark_tui.commands.table import facts, table
-from spark_tui.link.messages import Diff, ReportDiff
+from spark_tui.link.messages import Diff, ReportDiff, Ungraded
 
 _COLUMNS = (
     "client_order_id symbol side type quantity filled twin_filled average_price twin_average_price"
@@ -51,7 +51,7 @@ def text(found: Diff) -> str:
             "type": row.order_type,
             "quantity": row.quantity,
             "filled": row.order.filled,
-            "twin_filled": row.twin.filled,
+            "twin_filled": None if row.ungraded is Ungraded.CUT else row.twin.filled,
             "average_price": row.order.average_price,
             "twin_average_price": row.twin.average_price,
             "slippage_bp": row.order.slippage_bp,

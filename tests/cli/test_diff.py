@@ -8,6 +8,8 @@ from spark_tui.commands import diff
 from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.parser import parse
 from spark_tui.link.messages import Diff, GetDiff
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import FakeVenue
 from tests.engine.harness import Rig, buy, rig
 
 
@@ -31,6 +33,17 @@ async def test_an_order_stands_beside_its_twin_under_the_total(tmp_path: Path) -
     assert lines[-1].split()[0] == order.client_order_id
     assert lines[-1].split().count("60010") == 2  # both sides' average price
     assert lines[-1].split()[-1] == "A"
+
+
+async def test_an_order_whose_twin_was_cut_off_says_so_and_shows_no_figure_of_it(tmp_path: Path) -> None:
+    clock = ManualClock()
+    venue = FakeVenue(clock)
+    async with rig(tmp_path, clock=clock, venue=venue) as it:
+        order = await it.submit(buy("0.5", "59000"))
+    async with rig(tmp_path, clock=clock, venue=venue) as it:
+        [line] = [one for one in (await printed(it)).splitlines() if one.startswith(order.client_order_id)]
+    assert line.endswith("cut off")
+    assert line.split()[5:7] == ["0", "-"]  # filled, by the order and by its twin
 
 
 @pytest.mark.parametrize("out", ["", "."])

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side
+from spark_tui.engine.submission import to_request
 from spark_tui.link.messages import CancelList, OrderList, SubmitLeg, SubmitList, SubmitOrder
+from spark_tui.venues.port import ListLeg, OrderStatus
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL
 from tests.engine.paper import START, Paper, paper
@@ -113,6 +115,17 @@ async def test_a_working_leg_that_fills_as_it_arrives_carries_its_fill(tmp_path:
         await states(it, ids, OrderState.FILLED, OrderState.ACCEPTED)
         assert it.cash("BTC")[1] == 1
         conserved(it)
+
+
+async def test_the_answer_itself_tells_of_fills_whatever_becomes_of_the_stream(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        legs = tuple(
+            ListLeg(role=one.role, client_order_id=f"own-{at}", request=to_request(one.order, NAME))
+            for at, one in enumerate(OTO)
+        )
+        first, then = await it.paper.place_list("own", ListKind.OTO, legs, lambda: None)
+        assert [fill.quantity for fill in first.fills] == [D(1)]
+        assert (first.status, then.status, then.fills) == (OrderStatus.FILLED, OrderStatus.NEW, ())
 
 
 async def test_a_cancelled_list_gives_all_money_back(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from spark_tui.ui.widgets.pane import Pane
 
 ASK_S = 1.0
 WORDS = {
-    DiffGrade.A: ("as the paper rules say", "up"),
+    DiffGrade.A: ("as paper says", "up"),
     DiffGrade.B: ("near", "ink"),
     DiffGrade.C: ("apart", "warn"),
     DiffGrade.D: ("far apart", "down"),
@@ -57,7 +57,7 @@ class Totals(Pane):
         said, tone = WORDS[total.grade]
         counts = (
             f"   {total.orders} compared · {total.ungraded} not · {total.running} running"
-            f" · {total.skipped} without a twin"
+            f" · {total.skipped} no twin"
         )
         columns = (
             Column("", 8),
@@ -75,9 +75,10 @@ class Totals(Pane):
 
 
 class TwinTable(LineTable):
-    """Newest first. A column called `twin` belongs to the one before it."""
+    """A column called `twin` belongs to the one before it."""
 
     topics = frozenset({Topic.SECOND})
+    newest_first = True
 
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)

@@ -201,6 +201,14 @@ def test_a_book_that_is_too_old_fills_nothing_until_it_moves(market: Market) -> 
     assert resting.status is OrderStatus.FILLED
 
 
+def test_a_book_that_is_gone_brings_nobody_forward(market: Market) -> None:
+    """It shows no size at any price, which does not mean that nobody stands there."""
+    resting = market.desk.place("a", ask(BUY, "1", "99"), 1)
+    market.lose()
+    market.floor.on_depth("BTCUSDT", None, 2)  # a snapshot that nothing followed yet
+    assert resting.ahead == 2
+
+
 def test_a_crossed_book_fills_nothing(market: Market) -> None:
     resting = market.desk.place("a", ask(BUY, "1", "99"), 1)
     market.show(asks=[(98.5, 4.0)])  # below the best bid: no such market
@@ -286,6 +294,14 @@ def test_makers_and_takers_pay_their_own_fee() -> None:
         (D("0.0495"), "USDT"),
         (D("0.02"), "USDT"),
     ]
+
+
+def test_a_fee_is_rounded_against_the_account_to_what_the_asset_can_hold() -> None:
+    market = Market(BIDS, ASKS, fees=Fees(maker=D("0.00071"), taker=D("0.0013703")))
+    market.desk.place("a", ask(BUY, "0.50001", "101"), 1)
+    [trade] = market.journal.trades
+    assert trade.commission == D("0.00068517")  # 0.000685163703 in full
+    assert market.cash.balance("BTC").total == D(10) + D("0.50001") - D("0.00068517")
 
 
 def test_an_open_id_is_taken_only_once(market: Market) -> None:
