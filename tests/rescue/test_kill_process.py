@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.cli.conftest import home as home
-from tests.cli.support import Engine, Home
+from tests.cli.support import Engine, Home, wait_for
 from tests.faults.processes import Simulator, end, start_simulator
 
 BUY = ("order.submit", "symbol=BTCUSDT", "side=BUY", "type=LIMIT", "quantity=0.01", "price=40000")
@@ -114,6 +114,26 @@ def test_the_drill_puts_an_order_out_and_sees_it_gone(desk: Desk) -> None:
     assert (code, told["ok"]) == (0, True)
     assert len(told["kill"]["canceled"]) == 1
     assert desk.status()["trading_state"] == "HALTED"
+
+
+def test_a_days_loss_kills_by_itself_and_the_kill_outlives_the_engine(desk: Desk) -> None:
+    """The whole way: a fill, its fee, the rule, the venue. What a kill finds afterwards is nothing."""
+    desk.home.config.parent.mkdir(parents=True, exist_ok=True)
+    desk.home.config.write_text(
+        '[[risk.rules]]\nid = "daily-loss"\nkind = "max_daily_loss"\nlimit = 0.1\n'
+        'effect = "halt-and-cancel"\n'
+    )
+    engine = desk.engine()
+    desk.placed(*BUY)
+    desk.placed("order.submit", "symbol=BTCUSDT", "side=BUY", "type=MARKET", "quantity=0.01")
+    wait_for(lambda: desk.status()["trading_state"] == "HALTED", "the kill")
+    assert desk.status()["halt_reason"].startswith("rule daily-loss")
+    wait_for(lambda: desk.status()["open_orders"] == 0, "the last cancel")
+    engine.kill()
+    desk.engine()
+    assert desk.status()["halt_reason"].startswith("rule daily-loss")
+    code, told = desk.kill()
+    assert (code, told["canceled"], told["left"]) == (0, [], [])
 
 
 def test_a_venue_that_cannot_be_reached_is_not_called_clean(desk: Desk) -> None:
