@@ -39,6 +39,7 @@ class CanaryCommands:
             "screen.canary": lambda _: commands.app.show_screen("canary"),
             "canary.run": self._run,
             "canary.confirm": self._confirm,
+            "canary.soak": self._soak,
             "canary.side": self._side,
             "canary.symbol": self._symbol,
             "live.arm": self._arm,
@@ -96,6 +97,11 @@ class CanaryCommands:
         if typed:
             await self._ask("Canary", structs.replace(request, typed=typed))
 
+    def _soak(self, params: Params) -> None:
+        request = self._built("canary.soak", params)
+        if request is not None:
+            self._commands.work(self._ask("Soak", request))
+
     # --- live ----------------------------------------------------------------------------------------------
 
     def _arm(self, params: Params) -> None:
@@ -114,7 +120,8 @@ class CanaryCommands:
     # --- the engine ----------------------------------------------------------------------------------------
 
     def _built(self, action: str, params: Params) -> AnyRequest | None:
-        words = self._words(params) if action.startswith("canary.") else dict(params)
+        on_screen = action in ("canary.run", "canary.confirm")
+        words = self._words(params) if on_screen else dict(params)
         try:
             return build_request(action, words)
         except ActionError as error:
@@ -125,7 +132,10 @@ class CanaryCommands:
         try:
             result = await self._context.call(request)
         except LinkError as error:
-            self._context.say("bad", f"{what}: {error.text}")
+            if error.code == "NO_ANSWER":  # a soak takes as long as it was told to
+                self._context.say("warn", f"{what}: it goes on; its row comes when it ends (F6).")
+            else:
+                self._context.say("bad", f"{what}: {error.text}")
             return
         if isinstance(result, CanaryRow):
             self._model.apply(result)

@@ -6,7 +6,17 @@ import pytest
 from msgspec import structs
 
 from spark_tui.domain.values import Environment, Side
-from spark_tui.link.messages import Arming, ArmLive, ConfirmCanary, DisarmLive, RunCanary, SoakCanary
+from spark_tui.link.messages import (
+    Arming,
+    ArmLive,
+    CanaryCheck,
+    CanaryKind,
+    CanaryVerdict,
+    ConfirmCanary,
+    DisarmLive,
+    RunCanary,
+    SoakCanary,
+)
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine.canaries import with_canaries
 from tests.ui.looks import check_picture, check_text
@@ -179,3 +189,35 @@ async def test_what_is_said_in_words_is_asked() -> None:
         (soak,) = asked(face, SoakCanary)
         assert isinstance(soak, SoakCanary)
         assert (soak.dry, soak.typed) == (True, "")
+
+
+async def test_why_an_order_is_red_is_said_in_full() -> None:
+    reason = "RESIDUE: the rest was not cancelled: The venue did not cancel sp6mubi500-1: Filter failure."
+    rounds = tuple(
+        CanaryCheck(name=f"{number} of 2", ok=False, text="the venue is down", code="VENUE_NOT_UP")
+        for number in (1, 2)
+    )
+    async with cockpit(NARROW) as face:
+        await face.press("f6")
+        red = face.engine.canaries.put(
+            CanaryKind.CONFIRM,
+            "BTCUSDT",
+            Side.BUY,
+            face.app.model.venue_now_ms(),
+            verdict=CanaryVerdict.RED,
+            reasons=("VENUE_NOT_UP: check 1 of 2: the venue is down", reason),
+            checks=rounds,
+        )
+        face.engine.push(red)
+        await face.until(lambda: "✗ red" in face.pane("canaries"))
+        await face.press("g")
+        said = " ".join(face.pane("seen").split())
+        assert reason in said
+        assert said.count("the venue is down") == 2  # each check's once, and not its reason again
+
+
+async def test_a_soak_that_is_not_answered_yet_goes_on() -> None:
+    async with cockpit() as face:
+        face.engine.mute = True
+        face.app.act("canary.soak", {"symbol": "BTCTRY", "duration_s": "60"})
+        await face.until(lambda: "Soak: it goes on" in face.text)

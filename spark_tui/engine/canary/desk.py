@@ -20,6 +20,7 @@ from spark_tui.engine.canary.follow import Follower
 from spark_tui.engine.canary.papers import Papers, reasons_of
 from spark_tui.engine.canary.probe import exchanges_of, probe, smallest
 from spark_tui.engine.canary.soak import Round, Soak, shown
+from spark_tui.engine.canary.soak import reasons_of as soak_reasons
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.submission import refuse_long
 from spark_tui.link.messages import (
@@ -187,7 +188,8 @@ class CanaryDesk:
         """Checks until the time is over, somebody stops it or, when orders are placed, one is not green."""
 
         def tell(check: CanaryCheck) -> None:
-            self._engine.notices("info" if check.ok else "bad", f"Canary soak {run_id}: {check.text}.")
+            text = f"Canary soak {run_id}: check {check.name}: {check.text}."
+            self._engine.notices("info" if check.ok else "bad", text)
 
         began = self.config_hash()
         look = self._look if ask.dry else self._place
@@ -196,8 +198,10 @@ class CanaryDesk:
             lambda number: look(f"{run_id}-{number}", ask, request, operator),
             ends_at_red=not ask.dry,
         )
-        checks = (*shown(found.checks), *self._changed_since(began))
-        row = self._papers.row(run_id, CanaryKind.SOAK, request, operator, reasons_of(checks))
+        checks, changed = shown(found.checks), self._changed_since(began)
+        reasons = (*soak_reasons(checks), *reasons_of(changed))
+        checks = (*checks, *changed)
+        row = self._papers.row(run_id, CanaryKind.SOAK, request, operator, reasons)
         row = msgspec.structs.replace(row, checks=checks, latencies_s=found.latencies_s)
         about: dict[str, object] = {"duration_s": ask.duration_s, "dry": ask.dry, "rounds": found.rounds}
         return await self._papers.conclude(row, (("rounds", about),))

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 import msgspec
@@ -55,12 +55,12 @@ class Soak:
             if late_s >= EVERY_S and number < len(due):
                 continue
             if number > 1 and await self._stopped_within(-late_s):
-                checks.append(_no("ended", "STOPPED", f"stopped before check {number} of {len(due)}"))
+                checks.append(_no(f"{number} of {len(due)}", "STOPPED", "stopped before it"))
                 break
             at_ms = self._clock.wall_ns() // 1_000_000
             seen = await look(number)
             latencies += seen.latencies_s
-            check = _check(f"check {number} of {len(due)}", seen.reasons)
+            check = _check(f"{number} of {len(due)}", seen.reasons)
             checks.append(check)
             rounds.append({"number": number, "at_ms": at_ms, **self._facts(seen)})
             self._told(check)
@@ -98,11 +98,16 @@ def shown(checks: tuple[CanaryCheck, ...]) -> tuple[CanaryCheck, ...]:
     return (*(check for check in checks if check.name in kept), others)
 
 
+def reasons_of(checks: Iterable[CanaryCheck]) -> tuple[str, ...]:
+    """Each with the number of its check."""
+    return tuple(f"{check.code}: check {check.name}: {check.text}" for check in checks if not check.ok)
+
+
 def _check(name: str, reasons: tuple[str, ...]) -> CanaryCheck:
     if reasons:
         code, _, text = reasons[0].partition(": ")
-        return _no(name, code, f"{name}: {text}")
-    return CanaryCheck(name=name, ok=True, text=f"{name} is green")
+        return _no(name, code, text)
+    return CanaryCheck(name=name, ok=True, text="green")
 
 
 def _no(name: str, code: str, text: str) -> CanaryCheck:

@@ -86,6 +86,7 @@ def _live(model: Model, known: Canaries, width: int) -> list[Line]:
 
 class CanaryTable(LineTable):
     topics = frozenset({Topic.CANARIES, Topic.SECOND})
+    newest_first = True
 
     def heading(self, width: int) -> Line:
         rows = self.context.model.canary_rows.values()
@@ -167,7 +168,8 @@ class Seen(Pane):
         bundle = row.bundle.rpartition("/")[2]
         kept = f"evidence/{bundle}" if bundle else "none: it was not tried"
         lines.append(((" evidence  ", "dim"), (fmt.fit(kept, width - 12), "ink")))
-        marks = [
+        said = [line for reason in _unsaid(row) for line in _reason_lines(reason, width)]
+        marks = said + [
             line
             for check in sorted(row.checks, key=lambda check: check.ok)
             for line in _check_lines(check, width)
@@ -176,6 +178,18 @@ class Seen(Pane):
         if len(marks) > room:
             marks = [*marks[: room - 1], ((f"   and {len(marks) - room + 1} more", "dim"),)] if room else []
         return [*lines, *marks]
+
+
+def _unsaid(row: CanaryRow) -> list[str]:
+    """Reasons that no check says: what became of an order."""
+    texts = [check.text for check in row.checks if not check.ok]
+    return [reason for reason in row.reasons if not any(reason.endswith(text) for text in texts)]
+
+
+def _reason_lines(reason: str, width: int) -> list[Line]:
+    """In full: the table has room for its beginning only."""
+    parts = textwrap.wrap(reason, max(20, width - 5)) or [""]
+    return [((" ✗ " if not index else "   ", "b down"), (part, "down")) for index, part in enumerate(parts)]
 
 
 def _check_lines(check: CanaryCheck, width: int) -> list[Line]:

@@ -103,6 +103,8 @@ class FakeEngine(FakeWork):
             case SubmitOrder() if self.mute:
                 self.submit(request)
                 raise LinkError("NO_ANSWER", "The engine did not answer; it may still happen.")
+            case SoakCanary() if self.mute:
+                raise LinkError("NO_ANSWER", "The engine did not answer; it may still happen.")
             case SubmitOrder():
                 return self.submit(request)
             case PreviewOrder(order=order):

@@ -1,0 +1,100 @@
+"""A soak's rhythm, and the bounds of what it leaves behind."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from spark_tui.engine.canary import soak as soaks
+from spark_tui.engine.canary.soak import ROW_CHECKS, Round, Soak, Soaked, shown
+from spark_tui.link.messages import CanaryCheck
+from spark_tui.store.evidence import MAX_BYTES, canonical, hashed_exchange, sha256
+from spark_tui.wire.clock import ManualClock
+
+DAY_S = 86_400.0
+
+
+async def soaked(
+    duration_s: float,
+    *,
+    takes: Callable[[int], float] = lambda number: 0.0,
+    red: frozenset[int] = frozenset(),
+    ends_at_red: bool = False,
+    asked: str = "",
+    stopped: bool = False,
+) -> tuple[Soaked, list[float]]:
+    """The result, and when each check began."""
+    clock, stop, began = ManualClock(), asyncio.Event(), list[float]()
+    start_ns = clock.mono_ns()
+
+    async def look(number: int) -> Round:
+        began.append((clock.mono_ns() - start_ns) / 1e9)
+        await clock.sleep(takes(number))
+        exchange = hashed_exchange("GET /depth", "symbol=BTCUSDT", asked, status=200, at_ms=0, took_us=1)
+        return Round(
+            reasons=("SLOW: order/test took 2 s",) if number in red else (),
+            latencies_s=(0.002,),
+            facts={"seen": {"exchanges": {"exchanges": [exchange]}}},
+            exchanges=[exchange],
+        )
+
+    if stopped:
+        stop.set()
+    running = asyncio.ensure_future(
+        Soak(clock, stop, lambda check: None).run(duration_s, look, ends_at_red=ends_at_red)
+    )
+    while not running.done():
+        await asyncio.sleep(0)
+        if left := clock.sleeping():
+            clock.advance(left[0])
+    return await running, began
+
+
+@pytest.mark.parametrize(
+    ("duration_s", "at"),
+    [(0.5, [0, 0.5]), (10, [0, 10]), (60, [0, 10, 20, 30, 40, 50, 60]), (25, [0, 10, 20, 25])],
+)
+async def test_a_check_at_once_every_ten_seconds_and_at_the_end(duration_s: float, at: list[float]) -> None:
+    found, began = await soaked(duration_s)
+    assert began == at
+    assert [check.name for check in found.checks] == [f"{n} of {len(at)}" for n in range(1, len(at) + 1)]
+
+
+async def test_a_check_that_takes_long_moves_no_other() -> None:
+    _, began = await soaked(60, takes=lambda number: 4.0 if number < 3 else 25.0 if number == 3 else 0.0)
+    assert began == [0, 10, 20, 45, 50, 60]  # that of 30 is not caught up with, that of 40 is late
+
+
+async def test_a_stop_is_heard_before_the_second_check() -> None:
+    found, began = await soaked(60, stopped=True)
+    assert began == [0]
+    assert soaks.reasons_of(found.checks) == ("STOPPED: check 2 of 7: stopped before it",)
+
+
+async def test_the_first_red_check_ends_a_soak_that_places_orders() -> None:
+    found, began = await soaked(60, red=frozenset({3}), ends_at_red=True)
+    assert began == [0, 10, 20]
+    assert soaks.reasons_of(found.checks) == ("SLOW: check 3 of 7: order/test took 2 s",)
+
+
+async def test_the_evidence_of_a_whole_day_is_still_a_bundle() -> None:
+    """Every check red, and answers as long as a book's: none may cost the others their proof."""
+    found, _ = await soaked(DAY_S, red=frozenset(range(10_000)), asked="x" * 15_000)
+    assert len(found.rounds) == 8_641
+    assert len(canonical({"rounds": found.rounds})) < MAX_BYTES * 3 / 4
+    assert "seen" in found.rounds[0]
+    last = canonical(found.rounds[-1]).decode()
+    assert '"codes":["SLOW"]' in last
+    assert '"answer_sha256":"' + sha256("x" * 15_000) in last
+
+
+def test_a_row_shows_the_first_red_checks_and_the_latest() -> None:
+    checks = tuple(CanaryCheck(name=str(n), ok=n % 10 > 0, text="") for n in range(1_000))
+    kept = shown(checks)
+    assert len(kept) == ROW_CHECKS
+    assert kept[0].name == "0"
+    assert kept[-2].name == "999"
+    assert kept[-1] == CanaryCheck(
+        name="others", ok=False, code="NOT_GREEN", text="901 more checks, 46 not green: see the evidence"
+    )
+    assert shown(checks[:ROW_CHECKS]) == checks[:ROW_CHECKS]
