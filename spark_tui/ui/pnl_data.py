@@ -13,7 +13,7 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 
 
-YOUNG_MS: Final = 5 * MINUTE_MS  # the least that is drawn: a young curve grows into it from the left
+YOUNG_MS: Final = MINUTE_MS  # the least that is drawn: a young curve grows into it from the left
 FEW: Final = 4  # samples that are no curve yet: finer ones are asked for
 TRAIL: Final = 120
 STEP_MS: Final = {Window.DAY: MINUTE_MS, Window.MONTH: HOUR_MS, Window.ALL: DAY_MS}

@@ -117,9 +117,36 @@ async def test_a_young_curve_is_drawn_from_its_first_sample_whatever_the_window(
         heading, *rows, times = face.pane("equity").split("\n")
         curve = "".join(row[1:-10] for row in rows)
         assert len(curve.split()) > 3
-        assert sum(char not in " ─" for char in curve) > 30  # four minutes of the five that are drawn
-        assert times.split() == ["13:59", "14:01", "14:04"]
-        assert ("since 13:59" in heading) is (window != "all")
+        assert sum(char not in " ─" for char in curve) > 30
+        assert times.split() == ["13:59:22", "14:01:22", "14:03:22"]
+        assert ("since 13:59:22" in heading) is (window != "all")
+
+
+async def test_the_first_seconds_of_a_curve_have_a_minute_to_grow_into() -> None:
+    async with cockpit(prepare=aged(1)) as face:
+        screen = await opened(face)
+        curve = screen.known.curve
+        assert curve is not None
+        first = structs.replace(curve.points[0], at_ms=60_000)
+        screen.known.trail = ()
+        screen.known.take_curve(structs.replace(curve, points=(first,), now=None))
+        drawn = screen.known.drawn(70_000)
+        assert drawn is not None
+        assert (drawn.frame.start_ms, drawn.frame.end_ms) == (60_000, 120_000)
+
+
+async def test_a_fall_of_next_to_nothing_does_not_fill_the_chart() -> None:
+    def calm(engine: FakeEngine) -> None:
+        engine.profit.age_min = 4
+        engine.profit.fall = Decimal("0.0001")  # 0.01 %
+
+    async with cockpit(prepare=calm) as face:
+        await opened(face)
+        rows = face.pane("drawdown").split("\n")[1:-1]
+        filled = [row for row in rows if any(char not in " " for char in row[:-10])]
+        assert len(filled) <= 2
+        labels = [row.split()[-2] for row in rows if "%" in row]
+        assert len(labels) == len(set(labels)) > 2
 
 
 async def test_a_curve_lives_between_two_samples() -> None:

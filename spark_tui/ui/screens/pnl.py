@@ -1,6 +1,6 @@
 """The PnL screen: what the account is worth, what was earned, and whether every cent is explained."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from decimal import ROUND_FLOOR, Decimal
 
@@ -22,7 +22,7 @@ from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line, Span
 from spark_tui.ui.model import Topic
-from spark_tui.ui.pnl_data import DAY_MS, FEW, FINER, STRETCHES, Money
+from spark_tui.ui.pnl_data import DAY_MS, FEW, FINER, STRETCHES, YOUNG_MS, Money
 from spark_tui.ui.pnl_tables import TABLES, Entry, gain, money
 from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW
@@ -33,6 +33,7 @@ from spark_tui.ui.widgets.plot import Sample, plot
 ASK_S = 1.0
 LABEL = 13
 CENT = Decimal("0.01")
+LEAST_FALL = 0.1  # percent that fill the chart: a smaller fall looks as small as it is
 
 
 class Headline(Pane):
@@ -113,7 +114,7 @@ class Chart(Pane):
             hints.append((one.name, "b accent" if one is self._known.stretch else "dim"))
             hints.append((" " if one is STRETCHES[-1] else "  ", "dim"))
         drawn = self._known.drawn(self.context.model.venue_now_ms())
-        since = f" since {_hour_word(drawn.frame.start_ms)}" if drawn and drawn.young else ""
+        since = f" since {fmt.clock(drawn.frame.start_ms)}" if drawn and drawn.young else ""
         return self.rule((("Equity", "dim"), (since, "faint")), tuple(hints), width)
 
     def body(self, width: int, height: int) -> list[Line]:
@@ -140,11 +141,19 @@ class Chart(Pane):
             width,
             height,
             label=lambda value: fmt.fixed(value, 2) + " %" if self._falls else fmt.fixed(value, decimals),
-            clock=_day_word if end - start > 2 * DAY_MS else _hour_word,
+            clock=_clock(end - start),
             tone="down" if self._falls else "accent",
             area_from=0.0 if self._falls else None,
+            least=LEAST_FALL,
         )
         return lines or [((f" no sample in the last {self._known.stretch.name}", "dim"),)]
+
+
+def _clock(span_ms: int) -> Callable[[int], str]:
+    """As fine as the span asks for."""
+    if span_ms > 2 * DAY_MS:
+        return _day_word
+    return fmt.clock if span_ms < YOUNG_MS * 5 else _hour_word
 
 
 def _hour_word(at_ms: int) -> str:

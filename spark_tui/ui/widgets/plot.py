@@ -36,13 +36,15 @@ def plot(
     clock: Callable[[int], str],
     tone: str,
     area_from: float | None = None,
+    least: float = 0.01,
 ) -> list[Line]:
-    """`height` lines: the curve, its axis at the right, times under it. `area_from`: filled from here."""
+    """`height` lines: the curve, its axis at the right, times under it. `area_from`: filled from here, over
+    at least so much, so that next to nothing looks like it."""
     inside = [one for one in samples if frame.start_ms <= one.at_ms <= frame.end_ms]
     rows = height - 1
     if not inside or rows < 2:
         return []
-    low, high = _range(inside, area_from)
+    low, high = _range(inside, area_from, least)
     labels = {y: label(high - (y + 0.5) / rows * (high - low)) for y in range(0, rows, LABEL_EVERY)}
     axis = max(len(text) for text in labels.values()) + 2
     across = width - axis - 1
@@ -58,15 +60,14 @@ def plot(
     return lines
 
 
-def _range(samples: Sequence[Sample], area_from: float | None) -> tuple[float, float]:
+def _range(samples: Sequence[Sample], area_from: float | None, least: float) -> tuple[float, float]:
     values = [one.value for one in samples]
     if area_from is not None:
-        values.append(area_from)
+        low, high = min(*values, area_from), max(*values, area_from)
+        return min(low, high - least), high
     low, high = min(values), max(values)
     if high > low:
         return low, high
-    if area_from is not None:
-        return low - 0.01, high  # flat at its ground: a hair of room, so that the axis says so
     margin = abs(high) * 0.001 or 1.0
     return low - margin, high + margin
 

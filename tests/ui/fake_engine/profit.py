@@ -4,6 +4,8 @@ nobody explained."""
 import math
 from decimal import Decimal
 
+import msgspec
+
 from spark_tui.domain.account import Position
 from spark_tui.domain.accounting import Explained, FlowKind, Point, Window
 from spark_tui.link.messages import (
@@ -122,6 +124,7 @@ class FakeProfit:
             accuracy={VENUE: D("0.99998")},
         )
         self.samples = True
+        self.fall: Decimal | None = None  # of every sample; None: as the curve has it
         self.age_min: int | None = None  # of the account; None: years
 
     def equity(self, window: Window, now_ms: int) -> EquityCurve:
@@ -136,6 +139,9 @@ class FakeProfit:
             if not (window is Window.DAY and ago in GAP)
         )
         now = Point(at_ms=now_ms, equity=D("10012.40"), gain=D("12.40"), fall=D("0.0012"))
+        if self.fall is not None:
+            points = tuple(msgspec.structs.replace(one, fall=self.fall) for one in points)
+            now = msgspec.structs.replace(now, fall=self.fall)
         deepest = max((*points, now), key=lambda one: one.fall)
         if not self.samples:
             return EquityCurve(window=window, currency="USDT", points=(), now=None, deepest=None, unpriced=())
