@@ -14,7 +14,7 @@ from spark_tui.domain.executions import real
 from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Environment
 from spark_tui.engine.state import State
-from spark_tui.engine.supervise import Notify
+from spark_tui.engine.supervise import Notify, describe
 from spark_tui.settings import Settings, TradeMode
 from spark_tui.venues.binance.spot.endpoints import Discovery
 from spark_tui.venues.kill_plan import Held, KeyPlan, KeySource, KillPlan, VenuePlan, write_plan
@@ -82,19 +82,24 @@ class PlanKeeper:
             await self.keep()
 
     async def keep(self) -> None:
-        """Write what has changed. A full disk is said once, and tried again."""
-        venues = tuple(self._with_positions(venue) for venue in self._venues)
-        if venues == self._written:
-            return
-        plan = KillPlan(venues=venues, written_ms=self._clock.wall_ns() // NS_PER_MS)
+        """Write what has changed. Never raises: a plan that grows old is said once, and tried again."""
         try:
+            venues = tuple(self._with_positions(venue) for venue in self._venues)
+            if venues == self._written:
+                return
+            plan = KillPlan(venues=venues, written_ms=self._clock.wall_ns() // NS_PER_MS)
             await asyncio.to_thread(write_plan, self._data_dir, plan)
         except OSError as error:
-            if not self._failed:
-                self._notify("bad", f"The kill plan cannot be written: {error.strerror}; free some space.")
-            self._failed = True
-            return
-        self._written, self._failed = venues, False
+            self._stale(f"{error.strerror}; free some space")
+        except Exception as error:  # a defect; nobody else would notice that `spark-tui kill` is misled
+            self._stale(f"{describe(error)}; flatten in the cockpit, and report it")
+        else:
+            self._written, self._failed = venues, False
+
+    def _stale(self, why: str) -> None:
+        if not self._failed:
+            self._notify("bad", f"The kill plan cannot be written: {why}.")
+        self._failed = True
 
     def _with_positions(self, venue: VenuePlan) -> VenuePlan:
         symbols = {symbol for where, symbol in self._state.positions if where == venue.venue}

@@ -44,6 +44,8 @@ from spark_tui.ui.widgets.ticket import Said, Ticket
 if TYPE_CHECKING:
     from spark_tui.ui.app import CockpitApp
 
+_OUTSIDE = "or, outside: spark-tui kill"  # needs no engine
+
 Params = Mapping[str, str]
 Answer = Awaitable[str]  # of a dialog; "" when it was canceled
 
@@ -229,14 +231,14 @@ class Commands:
         self.app.close_dialogs()
 
     async def _kill_now(self, reason: str) -> None:
-        self.model.alarm = "KILL sent, waiting for the engine"
+        self.model.alarm = f"KILL sent, waiting for the engine · {_OUTSIDE}"
         self._kill_owed = reason
         self._show_banner()
         try:
             result = await self.context.call(Kill(reason=reason))
         except LinkError as error:
-            self.model.alarm = f"KILL NOT CONFIRMED, repeated when the engine is back · {error.text}"
-            self.context.say("bad", self.model.alarm)
+            self.model.alarm = f"KILL NOT CONFIRMED, repeated when the engine is back · {_OUTSIDE}"
+            self.context.say("bad", f"{self.model.alarm} · {error.text}")
             self.app.bell()
         else:
             self.model.alarm = self._kill_owed = ""

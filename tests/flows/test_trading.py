@@ -178,6 +178,18 @@ async def test_a_kill_that_does_not_reach_the_engine_says_so_loudly_and_is_repea
         assert "NOT CONFIRMED" not in face.text
 
 
+@pytest.mark.parametrize("size", [(120, 36), (80, 24)])
+async def test_a_kill_that_a_hung_engine_does_not_answer_names_the_way_outside(size: tuple[int, int]) -> None:
+    async with cockpit(size=size) as face:
+        face.engine.gate.clear()
+        await face.press("ctrl+k")
+        assert "KILL sent, waiting for the engine" in face.text
+        assert "spark-tui kill" in face.text
+        face.engine.gate.set()
+        await face.until(lambda: "HALTED by operator" in face.text)
+        assert "spark-tui kill" not in face.text
+
+
 async def test_resume_wants_a_reason_and_enter_does_not_give_it() -> None:
     async with cockpit() as face:
         await face.press("ctrl+k")

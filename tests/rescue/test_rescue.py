@@ -20,6 +20,7 @@ from spark_tui.link.rendezvous import (
 )
 from spark_tui.link.server import serve
 from spark_tui.rescue import process
+from spark_tui.rescue.flatten import Flattener
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.venues import kill_plan
 from spark_tui.venues.kill_plan import (
@@ -118,7 +119,7 @@ async def test_an_unforeseen_defect_while_closing_loses_no_cancel_from_the_repor
     def broken(*_: object) -> None:
         raise RuntimeError("a defect")
 
-    monkeypatch.setattr(process.Flattener, "flatten", broken)
+    monkeypatch.setattr(Flattener, "flatten", broken)
     done = await a_rescue(tmp_path).kill(PLAN, flatten=True)
     assert (done.canceled, done.confirmed) == (("web-1",), False)
     assert f"{NAME}: RuntimeError: a defect" in done.errors

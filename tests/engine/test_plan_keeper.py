@@ -1,0 +1,121 @@
+"""The plan a kill stands on: true a second later, and never silently old."""
+
+import asyncio
+import errno
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from spark_tui.domain.account import Position
+from spark_tui.domain.values import Environment
+from spark_tui.engine import plan_keeper
+from spark_tui.engine.plan_keeper import EVERY_S, PlanKeeper
+from spark_tui.engine.state import State
+from spark_tui.venues.kill_plan import Held, KeyPlan, KeySource, VenuePlan, read_plan
+from spark_tui.wire.clock import ManualClock
+from tests.engine.fake_venue import NAME, SYMBOL, D
+
+VENUE = VenuePlan(
+    venue=NAME,
+    environment=Environment.SIM,
+    rest="http://127.0.0.1:1",
+    streams="ws://127.0.0.1:1",
+    ws_api="ws://127.0.0.1:1",
+    key=KeyPlan(source=KeySource.SIMULATOR),
+)
+
+
+class Desk:
+    def __init__(self, data_dir: Path) -> None:
+        self.data_dir = data_dir
+        self.state = State()
+        self.clock = ManualClock()
+        self.said: list[str] = []
+        self.resting: set[str] = set()
+        self.keeper = PlanKeeper(
+            data_dir,
+            (VENUE,),
+            self.state,
+            self._symbols,
+            lambda venue, symbol: ("BTC", "USDT"),
+            self.clock,
+            lambda level, text: self.said.append(text),
+        )
+        self.broken = ""
+
+    def _symbols(self, venue: str) -> set[str]:
+        if self.broken:
+            raise ValueError(self.broken)
+        return self.resting
+
+    def holds(self, quantity: str) -> None:
+        self.state.positions[NAME, SYMBOL] = Position(venue=NAME, symbol=SYMBOL, quantity=D(quantity))
+
+    def planned(self) -> tuple[Held, ...]:
+        plan = read_plan(self.data_dir)
+        assert plan is not None
+        return plan.venues[0].held
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
+
+
+@pytest.fixture
+def full() -> Iterator[pytest.MonkeyPatch]:
+    """A disk without room; `undo` makes some."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plan_keeper, "write_plan", refuse)
+        yield patch
+
+
+async def test_positions_and_resting_symbols_are_in_the_plan(desk: Desk) -> None:
+    desk.holds("0.5")
+    desk.resting = {"ETHUSDT"}
+    await desk.keeper.keep()
+    assert [(one.symbol, one.quantity) for one in desk.planned()] == [(SYMBOL, D("0.5")), ("ETHUSDT", D(0))]
+    assert (desk.data_dir / "kill-plan.json").stat().st_mode & 0o077 == 0
+
+
+async def test_what_has_not_changed_is_not_written_again(desk: Desk) -> None:
+    await desk.keeper.keep()
+    (desk.data_dir / "kill-plan.json").unlink()
+    await desk.keeper.keep()
+    assert read_plan(desk.data_dir) is None
+
+
+async def test_a_full_disk_is_said_once_and_tried_again(desk: Desk, full: pytest.MonkeyPatch) -> None:
+    desk.holds("0.5")
+    for _ in range(3):
+        await desk.keeper.keep()
+    assert len(desk.said) == 1
+    assert "No space left on device; free some space" in desk.said[0]
+    full.undo()
+    await desk.keeper.keep()
+    assert desk.planned()[0].quantity == D("0.5")
+
+
+async def test_a_defect_is_said_and_does_not_end_the_keeping(desk: Desk) -> None:
+    """Else the plan would grow old and nobody would know."""
+    desk.broken = "no number"
+    running = asyncio.create_task(desk.keeper.run())
+    await desk.clock.run_for(2 * EVERY_S)
+    assert desk.said == [
+        "The kill plan cannot be written: ValueError: no number; flatten in the cockpit, and report it."
+    ]
+    desk.broken = ""
+    desk.holds("0.5")
+    await desk.clock.run_for(2 * EVERY_S)
+    async with asyncio.timeout(10):
+        while read_plan(desk.data_dir) is None:
+            await desk.clock.run_for(EVERY_S)
+            await asyncio.sleep(0.001)  # the disk is written to by a thread
+    running.cancel()
+    assert desk.planned()[0].quantity == D("0.5")
