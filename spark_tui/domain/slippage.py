@@ -1,17 +1,17 @@
-"""What an order would take from the book at once. Books are float; the average that enters a decision is
-Decimal."""
+"""What an order would take from the book at once. Books are float; each level that is touched becomes Decimal
+first, so that no sum carries a float's noise."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import EXACT, divide_down, from_float, multiply, usable
+from spark_tui.domain.decimals import EXACT, ONE, ZERO, divide_down, from_float, multiply, usable
 from spark_tui.domain.market import Level
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 
-_DUST = 1e-9  # float sums of a whole order may fall short by so much
+_DUST = Decimal("1e-9")  # what divisions of a purse by prices may fall short by
 
 
 class Taken(msgspec.Struct, frozen=True):
@@ -40,7 +40,7 @@ def take(request: OrderRequest, levels: Sequence[Level]) -> Taken:
     quantity, money = _sum(request, levels)
     if request.type is OrderType.MARKET and not _covers(request, quantity, money):
         return Taken(short=True)
-    return Taken(divide_down(from_float(money), from_float(quantity))) if quantity > 0 else NOTHING_TAKEN
+    return Taken(divide_down(money, quantity).normalize(EXACT)) if quantity > 0 else NOTHING_TAKEN
 
 
 def slippage_bp(request: OrderRequest, average: Decimal, mid: Decimal) -> Decimal:
@@ -54,21 +54,24 @@ def _sized(request: OrderRequest) -> bool:
     return all(number is None or usable(number) for number in numbers)
 
 
-def _sum(request: OrderRequest, levels: Sequence[Level]) -> tuple[float, float]:
+def _sum(request: OrderRequest, levels: Sequence[Level]) -> tuple[Decimal, Decimal]:
     """Base quantity and quote money that `levels` give the order."""
-    quantity = money = 0.0
-    want = float(request.quantity) if request.quantity is not None else float("inf")
-    purse = float(request.quote_quantity) if request.quote_quantity is not None else float("inf")
-    for price, available in levels:
-        part = min(available, want - quantity, (purse - money) / price)
-        quantity += part
-        money += part * price
+    quantity = money = ZERO
+    for level in levels:
+        price, available = from_float(level[0]), from_float(level[1])
+        part = available
+        if request.quantity is not None:
+            part = min(part, EXACT.subtract(request.quantity, quantity))
+        if request.quote_quantity is not None:
+            part = min(part, divide_down(EXACT.subtract(request.quote_quantity, money), price))
+        quantity = EXACT.add(quantity, part)
+        money = EXACT.add(money, multiply(part, price))
         if part < available:
             break
     return quantity, money
 
 
-def _covers(request: OrderRequest, quantity: float, money: float) -> bool:
+def _covers(request: OrderRequest, quantity: Decimal, money: Decimal) -> bool:
     if request.quantity is not None:
-        return quantity >= float(request.quantity) * (1 - _DUST)
-    return money >= float(request.quote_quantity or 0) * (1 - _DUST)
+        return quantity >= request.quantity
+    return money >= multiply(request.quote_quantity or ZERO, ONE - _DUST)

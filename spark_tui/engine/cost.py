@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import ceil_to, divide_down, multiply
+from spark_tui.domain.decimals import ceil_to, divide_down, multiply, rounded
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.slippage import slippage_bp
 from spark_tui.domain.values import Side
@@ -17,6 +17,7 @@ from spark_tui.engine.gate import Assessment
 from spark_tui.engine.market import Market
 
 FEE_STEP = Decimal("1e-8")
+MONEY_PLACES = 8  # an average over levels has no last digit
 
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +62,7 @@ def _notional(request: OrderRequest, price: Decimal | None) -> Decimal | None:
         return request.quote_quantity if request.quote_quantity.is_finite() else None
     if price is None or request.quantity is None or not request.quantity.is_finite():
         return None
-    return multiply(price, request.quantity)
+    return rounded(multiply(price, request.quantity), MONEY_PLACES)
 
 
 def _fee(

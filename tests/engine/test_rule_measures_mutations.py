@@ -157,10 +157,8 @@ ALL = [
 _PRUNED = "acts[0].at_ns <= self._clock.mono_ns() - MAX_WINDOW_S * NS_PER_S"
 SAME = {
     "slippage._sum: if part < available -> False": "nothing is wanted of what comes after",
-    "slippage._covers: quantity >= float(request.quantity) * (1 - _DUST) -> "
-    "quantity > float(request.quantity) * (1 - _DUST)": "dust is no exact figure",
-    "slippage._covers: money >= float(request.quote_quantity or 0) * (1 - _DUST) -> "
-    "money > float(request.quote_quantity or 0) * (1 - _DUST)": "dust is no exact figure",
+    "slippage._covers: money >= multiply(request.quote_quantity or ZERO, ONE - _DUST) -> "
+    "money > multiply(request.quote_quantity or ZERO, ONE - _DUST)": "dust is no exact figure",
     f"activity._count: {_PRUNED} -> {_PRUNED.replace('<=', '<')}": "it is outside every window already",
 }
 
