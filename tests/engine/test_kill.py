@@ -11,6 +11,7 @@ import pytest
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.link.messages import CancelAllResult, Kill
+from spark_tui.store.ledger import LedgerError
 from spark_tui.venues.port import OrderStatus, VenueError
 from tests.engine.fake_venue import LOST, UNREACHABLE, D
 from tests.engine.harness import Rig, buy, rig
@@ -74,6 +75,22 @@ async def test_kill_halts_and_cancels_whatever_is_broken(
             part.update(before)
         vars(it.ledger).pop("append", None)
         LOGGER.removeFilter(broken)
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_a_kill_says_whether_a_restart_would_know_of_it(tmp_path: Path, full: bool) -> None:
+    """`spark-tui kill` keeps its own mark until then."""
+    async with rig(tmp_path) as it:
+
+        async def refuse(*_: object) -> int:
+            raise LedgerError("the disk is full")
+
+        if full:
+            it.ledger.append = refuse  # type: ignore[method-assign]  # the point of the test
+        result = await it.ask(Kill(reason="drill"))
+        vars(it.ledger).pop("append", None)
+        assert isinstance(result, CancelAllResult)
+        assert result.recorded is not full
 
 
 async def test_a_kill_is_on_disk_and_on_every_screen_before_a_slow_venue_answers(tmp_path: Path) -> None:
