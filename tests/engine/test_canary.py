@@ -4,6 +4,7 @@ import asyncio
 import json
 import re
 import shutil
+from collections.abc import Callable
 from decimal import Decimal as D
 from pathlib import Path
 
@@ -253,22 +254,29 @@ async def test_what_the_venue_still_has_open_is_residue(tmp_path: Path) -> None:
 RESTING = RunCanary(symbol=SYMBOL, quantity=D("0.001"), price=D("59000"))
 
 
-def killed(tmp_path: Path) -> Path:
-    """The data directory as a kill -9 would leave it at this instant."""
-    left = tmp_path.parent / f"{tmp_path.name}-killed"
-    shutil.copytree(tmp_path, left)
-    return left
+class At:
+    """A checkpoint of the order path where something happens once."""
+
+    def __init__(self, name: str, do: Callable[[], object]) -> None:
+        self._name = name
+        self._do: Callable[[], object] | None = do
+
+    def __call__(self, name: str) -> None:
+        if name == self._name and self._do is not None:
+            do, self._do = self._do, None
+            do()
 
 
 @pytest.mark.parametrize("how", ["rest", "lost", "dead", "fill"])
 async def test_a_confirm_that_was_killed_is_finished_at_the_next_start(tmp_path: Path, how: str) -> None:
-    async with rig(tmp_path, settings=told(tmp_path)) as it:
+    left = tmp_path.parent / f"{tmp_path.name}-killed"  # the data directory as a kill -9 would leave it
+    kill = At("order.sent", lambda: shutil.copytree(tmp_path, left))
+    async with rig(tmp_path, settings=told(tmp_path), checkpoint=kill) as it:
         run = await row_of(it, SMALL if how == "fill" else RESTING)
         it.venue.plan.append(how)
         asked = asyncio.ensure_future(it.ask(CONFIRM))
         await it.until(lambda: bool(it.venue.placed))
-        await it.engine.journal.durable()
-        left, reports, trades = killed(tmp_path), dict(it.venue.reports), list(it.venue.account_trades)
+        reports, trades = dict(it.venue.reports), list(it.venue.account_trades)
         await it.until(asked.done, seconds=10_000)  # the first engine's own end is another story
     venue, clock = FakeVenue(it.clock), it.clock
     venue.reports, venue.account_trades = reports, trades
@@ -304,16 +312,15 @@ async def test_a_confirm_is_brought_to_its_end_before_the_engine_stops(tmp_path:
 
 
 async def test_an_order_whose_evidence_cannot_be_kept_is_on_record_and_red(tmp_path: Path) -> None:
-    async with rig(tmp_path, settings=told(tmp_path)) as it:
-        await row_of(it, SMALL)
-        it.venue.plan.append("fill")
-        asked = asyncio.ensure_future(it.ask(CONFIRM))
-        await it.until(lambda: bool(it.venue.placed))
+    def fill_the_place() -> None:
         shutil.move(tmp_path / "evidence", tmp_path / "elsewhere")
         (tmp_path / "evidence").write_text("in the way")
-        await it.until(asked.done, seconds=10_000)
-        row = await asked
-        assert isinstance(row, CanaryRow)
+
+    taken = At("order.sent", fill_the_place)
+    async with rig(tmp_path, settings=told(tmp_path), checkpoint=taken) as it:
+        await row_of(it, SMALL)
+        it.venue.plan.append("fill")
+        row = await row_of(it, CONFIRM)
         assert (row.verdict, row.state, row.bundle) == (CanaryVerdict.RED, OrderState.FILLED, "")
         assert codes(row) == ["EVIDENCE"]
         assert it.engine.journal.state.canaries[row.run_id] == row
