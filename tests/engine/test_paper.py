@@ -75,6 +75,34 @@ async def test_an_order_takes_a_measured_round_trip(tmp_path: Path) -> None:
         assert it.order(order.client_order_id).fills[0].price == D("60110.0")
 
 
+async def test_half_of_it_is_the_way_there_and_half_the_way_back(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with paper(tmp_path, clock, round_trip_ms=80) as it:
+        asking = asyncio.create_task(it.paper.place("own", ask(Side.BUY, "1", "59000"), lambda: None))
+        await clock.run_for(0.039)
+        assert not it.paper._account.floor.orders
+        await clock.run_for(0.002)
+        assert len(it.paper._account.floor.orders) == 1
+        await clock.run_for(0.037)
+        assert not asking.done()
+        await clock.run_for(0.004)
+        assert (await asking).client_order_id == "own"
+
+
+async def test_a_word_of_the_stream_takes_the_way_back(tmp_path: Path) -> None:
+    clock = ManualClock()
+    async with paper(tmp_path, clock, round_trip_ms=80) as it:
+        asking = asyncio.create_task(it.submit(buy("1", "60000")))
+        await it.until(asking.done)
+        order = await asking
+        await clock.run_for(0.2)
+        it.source.trade(59_000.0, 5.0, sells=True)
+        await clock.run_for(0.038)
+        assert it.order(order.client_order_id).filled == 0
+        await clock.run_for(0.004)
+        assert it.order(order.client_order_id).filled == 1
+
+
 async def test_latency_is_what_was_measured(tmp_path: Path) -> None:
     clock = ManualClock()
     store = PaperStore.open(tmp_path / PAPER_FILE, START)
@@ -96,6 +124,17 @@ async def test_latency_follows_what_is_measured_while_it_runs(tmp_path: Path) ->
         await clock.run_for(30)
         assert {round(venue.latency.draw_s() * 2_000) for _ in range(100)} == {80, 300}
         assert "round trip 300 ms" in venue.health()[-1].detail
+
+
+async def test_the_account_asks_for_its_book_itself_where_nobody_else_does(tmp_path: Path) -> None:
+    clock = ManualClock()
+    store = PaperStore.open(tmp_path / PAPER_FILE, START)
+    source = FakeSource(clock)
+    async with running(PaperVenue(source, store, clock=clock, rng=random.Random(5)), clock) as venue:
+        assert venue._account.blind() == {SYMBOL}
+        await clock.run_for(4.5)  # found blind twice in a row
+        source.tick()
+        assert (source.snapshots, venue._account.blind()) == (1, set())
 
 
 @contextlib.asynccontextmanager
@@ -183,6 +222,21 @@ async def test_a_new_engine_finds_orders_and_balances_as_they_were(tmp_path: Pat
         await it.until(lambda: it.order(resting.client_order_id).state is OrderState.FILLED)
         ids = [row.fill.trade_id for row in it.engine.journal.state.fills]
         assert len(set(ids)) == len(ids) == 2
+
+
+async def test_after_a_restart_an_order_queues_anew(tmp_path: Path) -> None:
+    """Nobody watched its place meanwhile."""
+    clock = ManualClock()
+    async with paper(tmp_path, clock) as it:
+        order = await it.submit(buy("1", "60000"))
+        it.source.trade(60_000.0, 2.25, sells=True)
+        await it.until(lambda: it.order(order.client_order_id).filled == D("0.25"))
+    async with paper(tmp_path, clock) as it:
+        it.source.trade(60_000.0, 1.0, sells=True)
+        await it.clock.run_for(0.1)
+        assert it.order(order.client_order_id).filled == D("0.25")
+        it.source.trade(60_000.0, 1.25, sells=True)
+        await it.until(lambda: it.order(order.client_order_id).filled == D("0.5"))
 
 
 async def test_a_kill_at_any_instant_finds_on_disk_what_was_told(tmp_path: Path) -> None:

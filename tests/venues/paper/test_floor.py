@@ -5,10 +5,12 @@ from decimal import Decimal
 import pytest
 
 from spark_tui.domain.account import Balance
+from spark_tui.domain.market import DepthDiff, DepthSnapshot
 from spark_tui.domain.values import LegRole, ListKind, OrderType, Side, TimeInForce
 from spark_tui.venues.paper.clearing import Fees
 from spark_tui.venues.paper.orders import Phase
 from spark_tui.venues.port import ListLeg, OrderStatus, VenueError
+from tests.engine.fake_venue import SYMBOL
 from tests.venues.paper.market import Market, ask
 
 D = Decimal
@@ -202,11 +204,14 @@ def test_a_book_that_is_too_old_fills_nothing_until_it_moves(market: Market) -> 
 
 
 def test_a_book_that_is_gone_brings_nobody_forward(market: Market) -> None:
-    """It shows no size at any price, which does not mean that nobody stands there."""
+    """A snapshot that nothing followed yet may be older than what was seen before."""
     resting = market.desk.place("a", ask(BUY, "1", "99"), 1)
     market.lose()
-    market.floor.on_depth("BTCUSDT", None, 2)  # a snapshot that nothing followed yet
-    assert resting.ahead == 2
+    market.floor.on_depth(SYMBOL, None, 2)
+    market.book.on_diff(DepthDiff(SYMBOL, 9, 9, [], [], 3), market.now)
+    market.book.on_snapshot(DepthSnapshot(SYMBOL, 20, [(99.0, 0.5)], ASKS), market.now)
+    market.floor.on_depth(SYMBOL, None, 3)
+    assert (market.book.live, resting.ahead) == (False, D(2))
 
 
 def test_a_crossed_book_fills_nothing(market: Market) -> None:
@@ -390,6 +395,7 @@ def test_a_bought_oco_locks_the_dearer_leg_and_gives_the_difference_back(market:
     assert market.cash.locked("USDT") == 112
     market.trade(97.0, 0.25, sells=True)
     assert (below.filled, above.status) == (D("0.25"), OrderStatus.EXPIRED)
+    assert (below.reserved, below.asset) == (D("0.75") * 98, "USDT")  # the lock it took over
     assert market.cash.locked("USDT") == D("0.75") * 98
     assert market.cash.balance("USDT").total == D(100_000) - D("0.25") * 98
 
