@@ -142,9 +142,13 @@ class Walk:
             connection.close()
 
     def _rows(self, connection: sqlite3.Connection, witness: Tail | None) -> Iterator[Row]:
+        ended = _ended(connection, witness)
         for row in connection.execute("SELECT seq, at_ns, kind, body, hash FROM entries ORDER BY seq"):
             seq, at_ns, kind, body, stored = row
             expected = self.tail.seq + 1
+            if self.tail == ended:
+                self.fault = f"entry {seq} was added by other hands: the chain ended at entry {ended.seq}"
+                return
             if seq != expected:
                 self.fault = (
                     f"entry {expected} is missing" if seq > expected else f"entry {seq} precedes the first"
@@ -175,6 +179,17 @@ class Walk:
         if Tail(*head) != self.tail:
             return f"the record of its end does not match entry {self.tail.seq}"
         return ""
+
+
+def _ended(connection: sqlite3.Connection, witness: Tail | None) -> Tail | None:
+    """Where the head says that the chain ends, unless more was acknowledged or it cannot be read."""
+    try:
+        head = connection.execute("SELECT seq, hash FROM head").fetchone()
+    except sqlite3.Error:
+        return None  # told at the end: what is sound is walked first
+    if head is None or not isinstance(head[0], int) or (witness is not None and witness.seq > head[0]):
+        return None
+    return Tail(*head)
 
 
 def verify(path: Path) -> Verification:

@@ -252,6 +252,20 @@ class Draft:
         self._fresh = True
         self._changed()
 
+    @property
+    def typing(self) -> bool:
+        """A number is being typed: the next character goes on with it."""
+        return not self._fresh and bool(self.texts[self.field])
+
+    def takes_point(self) -> bool:
+        return FIELDS[self.field].unit not in WHOLE and not (self.typing and "." in self.texts[self.field])
+
+    def spoil(self) -> None:
+        """What was typed is no number: nothing of it stays."""
+        self.texts[self.field] = ""
+        self._fresh = True
+        self._changed()
+
     def type_character(self, character: str) -> bool:
         """A digit or a point; False when it does not belong into a number."""
         character = "." if character == "," else character

@@ -1,8 +1,10 @@
 """Typing: a line of text, and bursts of keys that must act in the order they came."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spark_tui.link.messages import SubmitOrder
 from spark_tui.ui.entry import MAX_TEXT, Entry
 from spark_tui.ui.keys import key_name, spoken
 from tests.ui.cockpit import cockpit
@@ -52,6 +54,48 @@ async def test_a_burst_acts_in_its_order() -> None:
         await face.press("b", "0", ".", "0", "1", "tab", *"66000", "s", *"0.02")
         draft = face.trade.ticket.draft
         assert (draft.side.value, draft.texts["quantity"]) == ("SELL", "0.02")
+
+
+@pytest.mark.parametrize("typed", ["1e-9", "1x", "0.5X", "2R", "1a", "1.2.3", "7 "])
+async def test_what_is_no_number_is_no_other_number_and_no_command_about_orders(typed: str) -> None:
+    async with cockpit() as face:
+        before = dict(face.app.model.orders)
+        await face.press("b", *(key if key != " " else "space" for key in typed))
+        assert face.trade.ticket.draft.texts["quantity"] == ""
+        assert "is no part of a number" in " ".join(face.pane("ticket").split())
+        assert not face.trade.ticket.draft.replaces
+        assert len(face.app.screen_stack) == 1, "no dialog was opened"
+        assert face.app.model.orders == before
+        await face.press("ctrl+o")
+        assert not any(isinstance(asked, SubmitOrder) for asked in face.engine.asked)
+        await face.press("backspace", *"0.25")
+        assert face.trade.ticket.draft.texts["quantity"] == "0.25"
+
+
+async def test_after_the_number_the_keys_are_the_orders_again() -> None:
+    """The documented flow: a number, Tab or sending, then one key."""
+    async with cockpit() as face:
+        await face.press("1", "j", "b", *"0.01", "tab", *"66000", "tab", "escape", "e")
+        assert face.trade.ticket.draft.replaces
+
+
+@pytest.mark.parametrize(
+    "text", ["1e-9", "66,000", "66,000.5", "1.2.3", "-5", "٣", "0.1\n0.2", "1" * 17, "1\x1b[2J", "", "0x10"]
+)
+async def test_half_a_pasted_number_is_not_taken(text: str) -> None:
+    async with cockpit() as face:
+        await face.press("b", *"0.5")
+        face.app.take_paste(text)
+        assert face.trade.ticket.draft.texts["quantity"] == "0.5"
+        assert "no plain number" in " ".join(face.pane("ticket").split())
+
+
+@pytest.mark.parametrize(("text", "taken"), [(" 0.25\n", "0.25"), ("0,25", "0.25"), ("12", "12")])
+async def test_a_pasted_number_takes_the_place_of_what_was_typed(text: str, taken: str) -> None:
+    async with cockpit() as face:
+        await face.press("b", *"0.5")
+        face.app.take_paste(text)
+        assert face.trade.ticket.draft.texts["quantity"] == taken
 
 
 async def test_a_burst_into_the_palette_runs_no_key_on_the_way() -> None:

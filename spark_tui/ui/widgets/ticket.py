@@ -5,6 +5,7 @@ The engine's gate is asked again when the order arrives there.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
@@ -23,12 +24,13 @@ from spark_tui.link.messages import (
     TestResult,
 )
 from spark_tui.link.service import LinkError
+from spark_tui.ui.actions import ACTIONS, keymap
 from spark_tui.ui.ahead import Ahead, look_ahead
 from spark_tui.ui.context import Context
-from spark_tui.ui.draft import Draft
+from spark_tui.ui.draft import MAX_TEXT, Draft
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Key, Topic
-from spark_tui.ui.shapes import ENTRY, FIELDS, LISTS, PRICE, Shape
+from spark_tui.ui.shapes import ENTRY, FIELDS, LISTS, PRICE, WHOLE, Shape
 from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.ticket_narrow import TALL, narrow
@@ -38,6 +40,14 @@ from spark_tui.ui.widgets.ticket_view import wide
 DEBOUNCE_S = 0.12
 _MAY_BE_SENT = frozenset({"NO_ANSWER", "ENGINE_GONE", "CUT_OFF", "INTERNAL"})
 RENEW_S = 1.0  # the market moves under an unchanged draft
+
+PASTED = re.compile(r"\d+(\.\d+)?|\d+,(?!\d{3}$)\d+", re.ASCII)  # `66,000` may be either of two numbers
+_ABOUT_ORDERS = {action.id for action in ACTIONS if action.trades and not action.id.startswith("ticket.")}
+ORDER_KEYS = frozenset(
+    key for key, action in keymap("trade").items() if action in _ABOUT_ORDERS and not key.startswith("ctrl+")
+)
+"""Printed keys that do something to orders; while a number is typed they are taken for a slip of it."""
+_SLIP = "{} is no part of a number, so it is empty again: Backspace, then type it plainly, e.g. 0.001"
 
 _CHANGED = "the ticket changed after ctrl+o; look at it, then send again"
 
@@ -55,6 +65,7 @@ class Ticket(Pane, can_focus=True):
         self._look = context.model.look
         self._asked_s = 0.0
         self._trading: TradingState | None = None
+        self._slip = ""  # what made the number none; the rest of it is not taken for another
 
     # --- the look ------------------------------------------------------------------------------------------
 
@@ -229,6 +240,8 @@ class Ticket(Pane, can_focus=True):
         self.pull()
 
     def take_key(self, name: str, character: str | None) -> bool:
+        if self._slipped(name, character):
+            return True
         if name == "backspace":
             self.draft.backspace()
         elif not (character and self.draft.type_character(character)):
@@ -236,10 +249,31 @@ class Ticket(Pane, can_focus=True):
         self.edited()
         return True
 
+    def _slipped(self, name: str, character: str | None) -> bool:
+        """`1e-9` is neither 1 nor 9, and its e replaces no order. Backspace, another field or a key of the
+        ticket begins anew."""
+        digit = character is not None and character in "0123456789.,"
+        point = character in {".", ","}
+        if self._slip and (digit or name in ORDER_KEYS or name in {"+", "-"}):
+            self._say(_SLIP.format(self._slip))
+            return True
+        self._slip = ""
+        if (point and not self.draft.takes_point()) or (self.draft.typing and name in ORDER_KEYS):
+            self._slip = name
+            self.draft.spoil()
+            self.edited()
+            self._say(_SLIP.format(name))
+            return True
+        return False
+
     def take_paste(self, text: str) -> None:
-        for character in text.strip():
-            if not self.draft.type_character(character):
-                break
+        """A whole number or nothing: half of one is another amount."""
+        text = text.strip()
+        parted = FIELDS[self.draft.field].unit in WHOLE and not text.isdecimal()
+        if len(text) > MAX_TEXT or parted or not PASTED.fullmatch(text):
+            self._say("what was pasted is no plain number; nothing of it was taken")
+            return
+        self.draft.set(self.draft.field, Decimal(text.replace(",", ".")))
         self.edited()
 
     # --- preview -------------------------------------------------------------------------------------------
