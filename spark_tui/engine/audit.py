@@ -16,6 +16,7 @@ from spark_tui.engine.supervise import Notify, describe
 from spark_tui.engine.witness import WITNESS, Witness
 from spark_tui.link.messages import AnyRequest, Result
 from spark_tui.link.messages.algos import AlgoRow
+from spark_tui.link.messages.canary import CanaryRow, CanaryVerdict
 from spark_tui.link.messages.orders import CancelAllResult, OrderList, OrderUpdate, TestResult
 from spark_tui.link.service import FACE, LinkError
 from spark_tui.wire.clock import NS_PER_MS, Clock
@@ -83,8 +84,18 @@ def in_words(request: AnyRequest) -> str:
 
 
 def _text(value: object) -> str:
-    encoded = _encoder.encode(value).decode()
+    encoded = _encoder.encode(_said(msgspec.to_builtins(value))).decode()
     return encoded[1:-1] if encoded.startswith('"') else encoded
+
+
+def _said(value: object) -> object:
+    """A leg, or the order of a replacement, without what it left unsaid."""
+    match value:
+        case dict():
+            return {key: _said(one) for key, one in value.items() if one not in (None, "")}
+        case list() | tuple():
+            return [_said(one) for one in value]
+    return value
 
 
 def outcome(result: Result) -> tuple[bool, str]:
@@ -102,6 +113,9 @@ def outcome(result: Result) -> tuple[bool, str]:
             return ok, text or code or "valid"
         case AlgoRow(algo_id=algo_id, state=state):
             return True, f"{algo_id} {state}"
+        case CanaryRow(run_id=run_id, verdict=verdict, reasons=reasons):
+            why = f": {'; '.join(reasons)}" if reasons else ""
+            return verdict is CanaryVerdict.GREEN, f"{run_id} {verdict}{why}"
     return True, "done"
 
 

@@ -8,21 +8,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_tui.commands.table import table
+from spark_tui.domain.values import LegRole, ListKind, Side
 from spark_tui.engine import audit_view
+from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.records import Acted, to_entry
 from spark_tui.link.local import LocalLink
 from spark_tui.link.messages import (
     Audit,
     AuditVerdict,
     CancelAll,
+    ConfirmCanary,
     GetAudit,
     GetOrders,
     Kill,
     PreviewOrder,
     Resume,
+    RunCanary,
+    SubmitLeg,
+    SubmitList,
 )
 from spark_tui.link.service import LinkError
 from spark_tui.store.ledger import Entry, Stored
+from tests.engine.fake_venue import NAME, SYMBOL, D
 from tests.engine.harness import Rig, buy, rig
 
 
@@ -59,6 +66,40 @@ async def test_a_command_that_fails_is_on_record_too(tmp_path: Path) -> None:
             await it.ask(Resume(reason=" "))
         (row,) = (await ask(it, "reason_needed")).rows
         assert (row.action, row.ok) == ("resume", False)
+
+
+async def test_a_canary_that_is_not_green_is_not_told_as_done(tmp_path: Path) -> None:
+    settings = EngineSettings(symbols={NAME: (SYMBOL,)}, data_dir=str(tmp_path), hosts={NAME: "127.0.0.1"})
+    async with rig(tmp_path, settings=settings) as it:
+        run = RunCanary(symbol=SYMBOL, quantity=D("0.001"))
+        await it.ask(run)
+        await it.ask(ConfirmCanary(symbol=SYMBOL, quantity=D("0.001"), typed="ETHUSDT"))
+        await it.ask(Kill(reason="drill"))
+        await it.ask(run)
+        rows = [row for row in (await ask(it, "canary")).rows if row.action.startswith("canary.")]
+        told = [(row.action, row.ok, row.result.split(" ", 1)[1][:12]) for row in reversed(rows)]
+        assert told == [
+            ("canary.run", True, "green"),
+            ("canary.confirm", False, "refused: NOT"),
+            ("canary.run", False, "red: HALTED:"),
+        ]
+
+
+async def test_a_list_is_told_without_what_its_legs_left_unsaid(tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        await it.ask(
+            SubmitList(
+                kind=ListKind.OTO,
+                legs=(
+                    SubmitLeg(role=LegRole.WORKING, order=buy(price="59000")),
+                    SubmitLeg(role=LegRole.PENDING, order=buy(price="70000", side=Side.SELL)),
+                ),
+            )
+        )
+        (row,) = (await ask(it, "list.submit")).rows
+        assert '"price":"59000"' in row.what
+        assert "null" not in row.what
+        assert '""' not in row.what
 
 
 async def test_looking_is_not_on_record(tmp_path: Path) -> None:
