@@ -109,7 +109,7 @@ class Composition:
                 data_badge=found.data,
                 live_allowed=settings.trade_mode is TradeMode.LIVE and settings.live_enabled,
                 hosts={venue.name: _host(venue, found)},
-                config=_decisive(settings),
+                config=decisive(settings, found),
                 data_dir=str(self._data_dir),
                 metrics_port=self.metrics_port,
                 killed=mark.reason if mark else "",
@@ -167,9 +167,12 @@ def _host(venue: Venue, found: Discovery) -> str:
     return urlsplit(found.endpoints.rest).hostname or ""
 
 
-def _decisive(settings: Settings) -> dict[str, str]:
-    """What else decides about orders, for the hash that canaries and arming rest on: no key, no secret."""
+def decisive(settings: Settings, found: Discovery) -> dict[str, str]:
+    """What else decides about orders, for the hash that canaries and arming rest on: no key, no secret. Hosts
+    without their ports, which on loopback are others at every start."""
+    bases = (found.endpoints.rest, found.endpoints.streams, found.endpoints.ws_api)
     return {
+        "hosts": " ".join(urlsplit(base).hostname or "" for base in bases),
         "trade_mode": str(settings.trade_mode or ""),
         "live_enabled": str(settings.live_enabled),
         "venues": " ".join(settings.venues),

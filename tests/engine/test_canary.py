@@ -408,6 +408,26 @@ async def test_a_stale_run_cannot_be_confirmed(tmp_path: Path) -> None:
         assert codes(row) == ["STALE_RUN"]
 
 
+async def test_a_clock_that_was_set_back_makes_no_run_fresh(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        it.clock.step_wall(-60)
+        row = await refused(it, CONFIRM, "STALE_RUN")
+        assert "set back" in row.reasons[0]
+
+
+async def test_one_run_is_confirmed_once_however_many_ask_at_once(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        it.venue.plan.append("fill")
+        asked = [asyncio.ensure_future(it.ask(CONFIRM)) for _ in range(5)]
+        await it.until(lambda: all(one.done() for one in asked), seconds=10_000)
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        busy = [one for one in found if isinstance(one, LinkError)]
+        assert [one.code for one in busy] == ["CANARY_RUNNING"] * 4
+        assert len(it.venue.placed) == 1
+
+
 @pytest.mark.parametrize(
     ("confirm", "word"),
     [
@@ -445,6 +465,16 @@ async def test_a_live_host_is_never_confirmed_on(tmp_path: Path) -> None:
         assert run.verdict is CanaryVerdict.GREEN  # a dry run may look at a live venue
         row = await refused(it, CONFIRM, "LIVE_HOST")
         assert codes(row) == ["LIVE_HOST"]
+
+
+async def test_a_soak_that_places_orders_places_none_on_a_live_host(tmp_path: Path) -> None:
+    clock = ManualClock()
+    venue = LiveVenue(clock)
+    async with rig(tmp_path, venue=venue, clock=clock, settings=told(tmp_path)) as it:
+        row = await row_of(
+            it, SoakCanary(symbol=SYMBOL, duration_s=60, quantity=D("0.001"), dry=False, typed=SYMBOL)
+        )
+        assert (row.verdict, codes(row), venue.placed) == (CanaryVerdict.RED, ["LIVE_HOST"], [])
 
 
 async def test_more_than_the_cap_is_never_confirmed(tmp_path: Path) -> None:

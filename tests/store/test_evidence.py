@@ -1,6 +1,7 @@
 """An evidence bundle says what was signed, or a check says what is wrong with it."""
 
 import json
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
@@ -94,6 +95,87 @@ def _edited(raw: bytes, path: tuple[Step, ...], value: object) -> bytes:
 def test_a_check_names_what_is_wrong(small: bytes, path: tuple[Step, ...], value: object, said: str) -> None:
     problems = check(_edited(small, path, value)).problems
     assert any(said in one for one in problems), problems
+
+
+def _resealed(raw: bytes, other: bytes) -> bytes:
+    """The sections of one bundle under the seal of another."""
+    found = json.loads(raw)
+    found["seal"] = json.loads(other)["seal"]
+    return canonical(found) + b"\n"
+
+
+def _spliced(raw: bytes, other: bytes) -> bytes:
+    """One section of another run among this one's."""
+    found = json.loads(raw)
+    found["sections"][1] = json.loads(other)["sections"][1]
+    return canonical(found) + b"\n"
+
+
+def _swapped(raw: bytes) -> bytes:
+    found = json.loads(raw)
+    found["sections"].reverse()
+    return canonical(found) + b"\n"
+
+
+def _twice(raw: bytes) -> bytes:
+    found = json.loads(raw)
+    found["sections"].append(found["sections"][1])
+    return canonical(found) + b"\n"
+
+
+def _upper_seal(raw: bytes) -> bytes:
+    found = json.loads(raw)
+    found["seal"]["signature"] = found["seal"]["signature"].upper()
+    return canonical(found) + b"\n"
+
+
+@pytest.fixture(scope="module")
+def other(key: EvidenceKey) -> bytes:
+    """Another run's bundle, by the same key."""
+    bundle = Bundle()
+    bundle.add("run", {"run_id": "c-2"})
+    bundle.add("exchanges", {"exchanges": []})
+    return bundle.seal(key)
+
+
+FORGERIES: dict[str, Callable[[bytes, bytes], bytes]] = {
+    "another bundle's seal": _resealed,
+    "another run's section": _spliced,
+    "sections in another order": lambda raw, other: _swapped(raw),
+    "a section twice": lambda raw, other: _twice(raw),
+    "capitals in the seal": lambda raw, other: _upper_seal(raw),
+    "a key twice": lambda raw, other: raw.replace(b'"name":"run"', b'"name":"run","name":"run"', 1),
+    "a key twice, first another": lambda raw, other: raw.replace(b'{"body"', b'{"body":{},"body"', 1),
+    "NaN": lambda raw, other: raw.replace(b'"1.5"', b"NaN", 1),
+    "an infinite number": lambda raw, other: raw.replace(b'"1.5"', b"1e999999", 1),
+    "a huge integer": lambda raw, other: raw.replace(b'"1.5"', b"9" * 5_000, 1),
+    "a long integer": lambda raw, other: raw.replace(b'"1.5"', b"9" * 4_000, 1),
+    "a number instead of text": lambda raw, other: raw.replace(b'"1.5"', b"1.5", 1),
+    "an escaped letter": lambda raw, other: raw.replace(b'"c-1"', b'"\\u0063-1"', 1),
+    "half a character": lambda raw, other: raw.replace(b'"c-1"', b'"\\ud800"', 1),
+    "no UTF-8": lambda raw, other: raw.replace(b'"c-1"', b'"\xff\xfe"', 1),
+    "UTF-16": lambda raw, other: raw.decode().encode("utf-16"),
+    "a byte order mark": lambda raw, other: b"\xef\xbb\xbf" + raw,
+    "another document behind it": lambda raw, other: raw + other,
+    "no last line end": lambda raw, other: raw[:-1],
+    "Windows line end": lambda raw, other: raw[:-1] + b"\r\n",
+    "indented": lambda raw, other: json.dumps(json.loads(raw), indent=1).encode(),
+}
+
+
+@pytest.mark.parametrize("forge", FORGERIES.values(), ids=FORGERIES)
+def test_a_forgery_fails(small: bytes, other: bytes, forge: Callable[[bytes, bytes], bytes]) -> None:
+    forged = forge(small, other)
+    assert forged != small
+    assert check(other).ok
+    assert not check(forged).ok
+
+
+@given(data=st.data())
+def test_no_byte_may_be_any_other(small: bytes, data: st.DataObject) -> None:
+    at = data.draw(st.integers(0, len(small) - 1))
+    byte = data.draw(st.integers(0, 255).filter(lambda one: one != small[at]))
+    assert not check(small[:at] + bytes([byte]) + small[at + 1 :]).ok
 
 
 def test_another_key_can_seal_but_not_as_the_same_signer(small: bytes, tmp_path: Path) -> None:

@@ -83,7 +83,10 @@ def _run(case: Case) -> Iterator[CanaryCheck]:
     else:
         yield _ok("green", f"{run.run_id} is green")
     age = case.now_ms - run.at_ms
-    if not 0 <= age < FRESH_MS:
+    if age < 0:
+        text = f"{run.run_id} is of a later time than now: the clock was set back; run it again"
+        yield _no("fresh", "STALE_RUN", text)
+    elif age >= FRESH_MS:
         text = f"{run.run_id} is {age // 1_000} s old, the most is {FRESH_MS // 1_000} s; run it again"
         yield _no("fresh", "STALE_RUN", text)
     else:
