@@ -13,10 +13,10 @@ def hashed(rest: str = "127.0.0.1:1", ws: str = "127.0.0.1:2", **settings: objec
         endpoints=Endpoints(f"http://{rest}", f"ws://{ws}", f"ws://{ws}/ws-api/v3"),
         environment=Environment.SIM,
         data="Mock",
-        credentials=HmacKey("my-key", "my-secret"),
+        credentials=HmacKey("MyKey", "MySecret"),
     )
     facts = decisive(Settings.model_validate(settings), found)
-    assert "my-" not in str(facts)
+    assert "My" not in str(facts)
     return config_hash(facts)
 
 
