@@ -74,7 +74,7 @@ def _backwards(ledger: Ledger, end: int, lowest: int) -> Iterator[Stored]:
 
 def _may_hold(stored: Stored, words: Sequence[str]) -> bool:
     """Without decoding: a deed's words stand in its entry as they are, but for the name of the engine."""
-    if not words or stored.kind != "acted":
+    if not words or stored.kind != "acted" or not stored.body.isascii():  # İ in lower case has a plain i
         return True
     body = stored.body.lower()
     return all(word.encode() in body or word in ENGINE for word in words if _PLAIN.fullmatch(word))
