@@ -74,7 +74,9 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
         sub.set_defaults(run=run)
     _require_known(words, commands.choices)
     arguments, rest = parser.parse_known_args(list(words))
-    if rest:
+    if rest and isinstance(getattr(arguments, "params", None), list):
+        arguments.params += rest  # key=value words behind a flag, which argparse takes for too many
+    elif rest:
         parser.error(f"unexpected {rest[0]!r}; see spark-tui --help")
     return arguments  # type: ignore[no-any-return]  # argparse is typed so
 

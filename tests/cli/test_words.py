@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spark_tui.commands import rows
+from spark_tui.commands.parser import parse
 from tests.cli.conftest import Run
 from tests.cli.support import Home
 from tests.shared_data import shared
@@ -34,6 +35,8 @@ from tests.shared_data import shared
         (["do", "order.submit", "symbol=BTCUSDT", "side=BY", "type=LIMIT"], "BUY, SELL"),
         (["do", "order.submit", "symbol=BTCUSDT", "side=BUY", "type=LIMIT", "quantity=NaN"], "plain number"),
         (["kill", "now"], "key=value"),
+        (["kill", "reason=a", "--json", "now"], "key=value"),
+        (["show", "orders", "BTCUSDT", "--json", "ETHUSDT"], "unexpected 'ETHUSDT'"),
         (["ledger", "burn"], "verify"),
         (["tape", "check", "/nonexistent/x.gz"], "cannot be opened"),
         (["demo", "--plain", "--duration", "-1"], "--duration"),
@@ -107,6 +110,17 @@ def test_a_key_file_others_can_read_is_refused(
     assert code == 2
     assert "chmod 600" in err
     assert "hunter" not in err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["do", "order.submit", "--dry", "symbol=BTCUSDT", "side=BUY"],
+        ["do", "--json", "order.submit", "symbol=BTCUSDT", "--wait", "5", "side=BUY"],
+    ],
+)
+def test_what_an_action_takes_may_stand_on_either_side_of_a_flag(words: list[str]) -> None:
+    assert parse(words).params == ["symbol=BTCUSDT", "side=BUY"]
 
 
 def test_a_data_directory_that_cannot_be_is_one_line(run: Run, tmp_path: Path) -> None:
