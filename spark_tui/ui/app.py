@@ -39,7 +39,7 @@ from spark_tui.ui.widgets.pane import Pane
 
 RETRY_S = 0.5  # between attempts to attach again; the link has its own patience inside each
 FOCUS_S = 0.12  # the watchlist's cursor rests this long before the engine is asked to follow
-RESIZED_S = 0.05  # after a change of the terminal's size, by when the screens should have followed
+RESIZED_S = (0.05, 1.0)  # after a change of the terminal's size: when to see that the screens followed it
 LEAN_HZ, FULL_HZ = 2.0, 5.0
 
 
@@ -281,14 +281,19 @@ class CockpitApp(App[str], inherit_bindings=False):
         else:
             await super().on_event(event)
             if isinstance(event, events.Resize):
-                asyncio.get_running_loop().call_later(RESIZED_S, self._resized)
+                for seconds in RESIZED_S:
+                    asyncio.get_running_loop().call_later(seconds, self._resized)
 
     def _resized(self) -> None:
-        """Textual tells the screens by a timer of 8 ms that it drops when the machine is busier than that and
-        then waits for it for ever: half a screen would be all an operator sees from there on."""
+        """Textual tells the screens by a timer of 8 ms, which a machine busier than that drops and which is
+        then waited for for ever. And a terminal that was tiny in between has forgotten what it showed, while
+        screens that see their old size again paint nothing. Either leaves half a screen."""
+        if not self.is_running:
+            return
         for screen in self.screen_stack:
             if screen.outer_size != self.size:
                 screen.post_message(events.Resize(self.size, self.size))
+        self.screen.refresh()
 
     def take_key(self, key: str, character: str | None) -> None:
         name = key_name(key, character)

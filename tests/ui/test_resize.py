@@ -3,10 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from textual import events
+from textual.geometry import Size
 from textual.timer import Timer
 
 from spark_tui.ui.app import CockpitApp
 from tests.ui.cockpit import NARROW, WIDE, cockpit
+from tests.ui.test_bytes import CountingApp
 
 
 def _never_rings(app: CockpitApp, delay: float, callback: Callable[[], None], **more: object) -> Timer:
@@ -21,3 +24,13 @@ async def test_a_dropped_timer_leaves_no_screen_behind(monkeypatch: pytest.Monke
             await face.pilot.resize_terminal(*size)
             await face.until(lambda kind=kind: face.trade.has_class(kind))
             assert face.trade.outer_size == size
+
+
+async def test_a_terminal_that_comes_back_to_its_old_size_is_painted_whole() -> None:
+    """It may have been tiny in between, too shortly for the cockpit to see, and have forgotten everything."""
+    async with cockpit(app_class=CountingApp) as face:
+        assert isinstance(face.app, CountingApp)
+        await face.pilot.pause(1.1)  # what was planned at the start
+        face.app.sent = 0
+        face.app.post_message(events.Resize(Size(*WIDE), Size(*WIDE)))
+        await face.until(lambda: face.app.sent > WIDE[0] * WIDE[1])
