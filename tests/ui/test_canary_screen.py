@@ -205,6 +205,9 @@ async def test_why_an_order_is_red_is_said_in_full() -> None:
             Side.BUY,
             face.app.model.venue_now_ms(),
             verdict=CanaryVerdict.RED,
+            client_order_id="sp6mubi500-1",
+            state="ACCEPTED",
+            residue=(reason.removeprefix("RESIDUE: "),),
             reasons=("VENUE_NOT_UP: check 1 of 2: the venue is down", reason),
             checks=rounds,
         )
@@ -213,7 +216,8 @@ async def test_why_an_order_is_red_is_said_in_full() -> None:
         await face.press("g")
         said = " ".join(face.pane("seen").split())
         assert reason in said
-        assert said.count("the venue is down") == 2  # each check's once, and not its reason again
+        assert "1 left over" in said
+        assert "VENUE_NOT_UP" not in said  # its check says that
 
 
 async def test_a_soak_that_is_not_answered_yet_goes_on() -> None:
@@ -221,3 +225,25 @@ async def test_a_soak_that_is_not_answered_yet_goes_on() -> None:
         face.engine.mute = True
         face.app.act("canary.soak", {"symbol": "BTCTRY", "duration_s": "60"})
         await face.until(lambda: "Soak: it goes on" in face.text)
+
+
+async def test_what_is_long_is_cut_where_it_shows() -> None:
+    text = "the position's share of equity could come to 759.33 %, the most is 10 %; order less; " * 6
+    check = CanaryCheck(name="green", ok=False, text=text, code="RUN_NOT_GREEN")
+    async with cockpit() as face:
+        await face.press("f6")
+        row = face.engine.canaries.put(
+            CanaryKind.RUN,
+            "BTCUSDT",
+            Side.BUY,
+            face.app.model.venue_now_ms(),
+            verdict=CanaryVerdict.RED,
+            reasons=(f"RUN_NOT_GREEN: {text}",),
+            checks=(check,),
+            notional_usdt=Decimal("3346572.25"),
+        )
+        face.engine.push(row)
+        await face.until(lambda: "✗ red" in face.pane("canaries"))
+        await face.press("g")
+        assert "3.35M" in face.pane("canaries")
+        assert face.pane("seen").rstrip().endswith("…")

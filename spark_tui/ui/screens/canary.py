@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from decimal import Decimal
 
 from textual.app import ComposeResult
 
@@ -31,6 +32,7 @@ VERDICTS = {
     CanaryVerdict.REFUSED: ("○ refused", "b warn"),
 }
 HASH_SHOWN = 12
+WORTH_CELLS = 8
 ASK_S = 5.0
 
 
@@ -112,7 +114,7 @@ class CanaryTable(LineTable):
             Column("verdict", 9),
             Column("kind", 7),
             Column("order", 30),
-            Column("worth", 8, right=True),
+            Column("worth", WORTH_CELLS, right=True),
             Column("took", 7, right=True),
             Column("state", 9),
             Column("age", 4, right=True),
@@ -134,7 +136,7 @@ class CanaryTable(LineTable):
         if width < NARROW:
             return cells(columns, (*head, age, reason))
         figures = (
-            (fmt.fixed(row.notional_usdt, 2), "ink"),
+            (_worth(row.notional_usdt), "ink"),
             ("" if took is None else f"{took * 1_000:.0f} ms", "dim"),
             (row.state, "ink"),
         )
@@ -142,6 +144,12 @@ class CanaryTable(LineTable):
 
     def chosen(self, key: RowKey) -> None:
         self.screen.query_one("#seen", Pane).pull()
+
+
+def _worth(amount: Decimal | None) -> str:
+    """A number that is cut off is another number."""
+    text = fmt.fixed(amount, 2)
+    return text if amount is None or len(text) <= WORTH_CELLS else fmt.compact(float(amount))
 
 
 class Seen(Pane):
@@ -164,12 +172,12 @@ class Seen(Pane):
         row = self._table.selected()
         if row is None:
             return []
-        lines = [*_beside(row, width), *_fate(row, width)]
+        said = [line for reason in _unsaid(row) for line in _reason_lines(reason, width)]
+        lines = [*_beside(row, width), *_fate(row, width), *said]
         bundle = row.bundle.rpartition("/")[2]
         kept = f"evidence/{bundle}" if bundle else "none: it was not tried"
         lines.append(((" evidence  ", "dim"), (fmt.fit(kept, width - 12), "ink")))
-        said = [line for reason in _unsaid(row) for line in _reason_lines(reason, width)]
-        marks = said + [
+        marks = [
             line
             for check in sorted(row.checks, key=lambda check: check.ok)
             for line in _check_lines(check, width)
@@ -193,9 +201,10 @@ def _reason_lines(reason: str, width: int) -> list[Line]:
 
 
 def _check_lines(check: CanaryCheck, width: int) -> list[Line]:
-    """What failed may take a second line."""
+    """What failed may take more than a line."""
     mark, tone = ("✓", "dim") if check.ok else ("✗", "b down")
-    parts = textwrap.wrap(check.text, max(20, width - 17))[: 1 if check.ok else 2] or [""]
+    most = 1 if check.ok else 4 if width >= NARROW else 2
+    parts = textwrap.wrap(check.text, max(20, width - 17), max_lines=most, placeholder="…") or [""]
     name = f" {mark} {fmt.fit(check.name, 11):<12}"
     return [
         ((name if not index else " " * len(name), tone), (part, tone)) for index, part in enumerate(parts)
@@ -234,7 +243,8 @@ def _figures(label: str, seen: Execution, shown: Sequence[tuple[str, int]], tone
 def _fate(row: CanaryRow, width: int) -> list[Line]:
     if row.kind is not CanaryKind.CONFIRM or not row.client_order_id:
         return []
-    left = "; ".join(row.residue) or "none: nothing open, fills and trades as the venue's"
+    count = len(row.residue)  # each is said in full below
+    left = f"{count} left over" if count else "none: nothing open, fills and trades as the venue's"
     fate: Line = (
         (" order     ", "dim"),
         (f"{row.client_order_id} {row.state}", "ink"),
