@@ -23,6 +23,7 @@ _SAMPLES = 20
 _QUOTE = {"realised", "unrealised", "fifo_realised", "fifo_unrealised"}
 _MONEY: Final = _QUOTE | {"funding", "total", "fees", "volume", "gain", "equity", "rest_worth", "worth"}
 _CENTS, _MOST = 2, 8  # decimals
+_UNKNOWN: Final = "not known: a price is missing"
 
 
 def request(what: str, word: str) -> AnyRequest:
@@ -76,9 +77,9 @@ def _equity(found: Row) -> str:
     now, deepest = found["now"] or {}, found["deepest"] or {}
     head = {
         "currency": found["currency"],
-        "equity": _money(now.get("equity")),
-        "gain": _money(now.get("gain")),
-        "drawdown": _percent(now.get("fall")),
+        "equity": _money(now.get("equity")) or _UNKNOWN,
+        "gain": _money(now.get("gain")) or _UNKNOWN,
+        "drawdown": _percent(now.get("fall")) or _UNKNOWN,
         "deepest": _percent(deepest.get("fall")),
         "left out": found["unpriced"],
     }
@@ -94,8 +95,9 @@ def _explanation(found: Row) -> str:
     rows = [_explained(one) for one in found["rows"]]
     moved = [kind for kind in _KINDS if any(kind in row for row in rows)]
     columns = ["venue", "asset", "opening", *moved, "expected", "actual", "rest", "rest_worth", "worth"]
-    accuracy = {f"accuracy {venue}": _percent(value) for venue, value in found["accuracy"].items()}
-    head = facts({f"rest in {found['currency']}": _money(found["rest_worth"]), **accuracy})
+    shares = {f"accuracy {venue}": _percent(value) for venue, value in found["accuracy"].items()}
+    rest = {f"rest in {found['currency']}": _money(found["rest_worth"])}
+    head = facts({name: _UNKNOWN if value is None else value for name, value in {**rest, **shares}.items()})
     amounts = frozenset({"opening", *moved, "expected", "actual", "rest"})
     return f"{_table(columns, rows, 'No balances yet.', alike=amounts)}\n\n{head}"
 

@@ -10,6 +10,7 @@ from difflib import get_close_matches
 from spark_tui.link.messages import AnyRequest, CancelAll, CancelOrder, Focus, Kill, Resume, StopEngine
 from spark_tui.ui.action_words import EVERYWHERE, ORDER, SYMBOL, VENUE, Action, ActionError, Param, submit
 from spark_tui.ui.canary_actions import CANARY_ACTIONS
+from spark_tui.ui.money_actions import MONEY_ACTIONS
 from spark_tui.ui.order_actions import ORDER_ACTIONS, TRADE
 from spark_tui.ui.rule_actions import RULE_ACTIONS
 
@@ -229,6 +230,7 @@ ACTIONS: tuple[Action, ...] = (
     *CANARY_ACTIONS,
     *(action for action in ORDER_ACTIONS if action.group != "Trading"),
     *RULE_ACTIONS,
+    *MONEY_ACTIONS,
 )  # fmt: skip
 
 BY_ID: Mapping[str, Action] = {action.id: action for action in ACTIONS}

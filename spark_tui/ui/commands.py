@@ -27,6 +27,7 @@ from spark_tui.ui.actions import BY_ID, EVERYWHERE, Action, ActionError, build_r
 from spark_tui.ui.canary_commands import CanaryCommands
 from spark_tui.ui.diff_commands import diff_commands
 from spark_tui.ui.log_commands import log_commands
+from spark_tui.ui.money_actions import MONEY_ACTIONS
 from spark_tui.ui.offers import Offer
 from spark_tui.ui.order_actions import ORDER_ACTIONS
 from spark_tui.ui.order_commands import OrderCommands
@@ -105,7 +106,7 @@ class Commands:
             "redraw": self._redraw,
             "detach": self._detach,
             "engine.stop": self._stop_engine,
-            **{action.id: partial(self.in_words, action) for action in ORDER_ACTIONS},
+            **{action.id: partial(self.in_words, action) for action in (*ORDER_ACTIONS, *MONEY_ACTIONS)},
         }
         self._orders = OrderCommands(self)
         self.table.update(self._orders.table)

@@ -10,7 +10,9 @@ import pytest
 from spark_tui.commands import money
 from spark_tui.commands.rows import Row
 from spark_tui.domain.accounting import Window
-from spark_tui.link.messages import AnyRequest, GetEquity
+from spark_tui.link.messages import AnyRequest, Explanation, GetEquity
+from spark_tui.link.service import LinkError
+from spark_tui.ui.actions import ActionError, build_request
 from tests.engine.fake_venue import D
 from tests.engine.harness import Rig, buy, rig
 
@@ -97,3 +99,48 @@ def test_money_is_in_cents_unless_cents_would_hide_it(values: list[str | None], 
 def test_accuracy_is_never_rounded_up_to_all_of_it() -> None:
     assert money._percent(D("0.99999999")) == "99.9999 %"
     assert money._percent(D(1)) == "100.0000 %"
+
+
+@pytest.mark.parametrize(("what", "lines"), [("explain", 2), ("equity", 3)])
+async def test_what_a_missing_price_hides_is_said(what: str, lines: int, tmp_path: Path) -> None:
+    async with rig(tmp_path) as it:
+        it.clock.advance(0.01)
+        it.venue.holdings = {"USDT": D(1_000_000), "BTC": D("9.9")}  # 0.1 went, and nobody knows where
+        it.engine.portfolio.on_balances(await it.venue.balances())
+        assert "not known" not in await printed(it, what)
+        it.clock.advance(6)  # the book is stale
+        assert (await printed(it, what)).count("not known: a price is missing") == lines
+
+
+async def test_an_operator_explains_a_balance_and_prices_what_waits_from_the_command_line(
+    tmp_path: Path,
+) -> None:
+    async with rig(tmp_path) as it:
+        it.venue.holdings = {"USDT": D("999879.98"), "BTC": D(10)}
+        it.clock.advance(0.01)
+        it.engine.portfolio.on_balances(await it.venue.balances())
+        assert "-120.02" in await printed(it, "explain")
+        words = {"asset": "usdt", "amount": "-120.02", "kind": "withdrawal", "note": "card payment"}
+        found = await it.ask(build_request("flow.record", words))
+        assert isinstance(found, Explanation)
+        assert found.rest_worth == 0
+        with pytest.raises(LinkError) as refused:
+            await it.ask(build_request("flow.price", {"asset": "bnb", "price": "600"}))
+        assert refused.value.code == "NOTHING_WAITS"
+
+
+@pytest.mark.parametrize(
+    ("action", "words", "wrong"),
+    [
+        ("flow.record", {"asset": "USDT", "amount": "1e3", "note": "gift"}, "amount"),
+        ("flow.record", {"asset": "USDT", "amount": "1"}, "note"),
+        ("flow.record", {"asset": "USDT", "amount": "1", "note": "gift", "kind": "FEE"}, "kind"),
+        ("flow.price", {"asset": "BNB", "price": "much"}, "price"),
+        ("flow.price", {"asset": "BNB"}, "price"),
+    ],
+)
+def test_words_that_are_no_money_are_refused_before_they_leave(
+    action: str, words: dict[str, str], wrong: str
+) -> None:
+    with pytest.raises(ActionError, match=wrong):
+        build_request(action, words)
