@@ -190,8 +190,10 @@ def problem(rule: Rule) -> str:
 def _wrong_number(rule: Rule, kind: Kind) -> str:
     if kind.unit is Unit.NONE:
         return f"{rule.kind} takes no limit" if rule.limit is not None else ""
-    if rule.limit is None or not usable(rule.limit) or rule.limit <= 0:
+    if rule.limit is None or not rule.limit.is_finite() or rule.limit <= 0:
         return f"{rule.kind} needs a limit above 0"
+    if not usable(rule.limit):
+        return f"the limit of {rule.kind} is beyond anything that is traded; write it with at most 40 digits"
     if kind.unit is Unit.COUNT and (rule.limit != rule.limit.to_integral_value() or rule.limit > MAX_COUNT):
         return f"the limit of {rule.kind} is a whole number up to {MAX_COUNT}"
     lost = rule.kind in (RuleKind.MAX_DAILY_LOSS_SHARE, RuleKind.MAX_DRAWDOWN)

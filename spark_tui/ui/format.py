@@ -118,10 +118,12 @@ def size(count: float) -> str:
 
 
 def compact(value: float | None) -> str:
-    """Four significant figures at most, for sizes in narrow columns: 0.014, 5.820, 412.5, 12.4k, 3.10M."""
+    """Four significant figures at most, for narrow columns: 0.014, 5.820, 412.5, 12.4k, 3.10M, 9.90B."""
     if value is None or not math.isfinite(value):
         return ABSENT
     magnitude = abs(value)
+    if magnitude >= 999_995_000:
+        return f"{value / 1e9:.2f}B"
     if magnitude >= 999_950:
         return f"{value / 1e6:.2f}M"
     if magnitude >= 9_999.5:

@@ -46,6 +46,11 @@ def room(row: RuleRow) -> str:
     return _short(row.headroom.quantize(CENT, ROUND_DOWN), row.unit)
 
 
+def left(row: RuleRow) -> str:
+    """The headroom beside a limit that says its unit."""
+    return "" if row.headroom is None else _short(row.headroom.quantize(CENT, ROUND_DOWN), "")
+
+
 def most(row: RuleRow) -> str:
     """The limit alone, short."""
     return "" if row.allowed is None else _short(row.allowed, row.unit)

@@ -1,10 +1,13 @@
 """The Risk screen under the fingers: every rule with its headroom, made, changed, switched and deleted."""
 
+from decimal import Decimal as D
+
+import msgspec
 import pytest
 
 from spark_tui.domain.rules import RuleEffect, RuleKind
 from spark_tui.domain.values import Environment
-from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule
+from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, Rules
 from spark_tui.ui.screens.risk import RiskScreen
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.looks import check_picture, check_text
@@ -51,6 +54,34 @@ async def test_the_card_tells_how_a_rule_stands_and_whose_it_is() -> None:
         await face.settle()
         assert "judges nothing" in face.pane("rule")
         assert "9 on  1 off  1 broken" in face.pane("rules")
+
+
+@SIZES
+async def test_more_rules_than_rows_are_gone_through_by_key(size: tuple[int, int], name: str) -> None:
+    """Each kind once more, under names that are longer than their column, with a figure of twelve digits."""
+    async with cockpit(size) as face:
+        screen = await opened(face)
+        first = screen.table.rows["btc-position",]
+        rows = [
+            msgspec.structs.replace(
+                first,
+                rule=msgspec.structs.replace(first.rule, id=f"{kind.replace('_', '-')}-of-mine", kind=kind),
+                allowed=D("987654321012.34"),
+                used=D("1.5"),
+                headroom=D("987654321010.84"),
+                ok=True,
+            )
+            for kind in RuleKind
+        ]
+        screen.take(Rules(rows=(*screen.table.rows.values(), *rows)))
+        await face.press("G")
+        last = face.pane("rules").splitlines()[-1]
+        assert last.split()[1].startswith("reject-streak-o")
+        assert " 987.65B " in last
+        assert "reject-streak-of-mine" in face.pane("rule")
+        assert all(len(line.rstrip()) <= size[0] for line in face.pane("rules").splitlines())
+        await face.press("g")
+        assert "price-band" in face.pane("rules").splitlines()[2]
 
 
 async def test_figures_follow_once_a_second() -> None:

@@ -12,7 +12,7 @@ from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
-from spark_tui.ui.rule_words import EFFECTS, FOLLOWS, about, figure, most, room, scope_words
+from spark_tui.ui.rule_words import EFFECTS, FOLLOWS, about, figure, left, most, room, scope_words
 from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
@@ -54,25 +54,25 @@ class RulesTable(LineTable):
 
     def columns(self, width: int) -> tuple[Column, ...]:
         if width < NARROW:
-            rest = width - 67
+            rest = width - 66
             return (
                 Column("", 1),
-                Column("rule", 16),
+                Column("rule", 18),
                 Column("limits", rest),
                 Column("most", 11, right=True),
                 Column("used", 7),
-                Column("left", 10, right=True),
+                Column("left", 7, right=True),
                 Column("effect", 12),
             )
-        rest = width - 109
+        rest = width - 110
         return (
             Column("", 1),
-            Column("rule", 16),
+            Column("rule", 20),
             Column("limits", 22),
             Column("where", max(10, rest)),
             Column("used", BAR),
             Column("of the limit", 20, right=True),
-            Column("left", 11, right=True),
+            Column("left", 8, right=True),
             Column("effect", 12),
             Column("from", 8),
         )
@@ -93,14 +93,14 @@ class RulesTable(LineTable):
             (fmt.fit(rule.id, columns[1].width), tone),
             (fmt.fit(about(row, short=narrow), columns[2].width), words),
         ]
-        after = [(room(row), tone if row.ok else "down"), (EFFECTS[rule.effect], words)]
+        after = [(left(row), tone if row.ok else "down"), (EFFECTS[rule.effect], words)]
         if narrow:
             before.append((most(row), tone))
         else:
             before.append((fmt.fit(scope_words(rule), columns[3].width), words))
             after = [(figure(row), tone), *after, (row.origin, "warn" if row.origin == "override" else words)]
-        left = cells(columns[: len(before)], before)
-        return (*left, (" ", "ink"), *_meter(row, meter_width), *cells(columns[len(before) + 1 :], after))
+        first = cells(columns[: len(before)], before)
+        return (*first, (" ", "ink"), *_meter(row, meter_width), *cells(columns[len(before) + 1 :], after))
 
     def chosen(self, key: RowKey) -> None:
         self.screen.query_one("#rule", Pane).pull()
@@ -181,9 +181,8 @@ class RiskScreen(CockpitScreen):
     RiskScreen {
         #middle { layout: vertical; }
         #rules { height: 1fr; }
-        #rule { height: 8; }
-        #events { height: 6; }
-        &.narrow #rule { height: 6; }
+        #rule { height: 6; }
+        #events { height: 4; }
         &.narrow #events { height: 3; }
     }
     """
