@@ -5,14 +5,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from spark_tui.domain.instrument import CountLimit
+from spark_tui.domain.instrument import CountLimit, SymbolStatus
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import SelfTradePrevention, Side, TradingState
+from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.submission import to_request
 from spark_tui.link import messages
 from spark_tui.link.messages import CancelOrder, OrderUpdate, Preview, PreviewOrder
 from spark_tui.venues.port import Reaction, VenueError
-from tests.engine.fake_venue import NAME, REJECTED, SYMBOL, D
+from tests.engine.fake_venue import NAME, REJECTED, SYMBOL, D, instrument
 from tests.engine.harness import Rig, buy, rig
 
 
@@ -93,6 +94,23 @@ async def test_the_venues_order_limit_pauses_orders_but_not_cancels(tmp_path: Pa
         it.clock.advance(21)
         it.venue.tick()
         assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+# --- a halted instrument -------------------------------------------------------------------------------
+
+
+async def test_an_instrument_that_is_only_watched_is_known_to_halt_and_to_trade_again(tmp_path: Path) -> None:
+    """No order of ours has to be refused for it: what the venue lists is asked for once a minute."""
+    settings = EngineSettings(symbols={NAME: (SYMBOL,)}, book_max_age_s=100_000)
+    async with rig(tmp_path, settings=settings) as it:
+        desk = it.engine.runners[NAME].desk
+        for status, code in ((SymbolStatus.HALT, "SYMBOL_NOT_TRADING"), (SymbolStatus.TRADING, "")):
+            it.venue.known = {SYMBOL: instrument(status=status)}
+            await it.until(lambda now=status: desk.instruments[SYMBOL].status is now, seconds=90)
+            told = await it.ask(PreviewOrder(order=buy()))
+            assert isinstance(told, Preview)
+            assert told.code == code
+        assert it.venue.sent_bytes == []
 
 
 # --- other people's orders -----------------------------------------------------------------------------
