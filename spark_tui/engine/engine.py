@@ -247,7 +247,9 @@ class Engine:
         self.outbox.on_denied = self.riskwatch.on_denied
         self.outbox.on_answered = self.tally.on_answered
         self.outbox.on_rejected = self.riskwatch.check
-        self.rules = RulesDesk(self.rulebook, view, self.riskwatch, self.journal)
+        self.rules = RulesDesk(
+            self.rulebook, view, self.riskwatch, self.journal, instruments=self.instruments
+        )
         self.runners = {name: self._runner(venue, tape) for name, venue in self._venues.items()}
         self.condition = Condition(
             settings,

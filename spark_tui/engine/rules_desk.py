@@ -1,10 +1,13 @@
 """Rules as faces see and change them."""
 
+import difflib
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from spark_tui.domain import risk
 from spark_tui.domain.decimals import EXACT, ZERO, short
-from spark_tui.domain.rules import KINDS, Rule, RuleKind, Unit
+from spark_tui.domain.instrument import Instrument
+from spark_tui.domain.rules import KINDS, Rule, RuleKind, Scope, Unit
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.portfolio import ACCOUNT_CURRENCY
 from spark_tui.engine.records import RuleChanged
@@ -12,16 +15,26 @@ from spark_tui.engine.riskview import RiskView
 from spark_tui.engine.riskwatch import RiskWatch
 from spark_tui.engine.rulebook import Entry, Rulebook
 from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, RuleRow, Rules
+from spark_tui.link.service import LinkError
 
 
 class RulesDesk:
     """Each change is durable before it is answered, and acts at once."""
 
-    def __init__(self, rulebook: Rulebook, view: RiskView, watch: RiskWatch, journal: Journal) -> None:
+    def __init__(
+        self,
+        rulebook: Rulebook,
+        view: RiskView,
+        watch: RiskWatch,
+        journal: Journal,
+        *,
+        instruments: Callable[[], Mapping[str, Mapping[str, Instrument]]],
+    ) -> None:
         self._rulebook = rulebook
         self._view = view
         self._watch = watch
         self._journal = journal
+        self._instruments = instruments
 
     def rows(self) -> Rules:
         entries = self._rulebook.entries()
@@ -29,9 +42,11 @@ class RulesDesk:
         return Rules(rows=tuple(_row(entry, around) for entry in entries))
 
     async def change(self, ask: PutRule | EnableRule | DisableRule | DeleteRule, operator: str) -> Rules:
-        """Raises LinkError as the rulebook does; LedgerError when it could not be recorded."""
+        """Raises LinkError as the rulebook does, and for a rule about a symbol that nobody lists; LedgerError
+        when it could not be recorded."""
         match ask:
             case PutRule(rule=rule):
+                self._refuse_unlisted(rule.scope)
                 self._rulebook.put(rule, operator)
                 self._watch.on_changed(rule.id)
             case EnableRule(rule_id=rule_id):
@@ -44,6 +59,18 @@ class RulesDesk:
         await self._journal.durable()
         self._watch.check()
         return self.rows()
+
+    def _refuse_unlisted(self, scope: Scope) -> None:
+        """A mistyped symbol must not pass for a limit. What is listed at a venue of elsewhere, or not known
+        yet, is taken at its word."""
+        venues = self._instruments()
+        lists = [venues[scope.venue]] if scope.venue in venues else [] if scope.venue else [*venues.values()]
+        if not scope.symbol or not lists or not all(lists) or any(scope.symbol in known for known in lists):
+            return
+        near = difflib.get_close_matches(scope.symbol, [name for known in lists for name in known], n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        text = f"No venue lists {scope.symbol}, so the rule would judge nothing{meant}"
+        raise LinkError("NO_SUCH_SYMBOL", text if meant else f"{text}.")
 
 
 def told(change: RuleChanged) -> str:

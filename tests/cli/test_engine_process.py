@@ -94,7 +94,7 @@ def test_everything_can_be_shown(shared_home: Home, engine: Engine, what: str, p
 
 
 def test_a_changed_rule_is_told_alone(shared_home: Home, engine: Engine) -> None:
-    put = ("id=told", "kind=max_order_notional", "limit=900000", "symbol=NOSUCH")
+    put = ("id=told", "kind=max_order_notional", "limit=900000", "symbol=BNBUSDT")
     assert shared_home.json("do", "rule.put", *put)["limit"] == "900000"
     assert shared_home.json("do", "rule.disable", "id=told")["enabled"] is False
     assert shared_home.json("do", "rule.enable", "id=told")["enabled"] is True

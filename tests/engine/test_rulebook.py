@@ -121,6 +121,26 @@ async def test_what_cannot_be_done_is_said(tmp_path: Path) -> None:
 # --- the configuration's word ------------------------------------------------------------------------------
 
 
+async def test_a_mistyped_symbol_does_not_pass_for_a_limit(tmp_path: Path) -> None:
+    for scope, code in (
+        (Scope(symbol="BTCUSD"), "NO_SUCH_SYMBOL"),
+        (Scope(symbol="BTCUSD", venue=NAME), "NO_SUCH_SYMBOL"),
+        (Scope(symbol="BTCUSD", venue="elsewhere"), ""),
+        (Scope(symbol=SYMBOL), ""),
+    ):
+        folder = tmp_path / f"{scope.symbol}{scope.venue}"
+        folder.mkdir()
+        async with rig(folder) as it:
+            rule = msgspec.structs.replace(CAP, scope=scope)
+            if code:
+                refused = await refusal(it, PutRule(rule=rule))
+                assert refused.code == code
+                assert refused.text.endswith(f"did you mean {SYMBOL}?")
+            else:
+                await it.ask(PutRule(rule=rule))
+            assert ("cap" in await rows(it)) is (not code)
+
+
 async def test_an_override_is_shown_as_one_and_ends_when_the_configuration_changes(tmp_path: Path) -> None:
     mine = msgspec.structs.replace(CAP, limit=D(50_000))
     async with rig(tmp_path, settings=configured(CAP)) as it:
