@@ -36,6 +36,7 @@ from spark_tui.ui.screens.trade import TradeScreen
 from spark_tui.ui.terminal import TerminalMeter, metered
 from spark_tui.ui.theme import BUILT_IN, Painter, load_themes, theme_folder
 from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.workers import latest
 
 RETRY_S = 0.5  # between attempts to attach again; the link has its own patience inside each
 FOCUS_S = 0.12  # the watchlist's cursor rests this long before the engine is asked to follow
@@ -162,6 +163,7 @@ class CockpitApp(App[str], inherit_bindings=False):
         self.commands = Commands(self)
         self._keymaps = {name: keymap(name) for name in SCREENS}
         self._paced = paced
+        self._sized = False  # the terminal's size is known
         for trouble in troubles:
             self.say("warn", trouble)
 
@@ -230,7 +232,7 @@ class CockpitApp(App[str], inherit_bindings=False):
         self.refade()
         if not self.model.look[1]:
             self.model.set_look(_first_look(snapshot), self.model.interval)
-        self.run_worker(self._load_instruments(), group="instruments", exclusive=True)
+        latest(self, self._load_instruments, "instruments")
         if self.model.look[1]:
             self.follow()
         self.commands.attached()
@@ -251,7 +253,7 @@ class CockpitApp(App[str], inherit_bindings=False):
 
     def follow(self) -> None:
         """Ask the engine to follow what is looked at, once the cursor has come to rest."""
-        self.run_worker(self._focus(), group="focus", exclusive=True)
+        latest(self, self._focus, "focus")
 
     async def _focus(self) -> None:
         await asyncio.sleep(FOCUS_S)
@@ -280,9 +282,10 @@ class CockpitApp(App[str], inherit_bindings=False):
             self.take_paste(event.text)
         else:
             await super().on_event(event)
-            if isinstance(event, events.Resize):
+            if isinstance(event, events.Resize) and self._sized:
                 for seconds in RESIZED_S:
                     asyncio.get_running_loop().call_later(seconds, self._resized)
+            self._sized = self._sized or isinstance(event, events.Resize)
 
     def _resized(self) -> None:
         """Textual tells the screens by a timer of 8 ms, which a machine busier than that drops and which is

@@ -118,7 +118,8 @@ def size(count: float) -> str:
 
 
 def compact(value: float | None) -> str:
-    """Four significant figures at most, for narrow columns: 0.014, 5.820, 412.5, 12.4k, 3.10M, 9.90B."""
+    """Four significant figures at most, for narrow columns: 0.014, 5.820, 412.5, 12.4k, 3.10M, 9.90B. What
+    is not nothing does not look like it: 0.0001, 0.00002, ~0."""
     if value is None or not math.isfinite(value):
         return ABSENT
     magnitude = abs(value)
@@ -130,6 +131,9 @@ def compact(value: float | None) -> str:
         return f"{value / 1e3:.1f}k"
     if magnitude >= 999.95:
         return f"{value:.0f}"
+    if 0 < magnitude < 0.0095:
+        text = f"{value:.5f}".rstrip("0")
+        return text if text.strip("-0.") else "~0"
     return f"{value:.3f}" if magnitude < 9.9995 else f"{value:.2f}" if magnitude < 99.995 else f"{value:.1f}"
 
 

@@ -120,6 +120,21 @@ def test_compact_sizes_fit_their_column(value: float) -> None:
     assert len(fmt.compact(value)) <= 7
 
 
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0.000"),
+        (0.0001, "0.0001"),
+        (-0.0052, "-0.0052"),
+        (0.00001, "0.00001"),
+        (1e-8, "~0"),
+        (0.0096, "0.010"),
+    ],
+)
+def test_a_small_size_does_not_look_like_none(value: float, text: str) -> None:
+    assert fmt.compact(value) == text
+
+
 @given(st.lists(st.floats(min_value=0.1, max_value=1e6), max_size=80), st.integers(0, 40))
 def test_sparks_fit_and_reach_both_ends(values: list[float], width: int) -> None:
     bars = fmt.spark(tuple(values), width)

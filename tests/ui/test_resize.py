@@ -30,7 +30,6 @@ async def test_a_terminal_that_comes_back_to_its_old_size_is_painted_whole() -> 
     """It may have been tiny in between, too shortly for the cockpit to see, and have forgotten everything."""
     async with cockpit(app_class=CountingApp) as face:
         assert isinstance(face.app, CountingApp)
-        await face.pilot.pause(1.1)  # what was planned at the start
         face.app.sent = 0
         face.app.post_message(events.Resize(Size(*WIDE), Size(*WIDE)))
         await face.until(lambda: face.app.sent > WIDE[0] * WIDE[1])

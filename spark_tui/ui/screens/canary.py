@@ -25,6 +25,7 @@ from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.workers import latest
 
 VERDICTS = {
     CanaryVerdict.GREEN: ("● green", "b up"),
@@ -289,7 +290,7 @@ class CanaryScreen(CockpitScreen):
         return self.query_one("#next", Next)
 
     def reload(self) -> None:
-        self.run_worker(self._load(), group="canaries", exclusive=True)
+        latest(self, self._load, "canaries")
 
     async def _load(self) -> None:
         try:

@@ -17,6 +17,7 @@ from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.workers import latest
 
 ASK_S = 1.0
 WORDS = {
@@ -251,10 +252,10 @@ class DiffScreen(CockpitScreen):
 
     def reload(self) -> None:
         if self.is_current:
-            self.run_worker(self._load(), group="diff", exclusive=True)
+            latest(self, self._load, "diff")
 
     def write_report(self) -> None:
-        self.run_worker(self._write(), group="diff-report", exclusive=True)
+        latest(self, self._write, "diff-report")
 
     async def _load(self) -> None:
         try:

@@ -15,6 +15,7 @@ from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.workers import latest
 
 STATES = {
     "READY": ("○ ready", "dim"),
@@ -134,7 +135,7 @@ class DrillsScreen(CockpitScreen):
     def on_mount(self) -> None:
         super().on_mount()
         self.set_focus(self.table)
-        self.run_worker(self._load(), group="drills", exclusive=True)
+        latest(self, self._load, "drills")
 
     @property
     def table(self) -> DrillsTable:

@@ -15,6 +15,7 @@ from spark_tui.ui.model import Topic
 from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.workers import latest
 
 STATE_TONES = {"live": ("● live", "up"), "connecting": ("◐ connecting", "warn"), "stale": ("◐ stale", "warn")}
 ASK_S = 1.0
@@ -223,7 +224,7 @@ class HealthScreen(CockpitScreen):
 
     def _ask(self) -> None:
         if self.is_current:
-            self.run_worker(self._refresh_health(), group="health", exclusive=True)
+            latest(self, self._refresh_health, "health")
 
     async def _refresh_health(self) -> None:
         try:

@@ -29,6 +29,7 @@ from spark_tui.ui.widgets.desk import NARROW
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.plot import Sample, plot
+from spark_tui.ui.workers import latest
 
 ASK_S = 1.0
 LABEL = 13
@@ -287,7 +288,7 @@ class PnlScreen(CockpitScreen):
 
     def ask(self) -> None:
         if self.is_current:
-            self.run_worker(self._load(), group="money", exclusive=True)
+            latest(self, self._load, "money")
 
     async def _load(self) -> None:
         stretch = self.known.stretch

@@ -17,6 +17,7 @@ from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.workers import latest
 
 ASK_S = 1.0
 BAR = 10
@@ -205,7 +206,7 @@ class RiskScreen(CockpitScreen):
 
     def ask(self) -> None:
         if self.is_current:
-            self.run_worker(self._load(), group="rules", exclusive=True)
+            latest(self, self._load, "rules")
 
     async def _load(self) -> None:
         try:

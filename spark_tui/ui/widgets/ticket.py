@@ -9,8 +9,6 @@ import re
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 
-from textual.worker import Worker
-
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order
 from spark_tui.domain.values import Side, TradingState
@@ -36,6 +34,7 @@ from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.ticket_narrow import TALL, narrow
 from spark_tui.ui.widgets.ticket_parts import TicketState
 from spark_tui.ui.widgets.ticket_view import wide
+from spark_tui.ui.workers import latest
 
 DEBOUNCE_S = 0.12
 _MAY_BE_SENT = frozenset({"NO_ANSWER", "ENGINE_GONE", "CUT_OFF", "INTERNAL"})
@@ -280,8 +279,7 @@ class Ticket(Pane, can_focus=True):
 
     def _ask_soon(self) -> None:
         self._asked_s = self.context.clock.mono_s()
-        # the function, not its coroutine: one that is replaced before it began must not be left unawaited
-        _: Worker[None] = self.run_worker(self._ask_later, group="preview", exclusive=True)
+        latest(self, self._ask_later, "preview")
 
     async def _ask_later(self) -> None:
         """Not by a timer of Textual's, which a busy machine may drop."""
