@@ -1,12 +1,12 @@
 """The ticket's draft: what the operator typed so far, and the order or list it amounts to. Pure."""
 
 from decimal import Decimal
-from typing import TypeVar
 
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order
 from spark_tui.domain.values import LegRole, OrderType, SelfTradePrevention, Side, TimeInForce
 from spark_tui.link.messages import AlgoKind, StartAlgo, SubmitLeg, SubmitOrder
+from spark_tui.ui.choices import after, offered, preventions
 from spark_tui.ui.format import group, typed
 from spark_tui.ui.shapes import (
     ALGO_FIELDS,
@@ -35,8 +35,6 @@ from spark_tui.ui.shapes import (
 )
 
 MAX_TEXT = 16
-
-_Kind = TypeVar("_Kind")
 
 
 class Draft:
@@ -109,21 +107,21 @@ class Draft:
         """The next type the instrument takes; in a list, of the leg that may vary."""
         if self.shape is not Shape.ORDER:
             choices = leg_choices(self.shape, instrument) or (self.leg_type,)
-            self.leg_type = _after(choices, self.leg_type)
+            self.leg_type = after(choices, self.leg_type)
         else:
-            self.type = _after(_offered(instrument), self.type)
+            self.type = after(offered(instrument), self.type)
         self._fresh = True
         self._changed()
 
     def next_shape(self, instrument: Instrument | None) -> None:
         """One order, then the lists the instrument takes, and round again."""
         begun = self.shape if self.shape in LISTS else Shape.ORDER
-        self._take_shape(_after(shapes_of(instrument), begun), instrument)
+        self._take_shape(after(shapes_of(instrument), begun), instrument)
 
     def next_algo(self, instrument: Instrument | None) -> None:
         """One order, then each algo, and round again."""
         begun = self.shape if self.shape in ALGOS else Shape.ORDER
-        self._take_shape(_after((Shape.ORDER, *ALGOS), begun), instrument)
+        self._take_shape(after((Shape.ORDER, *ALGOS), begun), instrument)
 
     def _take_shape(self, shape: Shape, instrument: Instrument | None) -> None:
         """Nothing but a single order replaces another."""
@@ -150,9 +148,9 @@ class Draft:
         choices = leg_choices(self.shape, instrument)
         if choices and self.leg_type not in choices:
             self.leg_type = choices[0]
-        offered = _offered(instrument)
-        if self.type not in offered:
-            self.type = offered[0]
+        types = offered(instrument)
+        if self.type not in types:
+            self.type = types[0]
         if not instrument.trailing_stop_allowed:
             self.trigger = Trigger.STOP
         self.iceberg = self.iceberg and instrument.iceberg_allowed
@@ -207,11 +205,11 @@ class Draft:
             self.field = PRICE
 
     def next_time_in_force(self) -> None:
-        self.time_in_force = _after(tuple(TimeInForce), self.time_in_force)
+        self.time_in_force = after(tuple(TimeInForce), self.time_in_force)
         self._changed()
 
     def next_prevention(self, instrument: Instrument | None) -> None:
-        self.prevention = _after(preventions(instrument), self.prevention)
+        self.prevention = after(preventions(instrument), self.prevention)
         self._changed()
 
     def toggle_unit(self) -> None:
@@ -222,7 +220,7 @@ class Draft:
 
     def next_trigger(self) -> None:
         """A stop price, a distance that trails, or both: it trails once the price was reached."""
-        self.trigger = _after(tuple(Trigger), self.trigger)
+        self.trigger = after(tuple(Trigger), self.trigger)
         self._changed()
         self._enter(TRAIL if self.trigger is Trigger.TRAIL else STOP)
 
@@ -401,19 +399,3 @@ def _trigger_of(order: SubmitOrder) -> Trigger:
     if order.trailing_delta is None:
         return Trigger.STOP
     return Trigger.TRAIL if order.stop_price is None else Trigger.BOTH
-
-
-def preventions(instrument: Instrument | None) -> tuple[SelfTradePrevention | None, ...]:
-    """The symbol's own default, then what it allows."""
-    allowed = instrument.allowed_stp_modes if instrument else frozenset()
-    return (None, *(mode for mode in SelfTradePrevention if mode in allowed))
-
-
-def _offered(instrument: Instrument | None) -> tuple[OrderType, ...]:
-    kinds = instrument.order_types if instrument else frozenset()
-    return tuple(kind for kind in OrderType if not kinds or kind in kinds)
-
-
-def _after(kinds: tuple[_Kind, ...], now: _Kind) -> _Kind:
-    """The next one round; the first when `now` is none of them."""
-    return kinds[(kinds.index(now) + 1) % len(kinds)] if now in kinds else kinds[0]

@@ -188,7 +188,7 @@ async def test_a_dialog_is_decided_by_neither_enter_nor_paste_nor_a_key_held_dow
         dialog = face.app.screen
         assert isinstance(dialog, DialogScreen)
         before = changes(face)
-        for held in ("y", opening, "enter", "space", "tab"):  # held down since before it opened
+        for held in ("enter", "y", opening, "space", "tab"):  # held down since before it opened
             for _ in range(40):
                 face.clock.advance(0.033)
                 face.app.take_key(held, held if len(held) == 1 else None)
