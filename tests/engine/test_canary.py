@@ -443,6 +443,7 @@ async def test_a_run_of_another_scope_cannot_be_confirmed(
         await row_of(it, SMALL)
         row = await refused(it, confirm, "FOREIGN_SCOPE")
         assert word in row.reasons[0]
+        assert (row.symbol, row.side, row.quantity) == (confirm.symbol, confirm.side, confirm.quantity)
 
 
 async def test_a_run_of_another_configuration_cannot_be_confirmed(tmp_path: Path) -> None:

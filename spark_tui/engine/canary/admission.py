@@ -10,6 +10,7 @@ from spark_tui.domain.values import Environment, Side
 from spark_tui.link.messages import CanaryCheck, CanaryKind, CanaryRow, CanaryVerdict
 
 FRESH_MS = 10 * 60_000
+FOREIGN_SCOPE = "FOREIGN_SCOPE"
 CAP_USDT = Decimal(100)
 
 
@@ -63,7 +64,8 @@ def _environment(case: Case) -> Iterator[CanaryCheck]:
 def _typed(case: Case) -> CanaryCheck:
     symbol = case.scope.symbol
     if case.typed != symbol:
-        return _no("typed", "NOT_TYPED", f"type {symbol} to confirm; {case.typed or 'nothing'!r} was typed")
+        typed = f"{case.typed!r} was typed" if case.typed else "nothing was typed"
+        return _no("typed", "NOT_TYPED", f"type {symbol} to confirm; {typed}")
     return _ok("typed", f"{symbol} was typed")
 
 
@@ -75,7 +77,7 @@ def _run(case: Case) -> Iterator[CanaryCheck]:
     differs = list(_foreign(run, case.scope))
     if differs:
         text = f"no run has this scope; the nearest, {run.run_id}, differs in {', '.join(differs)}"
-        yield _no("scope", "FOREIGN_SCOPE", f"{text}: run the canary for what you confirm")
+        yield _no("scope", FOREIGN_SCOPE, f"{text}: run the canary for what you confirm")
         return
     yield _ok("scope", f"{run.run_id} ran with the same symbol, side, size and configuration")
     if run.verdict is not CanaryVerdict.GREEN:

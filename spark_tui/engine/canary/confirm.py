@@ -9,7 +9,7 @@ import msgspec
 from spark_tui.domain.decimals import usable
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, TimeInForce
-from spark_tui.engine.canary.admission import Case, Scope, judge, latest_run
+from spark_tui.engine.canary.admission import FOREIGN_SCOPE, Case, Scope, judge, latest_run
 from spark_tui.engine.canary.follow import Followed, Follower, failed
 from spark_tui.engine.canary.papers import Papers, reasons_of
 from spark_tui.engine.canary.probe import Section
@@ -73,10 +73,10 @@ class Confirmation:
             )
         )
         refusals = reasons_of(checks)
-        blank = request or OrderRequest(
-            venue=venue, symbol=ask.symbol, side=ask.side, type=OrderType.MARKET, quantity=ask.quantity
-        )
-        row = papers.row(run_id, CanaryKind.CONFIRM, blank, operator, refusals)
+        foreign = any(check.code == FOREIGN_SCOPE for check in checks)
+        about = _order_of_ask(ask, venue) if request is None or foreign else request
+        worth = None if foreign else worth
+        row = papers.row(run_id, CanaryKind.CONFIRM, about, operator, refusals)
         row = msgspec.structs.replace(row, checks=checks, notional_usdt=worth)
         if request is None or run is None or refusals:
             return await papers.record(msgspec.structs.replace(row, verdict=CanaryVerdict.REFUSED))
@@ -166,6 +166,12 @@ def _order_of(run: CanaryRow) -> OrderRequest:
         quantity=run.quantity,
         price=run.price,
         time_in_force=None if run.price is None else TimeInForce.GTC,
+    )
+
+
+def _order_of_ask(ask: ConfirmCanary, venue: str) -> OrderRequest:
+    return OrderRequest(
+        venue=venue, symbol=ask.symbol, side=ask.side, type=OrderType.MARKET, quantity=ask.quantity
     )
 
 
