@@ -15,6 +15,7 @@ from spark_tui.commands.symbols_words import (
     difference_row,
     difference_words,
     policy_of,
+    rule_words,
     selection_rows,
     selection_words,
 )
@@ -107,13 +108,17 @@ def _sync(
         policy=policy,
         terms={one: terms(instruments[one]) for one in difference.proposed if one in instruments},
     )
-    if after == before:
-        return _told(arguments, difference, applied=False, text="Nothing to change.")
+    rule = rule_words(before, after)
+    unwritten = VenueSymbols(symbols=current, whitelist=False, policy=Policy(), terms=after.terms)
+    if after == (before or unwritten):
+        return _told(arguments, difference, rule, applied=False, text="Nothing to change.")
     if not arguments.json:
-        _show(difference, selection, before, after)
+        _show(difference, selection, rule, after)
+        if policy != (before.policy if before else Policy()):
+            print("~ these flags are remembered for the next sync")
     if not (arguments.yes or _agreed(arguments)):
         if arguments.json:
-            _told(arguments, difference, applied=False, text="")
+            _told(arguments, difference, rule, applied=False, text="")
         raise CommandError("symbols: nothing was changed; to apply it: --yes", USAGE)
     venues = dict(synced.venues if synced else {})
     venues[venue] = after
@@ -123,7 +128,8 @@ def _sync(
         raise CommandError(
             f"symbols: {data_dir / SYMBOLS_FILE} cannot be written: {error.strerror}."
         ) from None
-    return _told(arguments, difference, applied=True, text=_applied(data_dir, after))
+    text = _applied(data_dir, after)
+    return _told(arguments, difference, rule, applied=True, text=f"{text}\nThe {rule}." if rule else text)
 
 
 def _difference(
@@ -168,13 +174,11 @@ def _require_whole(data_dir: Path, reached: Reached, selection: Selection, curre
         )
 
 
-def _show(
-    difference: Difference, selection: Selection, before: VenueSymbols | None, after: VenueSymbols
-) -> None:
+def _show(difference: Difference, selection: Selection, rule: str, after: VenueSymbols) -> None:
     for line in difference_words(difference, selection):
         print(line)
-    if after.whitelist != (before.whitelist if before else False):
-        print(f"~ rule symbols-sync: {'on' if after.whitelist else 'off'}")
+    if rule:
+        print(f"~ {rule}")
     print(f"Then: {', '.join(after.symbols)}")
 
 
@@ -199,9 +203,11 @@ def _applied(data_dir: Path, after: VenueSymbols) -> str:
     )
 
 
-def _told(arguments: argparse.Namespace, difference: Difference, *, applied: bool, text: str) -> int:
+def _told(
+    arguments: argparse.Namespace, difference: Difference, rule: str, *, applied: bool, text: str
+) -> int:
     if arguments.json:
-        print(rows.to_json(difference_row(difference) | {"applied": applied, "text": text}))
+        print(rows.to_json(difference_row(difference) | {"rule": rule, "applied": applied, "text": text}))
     elif text:
         print(text)
     return 0

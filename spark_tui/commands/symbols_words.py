@@ -13,6 +13,7 @@ from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.table import table
 from spark_tui.domain.decimals import parse, short
 from spark_tui.domain.selection import Difference, Policy, Reason, Selection
+from spark_tui.symbols_file import VenueSymbols
 
 VERBS = ("discover", "sync", "list")
 
@@ -102,6 +103,21 @@ def difference_words(difference: Difference, selection: Selection) -> Iterator[s
         yield f"= {kept.symbol}  stays, held: {kept.held}; {kept.why}. To drop it all the same: --drop-held"
     for change in difference.changed:
         yield f"~ {change.symbol}  {change.field.replace('_', ' ')} {change.was} -> {change.now}"
+
+
+def rule_words(before: VenueSymbols | None, after: VenueSymbols) -> str:
+    """What becomes of the rule of the list; empty where it stays as it is. An engine that runs has its rules
+    from when it started."""
+    had = before is not None and before.whitelist
+    if after.whitelist:
+        if had and before is not None and before.symbols == after.symbols:
+            return ""
+        listed = ", ".join(after.symbols)
+        return (
+            f"rule symbols-sync refuses every order in another symbol than {listed},"
+            " from the engine's next start"
+        )
+    return "rule symbols-sync goes, with the engine's next start" if had else ""
 
 
 # --- inside ---------------------------------------------------------------------

@@ -115,6 +115,35 @@ def test_the_difference_is_shown_and_applied_only_when_agreed(
     assert run("symbols", "sync", *place) == (0, "Nothing to change.\n", "")
 
 
+def test_the_rule_of_the_list_is_told_and_when_it_holds(exchange: Exchange, run: Run, home: Home) -> None:
+    place = ("--data-dir", str(home.data))
+    rule = (
+        "rule symbols-sync refuses every order in another symbol than BTCUSDT, ETHUSDT, BNBUSDT, BTCTRY,"
+        " from the engine's next start"
+    )
+    code, out, _ = run("symbols", "sync", "--whitelist", *place)
+    assert (code, f"~ {rule}\n" in out) == (2, True)
+    code, out, _ = run("symbols", "sync", "--whitelist", "--json", "--yes", *place)
+    told = json.loads(out)
+    assert (code, told["rule"], f"The {rule}." in told["text"]) == (0, rule, True)
+    assert run("symbols", "sync", *place) == (0, "Nothing to change.\n", "")
+    code, out, _ = run("symbols", "sync", "--no-whitelist", "--yes", *place)
+    assert (code, out.count("rule symbols-sync goes, with the engine's next start")) == (0, 2)
+
+
+def test_a_first_sync_that_finds_the_list_as_it_is_has_nothing_to_change(
+    exchange: Exchange, run: Run, home: Home
+) -> None:
+    place = ("--data-dir", str(home.data))
+    assert run("symbols", "sync", *place) == (0, "Nothing to change.\n", "")
+    assert run("symbols", "sync", "--yes", *place) == (0, "Nothing to change.\n", "")
+    told = json.loads(run("symbols", "sync", "--json", *place)[1])
+    assert (told["applied"], told["text"]) == (False, "Nothing to change.")
+    assert not (home.data / SYMBOLS_FILE).exists()
+    code, out, _ = run("symbols", "sync", "--most", "9", *place)  # only what is remembered changes
+    assert (code, "~ these flags are remembered" in out) == (2, True)
+
+
 GOOD = figures(**dict.fromkeys(USUAL, "90000000"))
 LISTED = [entry("BTCUSDT", "USDT")]
 
