@@ -36,6 +36,11 @@ class Position(msgspec.Struct, frozen=True, kw_only=True):
     cost: Decimal = Decimal(0)
 
 
+def closed(position: Position) -> Position:
+    """Nothing of it is open any more, without a trade: what it realised stays as it was."""
+    return msgspec.structs.replace(position, quantity=Decimal(0), average_price=Decimal(0), cost=Decimal(0))
+
+
 def apply_fill(position: Position, side: Side, fill: Fill, base: str, quote: str) -> Position:
     """The position after one execution.
 

@@ -60,6 +60,17 @@ class Holdings:
         if row is not None:
             self.move(row)
 
+    def begin_again(self, venue: str) -> None:
+        """Nothing is open there any more, and losses in a row are counted anew."""
+        for pair in [one for one in self.positions if one[0] == venue]:
+            for client_order_id in list(self._covers.get(pair, {})):
+                self.settle(pair, client_order_id)
+            self._traded[pair] = account.closed(self.positions[pair])
+            self._lay(pair)
+        kept = [one for one in self.closings if one.venue != venue]
+        self.closings.clear()
+        self.closings.extend(kept)
+
     def _close(self, row: FillRow, gain: Decimal) -> None:
         """Fills of one order are one closing."""
         latest = self.closings[-1] if self.closings else None

@@ -51,4 +51,15 @@ class EquitySampled(msgspec.Struct, frozen=True, kw_only=True, tag="equity"):
     unpriced: tuple[str, ...] = ()
 
 
-MoneyRecord = FillPriced | BalancesAnchored | CashMoved | EquitySampled
+class AccountBegun(msgspec.Struct, frozen=True, kw_only=True, tag="account-begun"):
+    """The venue's account was begun anew: what each balance gained by that, and nothing is open any more.
+    `number`: the venue's, counted up, so that each counts once."""
+
+    venue: str
+    number: int
+    changes: dict[str, Decimal]
+    operator: str
+    time_ms: int
+
+
+MoneyRecord = FillPriced | BalancesAnchored | CashMoved | EquitySampled | AccountBegun

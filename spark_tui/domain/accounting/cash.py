@@ -49,7 +49,7 @@ class _Recent(NamedTuple):
 
 
 class CashBook:
-    """`anchor`, `trade`, `cover` and `flow` change it."""
+    """`anchor`, `trade`, `cover`, `flow` and `adjust` change it."""
 
     def __init__(self) -> None:
         self._accounts: dict[str, _Account] = {}
@@ -94,6 +94,13 @@ class CashBook:
             self._seen.popitem(last=False)
         self._take(venue, time_ms, (flow,))
         return True
+
+    def adjust(self, venue: str, changes: Mapping[str, Decimal]) -> None:
+        """What every balance holds from the next answer on, whatever the clocks say."""
+        account = self._accounts.get(venue)
+        if account is not None:
+            kind = FlowKind.ADJUSTMENT
+            _add(account, (Flow(asset=asset, kind=kind, amount=by) for asset, by in changes.items() if by))
 
     def explain(
         self, venue: str, actual: Mapping[str, Decimal], as_of_ms: Mapping[str, int]

@@ -46,7 +46,7 @@ class Point(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Curve:
-    """`sample` and `flow` change it; `now` looks without changing."""
+    """`sample`, `flow` and `begin_again` change it; `now` looks without changing."""
 
     def __init__(self) -> None:
         self.points: dict[Window, deque[Point]] = {
@@ -79,6 +79,11 @@ class Curve:
             self._jumped = True
         else:
             self._outside = add(self._outside, worth)
+
+    def begin_again(self) -> None:
+        """Another account from here on: the jump is no gain, and the peak is where it stands."""
+        self._jumped = True
+        self._peak = self.last.gain if self.last is not None else ZERO
 
     def now(self, at_ms: int, equity: Decimal, unpriced: tuple[str, ...]) -> Point:
         """What a sample would be."""

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final
 
-from spark_tui.domain.account import Position, apply_fill
+from spark_tui.domain.account import Position, apply_fill, closed
 from spark_tui.domain.accounting import fifo
 from spark_tui.domain.accounting.fifo import Lots
 from spark_tui.domain.accounting.flows import Trade
@@ -76,8 +76,8 @@ class Awaiting:
 
 
 class PnlBook:
-    """Read by everyone; `take`, `cover`, `settle`, `price` and `fund` change it. Synthetic fills are laid
-    over by `laid` only: they yield to real ones."""
+    """Read by everyone; `take`, `cover`, `settle`, `begin_again`, `price` and `fund` change it. Synthetic
+    fills are laid over by `laid` only: they yield to real ones."""
 
     def __init__(self) -> None:
         self.symbols: dict[Pair, Sheet] = {}
@@ -128,6 +128,18 @@ class PnlBook:
     def settle_all(self) -> None:
         for client_order_id in list(self._covers):
             self.settle(client_order_id)
+
+    def begin_again(self, venue: str) -> None:
+        """Nothing is open there any more, and nobody gained by that; what was realised stays."""
+        for client_order_id in [one for one, trade in self._covers.items() if trade.venue == venue]:
+            self.settle(client_order_id)
+        for (where, _), sheet in self.symbols.items():
+            if where == venue:
+                sheet.position, sheet.lots = closed(sheet.position), Lots(realised=sheet.lots.realised)
+        for strategy in self.strategies.values():
+            for pair, position in strategy.positions.items():
+                if pair[0] == venue:
+                    strategy.positions[pair] = closed(position)
 
     def price(self, key: TradeKey, rates: Mapping[str, Decimal]) -> None:
         """What one of each asset was worth in the account's currency when that trade was done."""
