@@ -298,6 +298,28 @@ async def test_a_confirm_that_was_killed_is_finished_at_the_next_start(tmp_path:
         assert it.engine.canary.view().running == ""  # once
 
 
+async def test_a_confirm_of_a_venue_that_is_not_here_waits_for_an_engine_that_has_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    left = tmp_path.parent / f"{tmp_path.name}-killed"
+    kill = At("order.sent", lambda: shutil.copytree(tmp_path, left))
+    async with rig(tmp_path, settings=told(tmp_path), checkpoint=kill) as it:
+        run = await row_of(it, SMALL)
+        await row_of(it, CONFIRM)
+    caplog.clear()
+    elsewhere = FakeVenue(it.clock)
+    elsewhere.name = "elsewhere"
+    settings = told(left, symbols={"elsewhere": (SYMBOL,)}, hosts={"elsewhere": "127.0.0.1"})
+    async with rig(left, venue=elsewhere, clock=it.clock, settings=settings, wait=False) as other:
+        await other.engine.ready()
+        await other.turn()
+        assert "cut short failed" not in caplog.text
+        assert other.engine.canary.view().running == ""  # other canaries may be sung meanwhile
+    async with rig(left, clock=it.clock, settings=told(left)) as back:
+        await back.until(lambda: back.engine.canary.view().running == "", seconds=1_000)
+        assert back.engine.canary.view().rows[0].rests_on == run.run_id
+
+
 async def test_a_confirm_is_brought_to_its_end_before_the_engine_stops(tmp_path: Path) -> None:
     async with rig(tmp_path, settings=told(tmp_path)) as it:
         await row_of(it, RESTING)

@@ -1,6 +1,6 @@
 """A run confirmed: judged, its order placed, followed and told; and one that a dead engine left behind."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -142,12 +142,13 @@ class Confirmation:
         return self._engine.portfolio.worth(request.venue, assessment.assets[1], cost.notional)
 
 
-def cut_short(state: State) -> tuple[CanaryRow, Order] | None:
-    """A run whose order is in the ledger and whose outcome is not."""
+def cut_short(state: State, venues: Container[str]) -> tuple[CanaryRow, Order] | None:
+    """A run at one of `venues` whose order is in the ledger and whose outcome is not. What an engine with
+    other venues left behind waits for its like."""
     told = {row.rests_on for row in state.canaries.values()}
     for run in state.canaries.values():
         client_id = state.keys.get(_key(run))
-        if client_id is not None and run.run_id not in told:
+        if client_id is not None and run.run_id not in told and run.venue in venues:
             return run, state.orders[client_id]
     return None
 

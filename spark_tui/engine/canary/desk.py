@@ -168,7 +168,7 @@ class CanaryDesk:
     async def finish_cut_short(self) -> None:
         """A confirm that an engine before this one began and did not end: its order is brought to its end
         before any other canary."""
-        found = cut_short(self._engine.journal.state)
+        found = cut_short(self._engine.journal.state, self._engine.runners)
         if found is None:
             return
         run, order = found
