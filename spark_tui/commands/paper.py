@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spark_tui.commands import rows
 from spark_tui.commands.errors import USAGE, CommandError
-from spark_tui.commands.reach import data_dir_of
+from spark_tui.commands.reach import data_dir_of, operator
 from spark_tui.domain.decimals import short
 from spark_tui.link.rendezvous import DataDirLock, RendezvousError
 from spark_tui.settings import Settings, SettingsError, load
@@ -52,11 +52,11 @@ def _reset(path: Path, settings: Settings, *, confirmed: bool) -> int:
         )
     with _alone(path.parent), _opened(path, settings) as store:
         try:
-            cancelled = store.reset(start, time.time_ns() // NS_PER_MS)
+            cancelled = store.reset(start, time.time_ns() // NS_PER_MS, operator())
         except sqlite3.Error as error:
             raise CommandError(f"The paper account {path} cannot be written: {error}.") from None
     print(f"The paper account begins again with {amounts}; {cancelled} orders were cancelled.")
-    print("Its fills stay in the ledger, and positions with them; for a clean sheet take another --data-dir.")
+    print("The next engine books that: positions are closed without gain, what was realised stays on record.")
     return 0
 
 

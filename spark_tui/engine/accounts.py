@@ -3,6 +3,7 @@
 from spark_tui.domain.accounting import CashBook, Curve, Flow, FlowKind, PnlBook, Trade
 from spark_tui.domain.decimals import multiply
 from spark_tui.engine.money_records import (
+    AccountBegun,
     BalancesAnchored,
     CashMoved,
     EquitySampled,
@@ -22,6 +23,7 @@ class Accounts:
         self.pnl = PnlBook()
         self.cash = CashBook()
         self.curve = Curve()
+        self.begun: dict[str, int] = {}  # by venue: the last new beginning of its account that is booked
 
     def move(self, row: FillRow, strategy: str, assets: tuple[str, str]) -> None:
         trade = _trade(row, strategy, assets)
@@ -49,6 +51,11 @@ class Accounts:
                 self._flow(record)
             case EquitySampled():
                 self.curve.sample(record.at_ms, record.equity, record.unpriced)
+            case AccountBegun():
+                self.begun[record.venue] = record.number
+                self.cash.adjust(record.venue, record.changes)
+                self.pnl.begin_again(record.venue)
+                self.curve.begin_again()
 
     def _flow(self, record: CashMoved) -> None:
         flow = Flow(asset=record.asset, kind=record.kind, amount=record.amount)
@@ -62,7 +69,12 @@ class Accounts:
             )
 
     def digest(self) -> dict[str, object]:
-        return {"pnl": self.pnl.digest(), "cash": self.cash.digest(), "curve": self.curve.digest()}
+        return {
+            "pnl": self.pnl.digest(),
+            "cash": self.cash.digest(),
+            "curve": self.curve.digest(),
+            "begun": self.begun,
+        }
 
 
 def _trade(row: FillRow, strategy: str, assets: tuple[str, str]) -> Trade:

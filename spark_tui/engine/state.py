@@ -13,7 +13,13 @@ from spark_tui.engine.accounts import EXTERNAL, MANUAL, Accounts
 from spark_tui.engine.algos.state import ENDED, AlgoState, on_child
 from spark_tui.engine.algos.state import apply as apply_to_algo
 from spark_tui.engine.holdings import Holdings, Pair
-from spark_tui.engine.money_records import BalancesAnchored, CashMoved, EquitySampled, FillPriced
+from spark_tui.engine.money_records import (
+    AccountBegun,
+    BalancesAnchored,
+    CashMoved,
+    EquitySampled,
+    FillPriced,
+)
 from spark_tui.engine.records import (
     Acted,
     AlgoEvent,
@@ -126,6 +132,8 @@ class State:
                 self.armed = None
             case FillPriced() | BalancesAnchored() | CashMoved() | EquitySampled():
                 self.accounts.apply(record)
+            case AccountBegun():
+                self._begin_again(record)
             case TwinBegan() | TwinEnded() | TwinMissing():
                 self.twins.apply(record)
             case Decision() | Acted():
@@ -205,6 +213,13 @@ class State:
             self.rules.pop(record.rule_id, None)
         else:
             self.rules[record.rule_id] = record
+
+    def _begin_again(self, record: AccountBegun) -> None:
+        """What is counted of losses is of the account before."""
+        self._holdings.begin_again(record.venue)
+        self.accounts.apply(record)
+        self.forgiven.clear()
+        self.day = DayStarted(day="", baseline=Decimal(0))
 
     def _start_algo(self, record: AlgoStarted) -> None:
         self.algos[record.algo_id] = AlgoState(

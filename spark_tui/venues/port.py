@@ -123,15 +123,25 @@ class TradeReport(msgspec.Struct, frozen=True, kw_only=True):
     fill: Fill
 
 
+class Beginning(msgspec.Struct, frozen=True, kw_only=True):
+    """The account was begun anew. `number` is counted up; `changes`: what each balance gained by it."""
+
+    number: int
+    changes: dict[str, Decimal]
+    operator: str
+
+
 class BalancesReport(msgspec.Struct, frozen=True, kw_only=True):
     """Absolute balances; `complete` when every asset of the account is listed. `fees`: what the account is
-    charged, where the same answer says so."""
+    charged, where the same answer says so. `begun`: every time it was begun anew, oldest first, where it can
+    be; such an answer comes after the trades of before."""
 
     venue: str
     balances: tuple[Balance, ...]
     time_ms: int
     complete: bool
     fees: FeeRates | None = None
+    begun: tuple[Beginning, ...] = ()
 
 
 class CashReport(msgspec.Struct, frozen=True, kw_only=True):

@@ -364,7 +364,7 @@ async def test_reset_cancels_and_begins_again(tmp_path: Path) -> None:
     async with paper(tmp_path, clock) as it:
         resting = await it.submit(buy("1", "59000"))
     store = PaperStore.open(tmp_path / PAPER_FILE, START)
-    assert store.reset({"USDT": D(500)}, 1) == 1
+    assert store.reset({"USDT": D(500)}, 1, "ann") == 1
     store.close()
     async with paper(tmp_path, clock) as it:
         await it.until(lambda: it.order(resting.client_order_id).state is OrderState.CANCELED)

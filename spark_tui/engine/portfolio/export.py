@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from spark_tui.domain.account import Position
-from spark_tui.domain.accounting import ACCOUNT_CURRENCY, Measure, Tally, Trade
+from spark_tui.domain.accounting import ACCOUNT_CURRENCY, FlowKind, Measure, Tally, Trade
 from spark_tui.domain.accounting.pnl import TradeKey
 from spark_tui.domain.decimals import ONE, multiply, plain
-from spark_tui.engine.money_records import CashMoved, EquitySampled, FillPriced
+from spark_tui.engine.money_records import AccountBegun, CashMoved, EquitySampled, FillPriced
 from spark_tui.engine.records import Record
 from spark_tui.engine.state import State
 
@@ -129,6 +129,18 @@ def _equity(records: Iterable[Record]) -> Iterator[Row]:
 def _flows(records: Iterable[Record]) -> Iterator[Row]:
     """Money that came or went outside trades."""
     for record in records:
+        if isinstance(record, AccountBegun):
+            for asset, amount in record.changes.items():
+                yield {
+                    "time_utc": _time(record.time_ms),
+                    "venue": record.venue,
+                    "asset": asset,
+                    "kind": FlowKind.ADJUSTMENT,
+                    "amount": plain(amount),
+                    "rate": "",
+                    "operator": record.operator,
+                    "note": f"account begun anew by {record.operator}",
+                }
         if isinstance(record, CashMoved):
             yield {
                 "time_utc": _time(record.time_ms),

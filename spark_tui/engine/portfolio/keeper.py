@@ -10,7 +10,13 @@ from spark_tui.domain.accounting import FlowKind
 from spark_tui.domain.accounting.pnl import TradeKey
 from spark_tui.engine.accounts import Accounts
 from spark_tui.engine.journal import Journal
-from spark_tui.engine.money_records import BalancesAnchored, CashMoved, EquitySampled, FillPriced
+from spark_tui.engine.money_records import (
+    AccountBegun,
+    BalancesAnchored,
+    CashMoved,
+    EquitySampled,
+    FillPriced,
+)
 from spark_tui.engine.portfolio.balances import BalanceBook
 from spark_tui.engine.portfolio.valuation import FRESH_MS, Valuation
 from spark_tui.link.messages import PriceFills, RecordFlow
@@ -44,10 +50,24 @@ class Keeper:
         return self._journal.state.accounts
 
     def on_balances(self, report: BalancesReport) -> None:
-        """The first whole answer is where the explanation begins."""
-        if report.complete and not self._accounts.cash.anchored(report.venue):
+        """The first whole answer is where the explanation begins: what was before is in it."""
+        if not report.complete:
+            return
+        anchored = self._accounts.cash.anchored(report.venue)
+        if not anchored:
             totals = {balance.asset: balance.total for balance in report.balances if balance.total}
             self._journal.note(BalancesAnchored(venue=report.venue, totals=totals, time_ms=report.time_ms))
+        for one in report.begun:
+            if one.number > self._accounts.begun.get(report.venue, 0):
+                self._journal.note(
+                    AccountBegun(
+                        venue=report.venue,
+                        number=one.number,
+                        changes=one.changes if anchored else {},
+                        operator=one.operator,
+                        time_ms=report.time_ms,
+                    )
+                )
 
     def price_fresh(self) -> None:
         """Trades just booked, at the books as they are."""

@@ -49,6 +49,7 @@ class PaperAccount:
         next_order, next_trade = store.next_ids()
         self._journal = Journal(name)
         self._cash = Cash(store.balances())
+        self._begun = store.beginnings()
         self.floor = Floor(
             Clearing(self._cash, self._journal, fees, next_trade),
             self._journal,
@@ -128,7 +129,12 @@ class PaperAccount:
 
     def balances(self) -> BalancesReport:
         return balances_report(
-            self.name, self._cash.balances(), self.now_ms(), complete=True, fees=self._fees
+            self.name,
+            self._cash.balances(),
+            self.now_ms(),
+            complete=True,
+            fees=self._fees,
+            begun=self._begun,
         )
 
     def report(self, order: PaperOrder, *, fills: bool = False) -> OrderReport:

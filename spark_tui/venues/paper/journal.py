@@ -4,7 +4,7 @@ from spark_tui.domain.account import Balance
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.order import Fill
 from spark_tui.venues.paper.orders import PaperList, PaperOrder, PaperTrade
-from spark_tui.venues.port import BalancesReport, OrderReport, TradeReport, UserEvent
+from spark_tui.venues.port import BalancesReport, Beginning, OrderReport, TradeReport, UserEvent
 
 
 class Journal:
@@ -83,5 +83,8 @@ def balances_report(
     *,
     complete: bool,
     fees: FeeRates | None = None,
+    begun: tuple[Beginning, ...] = (),
 ) -> BalancesReport:
-    return BalancesReport(venue=venue, balances=balances, time_ms=now_ms, complete=complete, fees=fees)
+    return BalancesReport(
+        venue=venue, balances=balances, time_ms=now_ms, complete=complete, fees=fees, begun=begun
+    )

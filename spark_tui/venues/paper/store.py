@@ -11,11 +11,11 @@ from pathlib import Path
 import msgspec
 
 from spark_tui.domain.account import Balance
-from spark_tui.domain.decimals import plain
+from spark_tui.domain.decimals import EXACT, ZERO, plain
 from spark_tui.venues.paper.cash import Cash
 from spark_tui.venues.paper.journal import Journal
 from spark_tui.venues.paper.orders import PaperList, PaperOrder, PaperTrade, Phase
-from spark_tui.venues.port import OrderStatus
+from spark_tui.venues.port import Beginning, OrderStatus
 
 PAPER_FILE = "paper.db"
 _VERSION = 1
@@ -34,11 +34,15 @@ CREATE TABLE IF NOT EXISTS trades (
 CREATE INDEX IF NOT EXISTS trades_by_symbol ON trades (symbol, id);
 CREATE INDEX IF NOT EXISTS trades_by_order ON trades (order_id, id);
 CREATE TABLE IF NOT EXISTS resets (last_trade INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS beginnings (
+    number INTEGER PRIMARY KEY, operator TEXT NOT NULL, changes BLOB NOT NULL
+);
 """
 
 _order = msgspec.json.Decoder(PaperOrder)
 _trade = msgspec.json.Decoder(PaperTrade)
 _list = msgspec.json.Decoder(PaperList)
+_changes = msgspec.json.Decoder(dict[str, Decimal])
 _encode = msgspec.json.Encoder().encode
 
 
@@ -116,6 +120,14 @@ class PaperStore:
         row = self._database.execute("SELECT max(last_trade) FROM resets").fetchone()
         return None if row[0] is None else int(row[0])
 
+    def beginnings(self) -> tuple[Beginning, ...]:
+        """Every time the account was begun again, and what that did to the balances; oldest first."""
+        rows = self._database.execute("SELECT number, operator, changes FROM beginnings ORDER BY number")
+        return tuple(
+            Beginning(number=number, operator=operator, changes=_changes.decode(changes))
+            for number, operator, changes in rows
+        )
+
     def by_client_id(self, symbol: str, client_id: str) -> PaperOrder | None:
         """The newest of that id."""
         row = self._database.execute(
@@ -176,13 +188,21 @@ class PaperStore:
                 )
         self._write_balances(cash.balance(asset) for asset in cash.dirty)
 
-    def reset(self, start: Mapping[str, Decimal], now_ms: int) -> int:
-        """Begin again with these balances: open orders are cancelled, ids go on, history stays. How many were
-        cancelled. Raises sqlite3.Error."""
+    def reset(self, start: Mapping[str, Decimal], now_ms: int, operator: str) -> int:
+        """Begin again with these balances: open orders are cancelled, ids go on, history stays, and what it
+        did is kept for the books of the next engine. How many were cancelled. Raises sqlite3.Error."""
+        before = {balance.asset: balance.total for balance in self.balances()}
         cash = Cash(self.balances())
         cash.begin_again(start)
+        changes = {
+            one.asset: EXACT.subtract(one.total, before.get(one.asset, ZERO)) for one in cash.balances()
+        }
+        changes = {asset: amount for asset, amount in changes.items() if amount}
         with self._transaction():
             self._database.execute("INSERT INTO resets SELECT coalesce(max(id), 0) FROM trades")
+            self._database.execute(
+                "INSERT INTO beginnings (operator, changes) VALUES (?, ?)", (operator, _encode(changes))
+            )
             return len(self._end_all(cash, now_ms))
 
     def cancel_all(self, now_ms: int) -> tuple[str, ...]:
