@@ -47,7 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
         data_dir,
         SystemClock(),
         operator=operator(),
-        reason=words.get("reason") or "operator",
+        reason=words.get("reason") or ("kill drill" if arguments.drill else "operator"),
+        drill=arguments.drill,
         say=lambda text: print(f"spark-tui: kill: {text}", file=sys.stderr, flush=True),
     )
     warning = exposed(data_dir)

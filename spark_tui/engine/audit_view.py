@@ -21,6 +21,7 @@ from spark_tui.engine.records import (
 )
 from spark_tui.link.messages.audit import Audit, AuditRow, GetAudit
 from spark_tui.store.ledger import Ledger, Stored
+from spark_tui.venues.kill_marks import is_kill_order
 
 ENGINE = "engine"
 MAX_ROWS = 1_000
@@ -117,7 +118,8 @@ def _told(stored: Stored, record: Record) -> AuditRow:
             return _order(stored, client_id, event)
         case ExternalFill(fill=fill):
             what = f"{record.side} {plain(fill.quantity)} {record.symbol} at {plain(fill.price)}"
-            return _row(stored, "somebody else", "fill", f"{record.client_order_id} {what}")
+            who = "kill switch" if is_kill_order(record.client_order_id) else "somebody else"
+            return _row(stored, who, "fill", f"{record.client_order_id} {what}")
         case TradingStateChanged():
             who = record.operator or ENGINE
             return _row(

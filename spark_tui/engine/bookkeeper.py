@@ -142,15 +142,17 @@ class Bookkeeper:
             and lifecycle.is_open(order.state)
         ]
 
-    def on_external_trade(self, trade: TradeReport) -> None:
-        """An account trade whose order is not ours; it moves the position and is marked."""
+    def on_external_trade(self, trade: TradeReport, client_order_id: str = "") -> None:
+        """An account trade whose order is not ours; it moves the position and is marked. `client_order_id`:
+        what the venue calls that order, where it was asked."""
         known = self.external.get((trade.venue, trade.symbol, trade.venue_order_id))
         self._book_external(
             ExternalFill(
                 venue=trade.venue,
                 symbol=trade.symbol,
                 side=Side(trade.side),
-                client_order_id=known.client_order_id if known else f"external-{trade.venue_order_id}",
+                client_order_id=client_order_id
+                or (known.client_order_id if known else f"external-{trade.venue_order_id}"),
                 venue_order_id=trade.venue_order_id,
                 fill=trade.fill,
                 base="",

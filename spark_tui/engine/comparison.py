@@ -19,10 +19,12 @@ from spark_tui.engine.records import TradesReconciled
 from spark_tui.engine.reports import could_be
 from spark_tui.engine.resolver import Resolver
 from spark_tui.engine.supervise import Notify
+from spark_tui.venues.kill_marks import is_kill_order
 from spark_tui.venues.port import BalancesReport, OrderReport, TradeReport, Venue
 
 PAGE = 1_000
 MAX_PAGES = 50  # of trades of one symbol in one pass; the next pass goes on from there
+MAX_NAMED = 200  # orders of others asked about in an engine's life: each question costs weight
 FORGOTTEN = 3  # passes that do not find an order the venue once acknowledged, or a trade's order
 _UNCONFIRMED = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
@@ -40,7 +42,9 @@ class Comparison:
         notify: Notify,
         *,
         on_balances: Callable[[BalancesReport], None],
+        by_kill: frozenset[str] = frozenset(),
     ) -> None:
+        """`by_kill`: ids of orders that `spark-tui kill` cancelled while no engine heard it."""
         self._venue = venue
         self._books = books
         self._journal = journal
@@ -48,6 +52,8 @@ class Comparison:
         self._differences = differences
         self._notify = notify
         self._on_balances = on_balances
+        self._by_kill = by_kill
+        self._named: dict[str, str] = {}  # venue order id -> the kill's client id, empty: not the kill's
         self._missing: dict[str, tuple[int, int]] = {}  # id -> (times not found, since when)
         self._unfound: dict[str, int] = {}  # other people's orders, by symbol and venue id: times not found
         self._short: dict[str, tuple[int, int]] = {}  # id -> (passes its fills stayed away, since when)
@@ -112,12 +118,19 @@ class Comparison:
         if before.state in _UNCONFIRMED and after.state not in _UNCONFIRMED:
             self._applied("UNCONFIRMED_FOUND", before, after, "booked: the order lives at the venue")
         elif lifecycle.is_open(before.state) and not lifecycle.is_open(after.state):
-            kind = "EXTERNAL_CLOSE" if self._by_others(before, after) else "ENDED_AT_VENUE"
-            self._applied(kind, before, after, f"booked as {after.state}")
+            self._note_end(before, after)
         elif after.amended_quantity != before.amended_quantity:
             self._applied("AMENDED_AT_VENUE", before, after, "booked: its total quantity is smaller")
         if after.filled > before.filled:
             self._applied("MISSED_FILL", before, after, "booked", subject=f"-{plain(after.filled)}")
+
+    def _note_end(self, before: Order, after: Order) -> None:
+        kind, how = "ENDED_AT_VENUE", f"booked as {after.state}"
+        if self._by_others(before, after):
+            killed = after.client_order_id in self._by_kill
+            kind = "KILL_CLOSE" if killed else "EXTERNAL_CLOSE"
+            how += " by the kill switch" if killed else ""
+        self._applied(kind, before, after, how)
 
     def _by_others(self, before: Order, after: Order) -> bool:
         """Cancelled, and not by us nor by its own list."""
@@ -276,13 +289,13 @@ class Comparison:
         """False while the trade might belong to an order whose fate is open and the venue does not say whose
         it is: it waits for that order's proof, or for the operator's word."""
         if self._owner(trade) is None and self._doubtful(trade) and not await self._resolver.whose(trade):
-            return self._without_owner(trade)
+            return await self._without_owner(trade)
         self._ownerless.pop(trade.fill.trade_id, None)
         owner = self._owner(trade)
         if owner is not None:
             self._book_ours(owner, trade)
             return True
-        self._book_external(trade)
+        await self._book_external(trade)
         return True
 
     def _owner(self, trade: TradeReport) -> str | None:
@@ -294,7 +307,7 @@ class Comparison:
             for order in self._books.state.open_orders(trade.venue, trade.symbol)
         )
 
-    def _without_owner(self, trade: TradeReport) -> bool:
+    async def _without_owner(self, trade: TradeReport) -> bool:
         trade_id = trade.fill.trade_id
         self._ownerless[trade_id] = self._ownerless.get(trade_id, 0) + 1
         if self._ownerless[trade_id] < FORGOTTEN:
@@ -311,7 +324,7 @@ class Comparison:
             self._rows.append((row, lambda choice: None))  # the next pass acts on it
             return False
         del self._ownerless[trade_id]
-        self._book_external(trade)
+        await self._book_external(trade)
         return True
 
     def _book_ours(self, client_id: str, trade: TradeReport) -> None:
@@ -322,20 +335,35 @@ class Comparison:
         after = self._books.record(client_id, event, ask=False)
         self._applied("MISSED_FILL", before, after, "booked", subject=f"-{trade.fill.trade_id}")
 
-    def _book_external(self, trade: TradeReport) -> None:
+    async def _book_external(self, trade: TradeReport) -> None:
         pair = (trade.venue, trade.symbol)
         if trade.fill.trade_id in self._books.state.external_trades.get(pair, {}):
             return
-        self._books.on_external_trade(trade)
+        client_id = await self._of_a_kill(trade)
+        self._books.on_external_trade(trade, client_id)
         found = Found(
-            kind="EXTERNAL_TRADE",
+            kind="KILL_TRADE" if client_id else "EXTERNAL_TRADE",
             symbol=trade.symbol,
             subject=trade.fill.trade_id,
+            client_order_id=client_id,
             local="not known",
             remote=f"{trade.side} {plain(trade.fill.quantity)} at {plain(trade.fill.price)}",
         )
-        row = self._differences.applied(self._venue.name, found, "booked as somebody else's")
-        self._rows.append((row, None))
+        how = "booked as closed by the kill switch" if client_id else "booked as somebody else's"
+        self._rows.append((self._differences.applied(self._venue.name, found, how), None))
+
+    async def _of_a_kill(self, trade: TradeReport) -> str:
+        """The client id of the kill's order that traded, empty for everybody else's. A trade does not say it;
+        the venue is asked where a kill is on record, and of so many orders only. Raises VenueError."""
+        known = self._books.external.get((trade.venue, trade.symbol, trade.venue_order_id))
+        if known is not None:
+            return known.client_order_id if is_kill_order(known.client_order_id) else ""
+        order_id = trade.venue_order_id
+        if order_id not in self._named and self._books.state.marks and len(self._named) < MAX_NAMED:
+            report = await self._venue.query_by_venue_id(trade.symbol, order_id)
+            client_id = report.client_order_id if report is not None else ""
+            self._named[order_id] = client_id if is_kill_order(client_id) else ""
+        return self._named.get(order_id, "")
 
     def _advance(self, symbol: str, cursor: int) -> None:
         if self._books.state.reconciled.get((self._venue.name, symbol)) != cursor:

@@ -26,7 +26,7 @@ from spark_tui.telemetry.server import TelemetryServer
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Discovery
-from spark_tui.venues.kill_plan import Mark
+from spark_tui.venues.kill_marks import Mark
 from spark_tui.venues.port import Venue
 from spark_tui.wire.clock import Clock
 
@@ -87,8 +87,8 @@ class Composition:
         stack.push_async_callback(self._telemetry.close)
         return ""
 
-    def build(self, found: Discovery, ledger: Ledger, tape: Tape, mark: Mark | None = None) -> Engine:
-        """`mark`: a kill that no engine has recorded yet."""
+    def build(self, found: Discovery, ledger: Ledger, tape: Tape, marks: tuple[Mark, ...] = ()) -> Engine:
+        """`marks`: kills without an engine, oldest first."""
         settings = self._settings
         rng = random.SystemRandom()
         venue = self._venue(found, rng)
@@ -112,8 +112,7 @@ class Composition:
                 config=decisive(settings, found),
                 data_dir=str(self._data_dir),
                 metrics_port=self.metrics_port,
-                killed=mark.reason if mark else "",
-                killed_by=mark.operator if mark else "",
+                marks=marks,
             ),
             self._clock,
             reached,

@@ -31,6 +31,7 @@ from spark_tui.engine.guard import Guard
 from spark_tui.engine.hub import Face, Hub
 from spark_tui.engine.identity import Identities, draw_run
 from spark_tui.engine.journal import Journal
+from spark_tui.engine.kill_marks import canceled_by, note_taken, take_over
 from spark_tui.engine.lists import ListDesk
 from spark_tui.engine.losses import Losses
 from spark_tui.engine.market import Market
@@ -230,6 +231,7 @@ class Engine:
             open_symbols=self.cancels.open_symbols,
             on_report=self.books.on_report,
             drain=self.journal.drain,
+            on_mark=partial(note_taken, self.journal),
         )
         self.kill_switch = self._sweeper.switch
         self.riskwatch = RiskWatch(
@@ -348,9 +350,7 @@ class Engine:
         self.guard.activity.restore(state, now_ms)
         self.rulebook.restore()
         self.journal.note(RunStarted(run=self.identities.run, at_ms=now_ms))
-        if self._settings.killed:
-            self.guard.halt_in_memory(self._settings.killed)
-            self.guard.announce(self._settings.killed_by)
+        take_over(self._settings.marks, self.journal, self.guard)
         self.portfolio.beat()
         self.protection.restore()
         self.twins.restore()
@@ -377,6 +377,7 @@ class Engine:
             self.differences,
             self.notices,
             on_balances=balances.take,
+            by_kill=canceled_by(self._settings.marks),
         )
         reconciler = Reconciler(
             venue,

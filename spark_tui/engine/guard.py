@@ -108,20 +108,23 @@ class KillSwitch:
         on_report: Callable[[OrderReport], None],
         keep_sweeping: Callable[[], None],
         drain: Callable[[float], Awaitable[bool]],
+        on_mark: Callable[[str], None],
     ) -> None:
         self._guard = guard
+        self._on_mark = on_mark
         self._venues = venues
         self._open_symbols = open_symbols
         self._on_report = on_report
         self._keep_sweeping = keep_sweeping
         self._drain = drain
 
-    async def kill(self, reason: str, operator: str) -> CancelAllResult:
-        """Never raises. Errors of every kind end in the result's `errors`."""
+    async def kill(self, reason: str, operator: str, mark: str = "") -> CancelAllResult:
+        """Never raises. Errors of every kind end in the result's `errors`. `mark`: recorded with the halt,
+        long before a slow venue answers: nobody may be waiting for the result then."""
         self._guard.halt_in_memory(reason)
         sweeping = asyncio.ensure_future(self.sweep())
         await asyncio.sleep(0)  # the cancels go first
-        unrecorded = self._announce(operator)
+        unrecorded = self._announce(operator, mark)
         swept = await sweeping
         errors = [*swept.errors, *unrecorded]
         if swept.left or swept.errors:
@@ -143,9 +146,10 @@ class KillSwitch:
         except Exception:  # the same; nobody may believe that it stands on disk
             return False
 
-    def _announce(self, operator: str) -> tuple[str, ...]:
+    def _announce(self, operator: str, mark: str) -> tuple[str, ...]:
         try:
             self._guard.announce(operator)
+            self._on_mark(mark)
         except Exception as error:  # recording and publishing may fail in any way; the halt stands regardless
             return (f"The halt stands but could not be recorded: {describe(error)}.",)
         return ()

@@ -3,6 +3,7 @@
 import msgspec
 
 from spark_tui.domain.rules import STANDARD, Rule
+from spark_tui.venues.kill_marks import Mark
 
 
 class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -18,5 +19,4 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_port: int = 0  # as served; 0 when off
     book_max_age_s: float = 5.0  # an older book is no price
     reconcile_every_s: float = 45.0  # between regular comparisons with the venue
-    killed: str = ""  # why the kill process struck while no engine could record it; empty: it did not
-    killed_by: str = ""
+    marks: tuple[Mark, ...] = ()  # kills without an engine, oldest first; the ledger may have some of them

@@ -30,7 +30,7 @@ from spark_tui.link.rendezvous import (
     write_private,
 )
 from spark_tui.settings import Settings
-from spark_tui.venues.kill_plan import read_mark, remove_mark
+from spark_tui.venues.kill_marks import read_marks
 from spark_tui.wire.clock import SystemClock
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ class _Process:
         self._on_checkpoint = on_checkpoint
         self._clock = SystemClock()
         self._ended = asyncio.Event()
+        self._marks: tuple[Path, ...] = ()  # files of the kills that this start takes over
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -106,8 +107,9 @@ class _Process:
             found = await discover(self._settings, base)
             _bind(self._place.data_dir, found.environment)
             trouble = await composition.start_telemetry(stack)
-            mark = read_mark(self._place.data_dir)
-            engine = composition.build(found, ledger, tape, mark)
+            marks = read_marks(self._place.data_dir)
+            self._marks = tuple(marks)
+            engine = composition.build(found, ledger, tape, tuple(marks.values()))
             keeper = composition.keeper(engine, found, bundled=child is not None)
             await keeper.keep()  # before anything trades
             await stack.enter_async_context(_background(keeper.run()))
@@ -138,9 +140,10 @@ class _Process:
         try:
             await self._until_ready(engine)
             await keeper.keep()  # with what the venue counts from: a face may order from here on
-            if engine.guard.killed:
+            if self._marks:
                 await engine.journal.durable()
-                remove_mark(self._place.data_dir)  # it stands in the ledger now
+                for path in self._marks:  # they stand in the ledger now; what came since stays
+                    path.unlink(missing_ok=True)
             path = socket_path(self._place.data_dir)
             async with serve_link(service, path):
                 with self._announced(path, metrics_port):

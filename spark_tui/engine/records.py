@@ -63,6 +63,12 @@ class TradingStateChanged(msgspec.Struct, frozen=True, kw_only=True, tag="tradin
     at_ms: int
 
 
+class MarksTaken(msgspec.Struct, frozen=True, kw_only=True, tag="kill-marks-taken"):
+    """The kills that left these marks are recorded: a mark that is read again does not halt again."""
+
+    marks: tuple[str, ...]
+
+
 class DayStarted(msgspec.Struct, frozen=True, kw_only=True, tag="day"):
     """`baseline`: total PnL in USDT terms when the UTC day `day` was first seen; day PnL counts from it."""
 
@@ -177,6 +183,7 @@ Record = (
     | ExternalFill
     | TradesReconciled
     | TradingStateChanged
+    | MarksTaken
     | DayStarted
     | DifferenceSettled
     | RuleChanged

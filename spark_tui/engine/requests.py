@@ -256,7 +256,7 @@ class Requests:
     async def _kill(self, kill: Kill, operator: str, attachment: Attachment | None) -> Result:
         """Not even the task group is needed for this one."""
         return await asyncio.shield(
-            asyncio.ensure_future(self._engine.kill_switch.kill(kill.reason, operator))
+            asyncio.ensure_future(self._engine.kill_switch.kill(kill.reason, operator, kill.mark))
         )
 
     async def _resume(self, resume: Resume, operator: str, attachment: Attachment | None) -> Result:

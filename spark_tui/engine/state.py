@@ -31,6 +31,7 @@ from spark_tui.engine.records import (
     ExternalFill,
     LiveArmed,
     LiveDisarmed,
+    MarksTaken,
     OrderRecord,
     Record,
     RuleChanged,
@@ -41,6 +42,7 @@ from spark_tui.engine.records import (
 )
 from spark_tui.engine.twin_records import TwinBegan, TwinEnded, TwinMissing, TwinResults
 from spark_tui.link.messages import CanaryRow, FillRow
+from spark_tui.venues.kill_marks import is_kill_order
 
 MAX_ORDERS = 5_000  # finished and reconciled orders beyond this leave memory; the ledger keeps them
 MAX_FILLS = 2_000
@@ -48,6 +50,8 @@ MAX_EXTERNAL_TRADES = 10_000  # per symbol
 MAX_ALGOS = 200  # ended ones beyond this leave memory
 MAX_CANARIES = 200
 MAX_SETTLED = 1_000  # differences an operator settled
+KILL = "kill"  # the strategy of the orders with which `spark-tui kill` closed positions
+MAX_TAKEN = 5_000  # marks of kills; far more than wait on a disk
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,6 +90,7 @@ class State:
         self.armed: LiveArmed | None = None  # as armed; whether it still counts is for `engine.arming`
         self.rules: OrderedDict[str, RuleChanged] = OrderedDict()  # changes that stand, by rule id
         self.forgiven: dict[str, RuleForgiven] = {}  # by rule id
+        self.marks: OrderedDict[str, None] = OrderedDict()  # ids of the kills' marks that are recorded
         self.unheard: dict[str, None] = {}  # ids of ended orders whose fills we do not know in full
         self.runs: set[str] = set()
         self.trading = TradingStateChanged(
@@ -104,6 +109,8 @@ class State:
                 self.runs.add(record.run)
             case TradingStateChanged():
                 self.trading = record
+            case MarksTaken():
+                self._take_marks(record)
             case TradesReconciled():
                 self.reconciled[record.venue, record.symbol] = record.last_trade_id
             case DayStarted():
@@ -171,6 +178,7 @@ class State:
                 "armed": self.armed,
                 "rules": list(self.rules.values()),
                 "forgiven": list(self.forgiven.values()),
+                "marks": list(self.marks),
                 "runs": sorted(self.runs),
                 "trading": self.trading,
                 "day": self.day,
@@ -205,6 +213,11 @@ class State:
         self._tell_algo(before, applied.order)
         rows = self._book(before, applied.order)
         return Effect(order=applied.order, fills=rows, anomaly=applied.anomaly, query=applied.query)
+
+    def _take_marks(self, record: MarksTaken) -> None:
+        self.marks |= dict.fromkeys(record.marks)
+        while len(self.marks) > MAX_TAKEN:
+            self.marks.popitem(last=False)
 
     def _change_rule(self, record: RuleChanged) -> None:
         """A rule that changes counts anew: what was forgiven was forgiven to the old one."""
@@ -329,7 +342,7 @@ class State:
             side=record.side,
             fill=record.fill,
         )
-        self._move(row, EXTERNAL)
+        self._move(row, KILL if is_kill_order(record.client_order_id) else EXTERNAL)
         return Effect(fills=(row,))
 
     def _move(self, row: FillRow, strategy: str) -> None:

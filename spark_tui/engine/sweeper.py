@@ -30,6 +30,7 @@ class Sweeper:
         open_symbols: Callable[[str], Iterable[str]],
         on_report: Callable[[OrderReport], None],
         drain: Callable[[float], Awaitable[bool]],
+        on_mark: Callable[[str], None],
     ) -> None:
         self._guard = guard
         self._clock = clock
@@ -45,6 +46,7 @@ class Sweeper:
             on_report=on_report,
             keep_sweeping=self._wanted.set,
             drain=drain,
+            on_mark=on_mark,
         )
 
     def kill_for(self, reason: str) -> None:

@@ -15,6 +15,7 @@ from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import Environment, OrderType, Side, TimeInForce
 from spark_tui.rescue.door import open_venue
 from spark_tui.rescue.process import Outcome, Rescue
+from spark_tui.venues.kill_marks import is_kill_order, kill_order_id
 from spark_tui.venues.kill_plan import KillPlan, PlanError, VenuePlan
 from spark_tui.venues.port import Reaction, Venue, VenueError
 from spark_tui.venues.sweep import text_of
@@ -55,7 +56,7 @@ async def drill(rescue: Rescue, plan: KillPlan, clock: Clock) -> Verdict:
     checks: list[Check] = []
     for venue in plan.venues:
         placed = await _rest(venue, clock)
-        checks.append(Check(text=f"an order rests at {venue.venue} ({placed})", ok=placed.startswith("spk")))
+        checks.append(Check(text=f"an order rests at {venue.venue} ({placed})", ok=is_kill_order(placed)))
         resting.append(placed)
     if not all(check.ok for check in checks):
         return Verdict(checks=tuple(checks), took_ms=0, outcome=None)
@@ -64,8 +65,17 @@ async def drill(rescue: Rescue, plan: KillPlan, clock: Clock) -> Verdict:
     took_ms = (clock.mono_ns() - before) // NS_PER_MS
     checks += [Check(text=f"it is cancelled: {one}", ok=one not in outcome.left) for one in resting]
     checks.append(Check(text="every venue confirms that nothing is open", ok=outcome.green))
-    checks.append(Check(text="an engine that runs has halted", ok=outcome.engine in ("none", "answered")))
+    checks.append(_halt(outcome))
     return Verdict(checks=tuple(checks), took_ms=took_ms, outcome=outcome)
+
+
+def _halt(outcome: Outcome) -> Check:
+    match outcome.engine:
+        case "none":
+            return Check(text="no engine runs; the next one starts HALTED", ok=outcome.marked)
+        case "answered":
+            return Check(text="the engine has halted", ok=True)
+    return Check(text="the engine halts; it did not answer and was ended", ok=False)
 
 
 async def _rest(plan: VenuePlan, clock: Clock) -> str:
@@ -78,7 +88,7 @@ async def _rest(plan: VenuePlan, clock: Clock) -> str:
         book = await venue.depth_snapshot(instrument.symbol, 5)
         if not book.bids:
             return f"{instrument.symbol} has no bids"
-        client_id = f"spk{secrets.token_hex(4)}-0"
+        client_id = kill_order_id(secrets.token_hex(4), 0)
         await venue.place(client_id, _far_below(instrument, from_float(book.bids[0][0])), lambda: None)
         return client_id
     except VenueError as error:

@@ -16,6 +16,7 @@ from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinN
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.rescue.positions import held_now
+from spark_tui.venues.kill_marks import kill_order_id
 from spark_tui.venues.kill_plan import Held
 from spark_tui.venues.port import OrderReport, OrderStatus, Reaction, Venue, VenueError
 from spark_tui.venues.sweep import text_of
@@ -102,7 +103,7 @@ class Flattener:
     async def _send(self, request: OrderRequest) -> OrderReport:
         """Once; what is not known is found out. Raises VenueError."""
         self._sent += 1
-        client_id = f"spk{self._run}-{self._sent}"
+        client_id = kill_order_id(self._run, self._sent)
         try:
             report = await self._venue.place(client_id, request, lambda: None)
         except VenueError as error:

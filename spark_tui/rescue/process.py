@@ -24,15 +24,8 @@ from spark_tui.rescue.door import open_venue
 from spark_tui.rescue.flatten import Flattener, Residue
 from spark_tui.rescue.paper import paper_residue, sweep_paper
 from spark_tui.rescue.turn import Turn
-from spark_tui.venues.kill_plan import (
-    KILL_AGAIN,
-    KillPlan,
-    Mark,
-    PlanError,
-    VenuePlan,
-    remove_mark,
-    write_mark,
-)
+from spark_tui.venues.kill_marks import Mark, mark_id, remove_mark, write_mark
+from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, PlanError, VenuePlan
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, merged, sweep, text_of
 from spark_tui.wire.clock import NS_PER_S, Clock
@@ -78,8 +71,8 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rescue:
-    """`operator` and `reason` go into the mark, and from there into the next engine's ledger. `say` is told
-    what a wait is for."""
+    """`operator`, `reason` and `drill` go into the mark, and from there into the next engine's ledger. `say`
+    is told what a wait is for."""
 
     def __init__(
         self,
@@ -88,12 +81,19 @@ class Rescue:
         *,
         operator: str,
         reason: str,
+        drill: bool = False,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._data_dir = data_dir
         self._clock = clock
-        self._operator = operator
-        self._reason = reason
+        at_ms = clock.wall_ns() // 1_000_000
+        self._mark = Mark(
+            id=mark_id(at_ms, secrets.token_hex(4)),
+            reason=reason,
+            operator=operator,
+            at_ms=at_ms,
+            drill=drill,
+        )
         self._say = say
         self._canceled: list[str] = []
         self._errors: list[str] = []
@@ -103,7 +103,8 @@ class Rescue:
     async def kill(self, plan: KillPlan, *, flatten: bool, doubt: str = "") -> Outcome:
         """Never raises: what goes wrong is in `errors`. `doubt`: why the plan may not name every venue; then
         only an engine that answered can confirm."""
-        marked = self._mark()
+        self._mark = msgspec.structs.replace(self._mark, flatten=flatten)
+        marked = self._leave_mark()
         if doubt:
             self._errors.append(doubt)
         engine = await self._ask_engine()
@@ -113,9 +114,11 @@ class Rescue:
         finally:
             self._turn.release()
         self._errors += troubles
+        swept = merged(part.swept for part in parts)
         if engine == "answered" and self._said is not None and self._said.recorded:
             self._unmark()
-        swept = merged(part.swept for part in parts)
+        elif marked:
+            self._tell_mark((*self._canceled, *swept.canceled))
         whole = bool(plan.venues) and not doubt
         said = self._said
         return Outcome(
@@ -130,11 +133,10 @@ class Rescue:
             cures=tuple(dict.fromkeys(part.cure for part in parts if not part.done)),
         )
 
-    def _mark(self) -> bool:
-        mark = Mark(reason=self._reason, operator=self._operator, at_ms=self._clock.wall_ns() // 1_000_000)
+    def _leave_mark(self) -> bool:
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_mark(self._data_dir, mark)
+            write_mark(self._data_dir, self._mark)
         except OSError as error:  # a full disk: cancelling matters more
             self._errors.append(
                 f"The kill could not be marked in {self._data_dir} ({error.strerror}): the next engine will"
@@ -143,14 +145,15 @@ class Rescue:
             return False
         return True
 
+    def _tell_mark(self, canceled: tuple[str, ...]) -> None:
+        """So that the next engine knows whose cancels these were; the halt does not hang on it."""
+        with contextlib.suppress(OSError):
+            write_mark(self._data_dir, msgspec.structs.replace(self._mark, canceled=canceled))
+
     def _unmark(self) -> None:
-        """It stands in the ledger."""
-        try:
-            remove_mark(self._data_dir)
-        except OSError as error:
-            self._errors.append(
-                f"The mark of the kill stays ({error.strerror}): the next engine starts HALTED."
-            )
+        """It stands in the ledger, so that one which cannot be removed halts nobody."""
+        with contextlib.suppress(OSError):
+            remove_mark(self._data_dir, self._mark.id)
 
     async def _ask_engine(self) -> str:
         """none | answered | hung. One that is only just starting is given the time to serve."""
@@ -170,7 +173,7 @@ class Rescue:
         ended, it goes on cancelling."""
         try:
             async with asyncio.timeout(patience_s):
-                link = await RemoteLink.connect(socket, face="kill", operator=self._operator, rate_hz=0)
+                link = await RemoteLink.connect(socket, face="kill", operator=self._mark.operator, rate_hz=0)
             try:
                 result = await self._halted(link, patience_s)
             finally:
@@ -189,7 +192,7 @@ class Rescue:
 
     async def _halted(self, link: RemoteLink, patience_s: float) -> CancelAllResult | None:
         """What it cancelled, None while it is at it. Raises what a link raises."""
-        killing = asyncio.ensure_future(link.call(Kill(reason=self._reason)))
+        killing = asyncio.ensure_future(link.call(Kill(reason=self._mark.reason, mark=self._mark.id)))
         try:
             done, _ = await asyncio.wait({killing}, timeout=patience_s)
             if done:

@@ -1,7 +1,7 @@
 """What a kill needs when nothing of ours is alive: where the orders rest, with which key, and what is held.
 
 The engine keeps it beside its ledger (mode 0600). It stands on no database: one small JSON file, replaced in
-one step. A second file, the mark, says that a kill happened while no engine could record it.
+one step.
 """
 
 from decimal import Decimal
@@ -14,7 +14,6 @@ from spark_tui.domain.values import Environment
 from spark_tui.link.rendezvous import write_private
 
 PLAN_FILE = "kill-plan.json"
-MARK_FILE = "killed.json"
 
 
 KILL_AGAIN = "Kill again, or cancel at the exchange's own site."
@@ -80,14 +79,6 @@ class KillPlan(msgspec.Struct, frozen=True, kw_only=True):
     written_ms: int
 
 
-class Mark(msgspec.Struct, frozen=True, kw_only=True):
-    """A kill that no engine has recorded yet: the next one starts HALTED."""
-
-    reason: str
-    operator: str
-    at_ms: int
-
-
 def write_plan(data_dir: Path, plan: KillPlan) -> None:
     """Raises OSError."""
     write_private(data_dir / PLAN_FILE, msgspec.json.encode(plan) + b"\n")
@@ -122,23 +113,3 @@ def exposed(data_dir: Path) -> str:
         f"The kill plan {path} can be read by others; run: chmod 600 {path}, and if a key is in it, replace"
         " that key at the exchange."
     )
-
-
-def write_mark(data_dir: Path, mark: Mark) -> None:
-    """Raises OSError."""
-    write_private(data_dir / MARK_FILE, msgspec.json.encode(mark) + b"\n")
-
-
-def read_mark(data_dir: Path) -> Mark | None:
-    """None where there is none. A mark that cannot be read is a kill all the same."""
-    path = data_dir / MARK_FILE
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Mark)
-    except FileNotFoundError:
-        return None
-    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return Mark(reason="killed without an engine", operator="", at_ms=0)
-
-
-def remove_mark(data_dir: Path) -> None:
-    (data_dir / MARK_FILE).unlink(missing_ok=True)

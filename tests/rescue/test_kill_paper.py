@@ -46,7 +46,7 @@ def test_orders_in_the_file_are_cancelled_when_the_engine_is_dead(desk: Desk) ->
     [order] = desk.home.json("show", "orders", "--json")
     assert (order["client_order_id"], order["state"]) == (resting, "CANCELED")
     [difference] = desk.home.json("show", "differences", "--json")
-    assert difference["applied"] == "booked as CANCELED"  # the one thing that happened meanwhile
+    assert difference["applied"] == "booked as CANCELED by the kill switch"  # all that happened meanwhile
 
 
 def test_a_hung_engine_is_ended_and_the_file_swept(desk: Desk) -> None:

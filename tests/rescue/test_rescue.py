@@ -22,9 +22,9 @@ from spark_tui.link.server import serve
 from spark_tui.rescue import process
 from spark_tui.rescue.flatten import Flattener
 from spark_tui.rescue.process import Outcome, Rescue
-from spark_tui.venues import kill_plan
+from spark_tui.venues import kill_marks
+from spark_tui.venues.kill_marks import MAX_MARKS, Mark, mark_id, read_marks, write_mark
 from spark_tui.venues.kill_plan import (
-    MARK_FILE,
     Held,
     KeyPlan,
     KeySource,
@@ -95,7 +95,7 @@ async def test_a_full_disk_keeps_no_order_alive(
     def full(*_: object) -> None:
         raise refuse(errno.ENOSPC)
 
-    monkeypatch.setattr(kill_plan, "write_private", full)
+    monkeypatch.setattr(kill_marks, "write_private", full)
     venue.plan.append("fill")
     done = await a_rescue(tmp_path).kill(PLAN, flatten=True)
     assert (done.canceled, len(done.flattened), done.green, done.marked) == (("web-1",), 1, True, False)
@@ -183,19 +183,38 @@ async def test_the_mark_stays_until_the_ledger_has_the_kill(
     said = CancelAllResult(canceled=("web-1",), left=(), recorded=recorded)
     done = await beside_an_engine(tmp_path, said)
     assert (done.engine, done.green) == ("answered", True)
-    assert (tmp_path / MARK_FILE).exists() is not recorded
+    assert bool(read_marks(tmp_path)) is not recorded
 
 
-async def test_a_mark_that_cannot_be_removed_is_told_and_breaks_nothing(
+async def test_a_mark_that_cannot_be_removed_breaks_nothing(
     tmp_path: Path, venue: FakeVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def read_only(_: Path) -> None:
+    """The ledger has it by its id."""
+
+    def read_only(*_: object) -> None:
         raise refuse(errno.EROFS)
 
     monkeypatch.setattr(process, "remove_mark", read_only)
     done = await beside_an_engine(tmp_path, CancelAllResult(canceled=(), left=()))
-    assert (done.engine, done.green) == ("answered", True)
-    assert "The mark of the kill stays" in done.errors[0]
+    assert (done.engine, done.green, done.errors) == ("answered", True, ())
+
+
+def test_marks_are_bounded_and_the_first_and_the_last_stay(tmp_path: Path) -> None:
+    for at in range(MAX_MARKS + 3):
+        at_ms = 1_700_000_000_000 + at
+        mark = Mark(id=mark_id(at_ms, "00"), reason=f"kill {at}", operator="me", at_ms=at_ms)
+        write_mark(tmp_path, mark)
+    reasons = [mark.reason for mark in read_marks(tmp_path).values()]
+    assert len(reasons) == MAX_MARKS
+    assert (reasons[0], reasons[1], reasons[-1]) == ("kill 0", "kill 4", f"kill {MAX_MARKS + 2}")
+
+
+def test_the_one_mark_of_an_earlier_version_is_read_and_comes_first(tmp_path: Path) -> None:
+    (tmp_path / "killed.json").write_text('{"reason":"old","operator":"me","at_ms":5}')
+    write_mark(tmp_path, Mark(id=mark_id(3, "aa"), reason="new", operator="me", at_ms=3))
+    (tmp_path / "killed-9.json").write_bytes(b"\xff{")
+    reasons = [mark.reason for mark in read_marks(tmp_path).values()]
+    assert reasons == ["old", "new", "killed without an engine"]
 
 
 # --- who else is there -------------------------------------------------------------------------------------

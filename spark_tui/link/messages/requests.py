@@ -182,9 +182,11 @@ class CancelAll(Request, frozen=True, tag="order.cancel-all"):
 
 
 class Kill(Request, frozen=True, tag="kill"):
-    """Halt, then cancel everything."""
+    """Halt, then cancel everything. `mark`: what `spark-tui kill` left in the data directory, for the ledger
+    to name once it has the kill."""
 
     reason: str = "operator"
+    mark: str = ""
 
 
 class Resume(Request, frozen=True, tag="resume"):

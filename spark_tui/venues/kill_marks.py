@@ -1,0 +1,78 @@
+"""What says that `spark-tui kill` struck, until a ledger has it: one small file a kill.
+
+Each kill writes and removes its own alone, so that none overwrites another's and no lock is needed. The
+ledger remembers the ids that it has taken over: one that is read again, because nobody could remove it in
+time, does not halt a second time.
+"""
+
+import re
+from pathlib import Path
+
+import msgspec
+
+from spark_tui.link.rendezvous import write_private
+
+MAX_MARKS = 200  # beyond this the second oldest leaves; the oldest is why the next engine is halted
+_BEFORE = "killed.json"  # the only one that earlier versions wrote
+_ORDER = re.compile(r"spk[0-9a-f]{8}-[0-9]+")  # an engine's own run has eight digits after "sp", not nine
+
+
+class Mark(msgspec.Struct, frozen=True, kw_only=True):
+    """`id` empty: it cannot be told from another, so it always counts. `canceled`: client ids, as far as they
+    were known when it was last written."""
+
+    reason: str
+    operator: str
+    at_ms: int
+    id: str = ""
+    drill: bool = False
+    flatten: bool = False
+    canceled: tuple[str, ...] = ()
+
+
+def mark_id(at_ms: int, token: str) -> str:
+    return f"{at_ms}-{token}"
+
+
+def kill_order_id(run: str, number: int) -> str:
+    """The client id of an order of the kill's own; `run`: eight hexadecimal digits."""
+    return f"spk{run}-{number}"
+
+
+def is_kill_order(client_order_id: str) -> bool:
+    return _ORDER.fullmatch(client_order_id) is not None
+
+
+def write_mark(data_dir: Path, mark: Mark) -> None:
+    """Raises OSError."""
+    write_private(_path(data_dir, mark.id), msgspec.json.encode(mark) + b"\n")
+    paths = _paths(data_dir)
+    for path in paths[1 : max(1, len(paths) - MAX_MARKS + 1)]:
+        path.unlink(missing_ok=True)
+
+
+def read_marks(data_dir: Path) -> dict[Path, Mark]:
+    """Oldest first. A mark that cannot be read is a kill all the same."""
+    return {path: _read(path) for path in _paths(data_dir)}
+
+
+def remove_mark(data_dir: Path, mark_id: str) -> None:
+    """Raises OSError."""
+    _path(data_dir, mark_id).unlink(missing_ok=True)
+
+
+def _path(data_dir: Path, mark_id: str) -> Path:
+    return data_dir / f"killed-{mark_id}.json"
+
+
+def _paths(data_dir: Path) -> list[Path]:
+    """Their names begin with the time; the one without is from before there were several."""
+    return sorted(data_dir.glob("killed*.json"), key=lambda path: (path.name != _BEFORE, path.name))
+
+
+def _read(path: Path) -> Mark:
+    try:
+        mark = msgspec.json.decode(path.read_bytes(), type=Mark)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return Mark(reason="killed without an engine", operator="", at_ms=0)
+    return mark if mark.id else msgspec.structs.replace(mark, id=f"{mark.at_ms}")
