@@ -9,7 +9,7 @@ import fcntl
 import os
 from pathlib import Path
 
-from spark_tui.wire.clock import Clock
+from spark_tui.wire.clock import NS_PER_S, Clock
 
 PATIENCE_S = 30.0
 _LOOK_EVERY_S = 0.1
@@ -36,25 +36,29 @@ class Turn:
             except OSError as error:
                 self.trouble = f"{self._data_dir} cannot be opened ({error.strerror})"
                 return False
-            until_s = self._clock.mono_ns() / 1e9 + PATIENCE_S
-            while not _locked(handle):
-                if self._clock.mono_ns() / 1e9 >= until_s:
-                    os.close(handle)
-                    self.trouble = "another kill is closing positions"
-                    return False
-                await self._clock.sleep(_LOOK_EVERY_S)
+            self.trouble = await self._wait_for(handle)
+            if self.trouble:
+                os.close(handle)
+                return False
             self._handle = handle
             return True
+
+    async def _wait_for(self, handle: int) -> str:
+        """Why the lock cannot be had; empty once it is ours."""
+        until_ns = self._clock.mono_ns() + int(PATIENCE_S * NS_PER_S)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if self._clock.mono_ns() >= until_ns:
+                    return "another kill is closing positions"
+            except OSError as error:
+                return f"{self._data_dir} cannot be locked ({error.strerror})"
+            else:
+                return ""
+            await self._clock.sleep(_LOOK_EVERY_S)
 
     def release(self) -> None:
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
-
-
-def _locked(handle: int) -> bool:
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:  # somebody else's, or a file system without locks
-        return False
-    return True
