@@ -126,6 +126,10 @@ ACTIONS: tuple[Action, ...] = (
         keys=("-",), screens=(TRADE,), group="Ticket",
     ),
     Action(
+        "ticket.rules", "Rules of the order", "All of them with headroom, fee and slippage; sends nothing.",
+        keys=("r",), screens=(TRADE,), group="Ticket",
+    ),
+    Action(
         "ticket.clear", "Clear the ticket", "Empty quantity and prices.",
         keys=("ctrl+u",), screens=(TRADE,), group="Ticket",
     ),

@@ -77,6 +77,7 @@ class Commands:
             "ticket.touch": lambda _: self.ticket().at_touch(),
             "ticket.more": lambda _: self.ticket().nudge(1),
             "ticket.less": lambda _: self.ticket().nudge(-1),
+            "ticket.rules": self._ticket_rules,
             "ticket.clear": lambda _: self.ticket().clear(),
             "find": lambda _: self.trade().watch_pane.find(),
             "focus": self._focus,
@@ -163,6 +164,15 @@ class Commands:
             self.trade().show_tab("algos")
             self.trade().algos.go((ticket.state.sent_id,))
         self.app.pump.nudge()
+
+    def _ticket_rules(self, params: Params) -> None:
+        from spark_tui.ui.screens.ticket_rules import TicketRulesScreen  # lazy: start-up is counted
+
+        ticket = self.ticket()
+        if missing := ticket.draft.missing():
+            self.context.say("info", f"Rules of the order: {missing} first.")
+            return
+        self.app.open(TicketRulesScreen(self.context, ticket))
 
     def _fill_ticket(self, ticket: Ticket, params: Params) -> None:
         """A command with parameters only fills the ticket: it is looked at before it is sent."""

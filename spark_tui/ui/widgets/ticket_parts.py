@@ -99,20 +99,21 @@ def told(ahead: Ahead | None) -> tuple[str, ...]:
 
 def verdict_lines(state: TicketState, model: Model, width: int, most: int) -> list[Line]:
     """One line that says whether it would pass and which key sends it; a refusal may take `most`."""
-    text, tone = _verdict_words(state, model)
+    text, tone = verdict_words(state, model)
     if tone == "sent":
         algo = model.algos.get(state.sent_id)
         if algo is not None:
             return [((f" algo {short_id(algo.algo_id)} ", "accent"), (algo.state, "b up"))]
         return [_sent(state, model)]
     if tone == "pass":
-        return [((f" ✓ {text}", "b up"), ("  ctrl+o", "b accent"), (" send", "accent"))]
+        every: Line = ((f" ✓ {text}", "b up"), (" r", "b accent"))
+        return [(*every, ("  ctrl+o", "b accent"), (" send", "accent"))]
     rows = textwrap.wrap(text, max(10, width - 3), max_lines=most, placeholder="…") or [""]
     mark = "✗ " if tone == "down" else ""
     return [((f" {mark if row == rows[0] else ''}{row}", tone),) for row in rows]
 
 
-def _verdict_words(state: TicketState, model: Model) -> tuple[str, str]:
+def verdict_words(state: TicketState, model: Model) -> tuple[str, str]:
     """(text, tone); the tones `pass` and `sent` ask for a line of their own."""
     if model.lost_because:
         return "engine lost: nothing can be sent", "down"

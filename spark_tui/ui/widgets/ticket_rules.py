@@ -1,7 +1,7 @@
 """Verdicts as the ticket shows them: a bar for what has a measure, a word for what has none. Pure."""
 
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import ROUND_DOWN, ROUND_UP, Decimal
 
 from spark_tui.domain.risk import Verdict
 from spark_tui.domain.rules import KINDS, RuleKind
@@ -76,3 +76,27 @@ def _measure(value: Decimal | None) -> str:
     if abs(value) >= 10_000:
         return fmt.compact(float(value))
     return fmt.fixed(value, 0) if abs(value) >= 100 else fmt.exact(value.quantize(Decimal("0.001")))
+
+
+def figures(rule: Verdict) -> str:
+    """`670 / 1 000 USDT`; what is used is never rounded onto a limit that it breaks."""
+    if rule.used is None and rule.allowed is None:
+        return ""
+    unit = f" {rule.unit}" if rule.unit else ""
+    return f"{_whole(rule.used, ROUND_UP)} / {fmt.exact(rule.allowed)}{unit}"
+
+
+def room(rule: Verdict) -> str:
+    """What is left of the limit, or above the floor; below zero when it is broken."""
+    if rule.used is None or rule.allowed is None:
+        return ""
+    left = rule.used - rule.allowed if rule.label == _FLOOR else rule.allowed - rule.used
+    return _whole(left, ROUND_DOWN if left >= 0 else ROUND_UP)
+
+
+def _whole(value: Decimal | None, rounding: str) -> str:
+    """Every digit that counts and none of a division's endless ones."""
+    if value is None or not value.is_finite():
+        return fmt.ABSENT
+    places = Decimal("0.0001") if abs(value) >= 1 else Decimal("0.00000001")
+    return fmt.exact(value.quantize(places, rounding))
