@@ -19,7 +19,7 @@ def max_open_orders(rule: Rule, request: OrderRequest, context: RiskContext) -> 
         return refuse(rule, "how many orders are open cannot be told; wait for the venue", Used(None, most))
     of = Used(add(count, _ONE), most)
     if add(count, _ONE) > most:
-        text = f"{short(count)} orders are open, the most is {short(most)}; cancel one first"
+        text = f"{_many(count, 'order is', 'orders are')} open, the most is {short(most)}; cancel one first"
         return refuse(rule, text, of)
     return accept(rule, "below the most", of)
 
@@ -30,7 +30,7 @@ def max_order_rate(rule: Rule, request: OrderRequest, context: RiskContext) -> V
         return refuse(rule, "how many orders were sent cannot be told; wait a moment", Used(None, most))
     of = Used(add(count, _ONE), most, _per(rule))
     if add(count, _ONE) > most:
-        text = f"{short(count)} orders in the last {rule.window_s} s, the most is {short(most)}"
+        text = f"{_many(count, 'order', 'orders')} in the last {rule.window_s} s, the most is {short(most)}"
         return refuse(rule, f"{text}; wait a moment", of)
     return accept(rule, "below the rate", of)
 
@@ -41,7 +41,7 @@ def max_cancel_rate(rule: Rule, request: OrderRequest, context: RiskContext) -> 
         return refuse(rule, "how many cancels were sent cannot be told; wait a moment", Used(None, most))
     of = Used(count, most, _per(rule))
     if count > most:
-        text = f"{short(count)} cancels in the last {rule.window_s} s, the most is {short(most)}"
+        text = f"{_many(count, 'cancel', 'cancels')} in the last {rule.window_s} s, the most is {short(most)}"
         return refuse(rule, f"{text}; new orders wait, cancels do not", of)
     return accept(rule, "below the rate", of)
 
@@ -53,6 +53,10 @@ def gauge(rule: Rule, around: Around) -> Verdict:
     if count is None or most is None:
         return refuse(rule, "it cannot be told now", of)
     return accept(rule, "within the limit", of) if count <= most else refuse(rule, "over the limit", of)
+
+
+def _many(count: Decimal, one: str, more: str) -> str:
+    return f"{short(count)} {one if count == _ONE else more}"
 
 
 def _per(rule: Rule) -> str:
