@@ -37,6 +37,28 @@ async def test_the_position_after_is_shown_before_it_is_sent() -> None:
             assert "0.02 → 0.015 BTC" in face.pane("ticket")
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"),
+    [
+        ("0.0001088", "3.0001088", "held 0.0001088 → 3.0001088 BTC"),
+        ("10.0001088", "13.00010881", "10.0001088 → 13.00010881 BTC"),
+        ("123456.12345678", "123459.12345678", "123 459.12345678 BTC"),
+    ],
+)
+async def test_the_unit_of_what_is_held_is_never_cut(
+    before: str, after: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cockpit() as face:
+        asked = face.engine.preview
+        change = {"position": Decimal(before), "position_after": Decimal(after)}
+        monkeypatch.setattr(
+            face.engine, "preview", lambda order: msgspec.structs.replace(asked(order), **change)
+        )
+        await face.press("b", *"0.005", "tab", *"66000")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        assert said in face.text
+
+
 async def test_of_futures_the_distance_from_liquidation_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     async with cockpit() as face:
         asked = face.engine.preview

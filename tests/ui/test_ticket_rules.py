@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from spark_tui.domain.risk import Verdict
-from spark_tui.ui.widgets.ticket_rules import meter, tightest
+from spark_tui.ui.widgets.ticket_rules import bar, meter, tightest
 
 D = Decimal
 
@@ -40,3 +40,19 @@ def test_a_floor_far_below_the_order_is_not_near() -> None:
     assert [tone for _, tone in meter(floor, 7)] == ["up", "faint"]
     assert next(tone for _, tone in meter(verdict("order floor", "11", "10"), 7)) == "warn"
     assert len(meter(verdict("order floor", "0", "10", ok=False), 7)[0][0]) == 7
+
+
+@pytest.mark.parametrize(
+    ("used", "allowed", "said"),
+    [
+        ("199870", "100000", " 199.9k/100.0k"),
+        ("0.01", "0.05", " 0.01/0.05"),
+        ("9999", "9999", " 9 999/9 999"),
+    ],
+)
+def test_a_number_is_never_cut_in_the_middle(used: str, allowed: str, said: str) -> None:
+    line = bar(verdict("balance", used, allowed), 35)
+    text = "".join(part for part, _ in line)
+    assert text.endswith(said)
+    assert "━━━" in text
+    assert len(text) <= 35

@@ -61,12 +61,15 @@ def meter(rule: Verdict, width: int) -> Line:
 
 
 def bar(rule: Verdict, width: int) -> Line:
+    """The bar gives way to its figures: a number cut in the middle is another one."""
     figures = f" {_measure(rule.used)}/{_measure(rule.allowed)}{' ' + rule.unit if rule.unit == '%' else ''}"
     tone = "dim" if rule.ok else "down"
+    free = width - LABEL - 1
+    figures = figures if len(figures) <= free else ""
     return (
         (f" {fmt.fit(rule.label, LABEL):<{LABEL}}", tone),
-        *meter(rule, BAR),
-        (fmt.fit(figures, width - LABEL - BAR - 1), tone),
+        *meter(rule, min(BAR, free - len(figures))),
+        (figures, tone),
     )
 
 

@@ -43,7 +43,7 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
     notes = _notes(state, width)
     room = height - len(lines) - len(verdict) - len(notes)
     fee: list[Line] = [_costs(state)] if room >= 4 else []
-    then = _held(state, model)
+    then = _held(state, model, width)
     fee = [*then, *fee] if room >= 6 + len(then) else fee
     room -= len(fee)
     if focused and room > 7:
@@ -148,9 +148,20 @@ def _notes(state: TicketState, width: int) -> list[Line]:
     return [((f" {row}", "warn"),) for row in rows[:4]]
 
 
-def _held(state: TicketState, model: Model) -> list[Line]:
-    rows = held(state.current, model.instrument)
-    return [((f" {label:<{LABEL}}", "dim"), (text, tone)) for label, text, tone in rows]
+def _held(state: TicketState, model: Model, width: int) -> list[Line]:
+    """A long one gives up its column, then its label, then its line; never a part of a number or its unit."""
+    lines: list[Line] = []
+    for name, text, tone in held(state.current, model.instrument):
+        if len(text) <= width - LABEL - 1:
+            lines.append(((f" {name:<{LABEL}}", "dim"), (text, tone)))
+        elif len(text) + len(name) + 2 <= width:
+            lines.append(((f" {name} ", "dim"), (text, tone)))
+        elif len(text) < width:
+            lines.append(((f" {text}", tone),))
+        else:
+            before, arrow, after = text.partition(" → ")
+            lines += [((f" {before}{arrow.rstrip()}", tone),), ((f" {after}", tone),)]
+    return lines
 
 
 def _costs(state: TicketState) -> Line:
