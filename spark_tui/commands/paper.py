@@ -10,7 +10,7 @@ from pathlib import Path
 
 from spark_tui.commands import rows
 from spark_tui.commands.errors import USAGE, CommandError
-from spark_tui.commands.reach import data_dir_of, operator
+from spark_tui.commands.reach import data_dir_of, operator, where
 from spark_tui.domain.decimals import short
 from spark_tui.link.rendezvous import DataDirLock, RendezvousError
 from spark_tui.settings import Settings, SettingsError, load
@@ -37,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         return 0
     for balance in balances:
         print(f"{balance.asset:8} free {short(balance.free)}  locked {short(balance.locked)}")
-    print(f"{len(orders)} open orders")
+    print(f"{len(orders)} open order{'' if len(orders) == 1 else 's'}")
     return 0
 
 
@@ -66,7 +66,8 @@ def _alone(data_dir: Path) -> Iterator[None]:
     try:
         lock = DataDirLock.acquire(data_dir)
     except RendezvousError:
-        raise CommandError("An engine trades on this paper account; end it first: spark-tui stop") from None
+        text = f"An engine trades on this paper account; end it first: spark-tui stop{where(data_dir)}"
+        raise CommandError(text) from None
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from textual import events
 from textual.app import App
+from textual.geometry import Size
 from textual.screen import Screen
 
 from spark_tui.link.messages import (
@@ -33,7 +34,7 @@ from spark_tui.ui.pump import Pulls, Pump
 from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.screens.dialog import DialogScreen
 from spark_tui.ui.screens.trade import TradeScreen
-from spark_tui.ui.terminal import TerminalMeter, metered
+from spark_tui.ui.terminal import TerminalMeter, metered, size_now
 from spark_tui.ui.theme import BUILT_IN, Painter, load_themes, theme_folder
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.workers import latest
@@ -290,8 +291,13 @@ class CockpitApp(App[str], inherit_bindings=False):
     def _resized(self) -> None:
         """Textual tells the screens by a timer of 8 ms, which a machine busier than that drops and which is
         then waited for for ever. And a terminal that was tiny in between has forgotten what it showed, while
-        screens that see their old size again paint nothing. Either leaves half a screen."""
+        screens that see their old size again paint nothing. Either leaves half a screen. Of several changes
+        within milliseconds the last may not be told at all, so the terminal itself is asked."""
         if not self.is_running:
+            return
+        now = None if self.is_headless else size_now()
+        if now is not None and now != self.size:
+            self.post_message(events.Resize(Size(*now), Size(*now)))
             return
         for screen in self.screen_stack:
             if screen.outer_size != self.size:

@@ -4,6 +4,8 @@ A terminal that reads slowly (SSH, a stopped tmux client) fills the writer's que
 adds delay. The pump asks `queued` before each beat and skips while the terminal is behind.
 """
 
+import os
+import sys
 from typing import Any
 
 from textual.driver import Driver
@@ -42,3 +44,12 @@ def metered(driver_class: type[Driver], meter: TerminalMeter) -> type[Driver]:
             super().write(data)
 
     return MeteredDriver
+
+
+def size_now() -> tuple[int, int] | None:
+    """Columns and rows of the terminal; None where there is none."""
+    try:
+        columns, rows = os.get_terminal_size(sys.__stdout__.fileno()) if sys.__stdout__ else (0, 0)
+    except (OSError, ValueError):
+        return None
+    return (columns, rows) if columns > 0 and rows > 0 else None

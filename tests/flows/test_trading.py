@@ -146,6 +146,18 @@ async def test_a_halt_voids_the_preview_at_once() -> None:
         assert "passes" not in face.pane("ticket")
 
 
+async def test_what_was_refused_for_the_halt_is_not_called_so_after_it() -> None:
+    async with cockpit(orders=False) as face:
+        await face.press("ctrl+k")
+        await buy(face, "0.01", "66000")
+        await face.press("ctrl+o")
+        await face.until(lambda: "halted" in face.pane("ticket"))
+        face.engine.state, face.engine.halt_reason = TradingState.ACTIVE, ""
+        face.engine.push(face.engine.status())
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        assert "halted" not in face.pane("ticket")
+
+
 @pytest.mark.parametrize("opener", ["?", ":", "x", "X", "q"])
 async def test_kill_works_inside_every_dialog(opener: str) -> None:
     async with cockpit() as face:

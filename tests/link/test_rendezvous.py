@@ -24,8 +24,9 @@ from spark_tui.link.rendezvous import (
 
 
 @pytest.fixture(autouse=True)
-def own_runtime_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+def own_runtime_dir(socket_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A short one: in place of one that is too long the machine's own would be taken."""
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(socket_dir / "run"))
 
 
 def test_the_socket_path_is_short_stable_and_its_own(tmp_path: Path) -> None:

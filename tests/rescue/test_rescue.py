@@ -3,6 +3,8 @@
 import errno
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -77,8 +79,11 @@ def venue(monkeypatch: pytest.MonkeyPatch) -> FakeVenue:
 
 
 @pytest.fixture(autouse=True)
-def own_runtime_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+def own_runtime_dir(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A short one: in place of one that is too long the machine's own would be taken."""
+    with tempfile.TemporaryDirectory(prefix="st-") as short:
+        monkeypatch.setenv("XDG_RUNTIME_DIR", short)
+        yield
 
 
 def refuse(number: int) -> OSError:

@@ -203,3 +203,12 @@ async def test_how_an_export_ended_stands_on_the_screen(tmp_path: Path) -> None:
         screen = await opened(face)
         await pnl_commands._export_and_note(face.app, screen, tmp_path)
         await face.until(lambda: "export failed: see the log, F8" in face.pane("headline"))
+
+
+async def test_an_export_may_end_after_its_screen_was_left(tmp_path: Path) -> None:
+    async with cockpit() as face:
+        screen = await opened(face)
+        await face.press("f1")
+        await face.until(lambda: not screen.is_attached)
+        await pnl_commands._export_and_note(face.app, screen, tmp_path)
+        assert face.trade.is_current

@@ -7,6 +7,7 @@ from textual import events
 from textual.geometry import Size
 from textual.timer import Timer
 
+from spark_tui.ui import app as app_module
 from spark_tui.ui.app import CockpitApp
 from tests.ui.cockpit import NARROW, WIDE, cockpit
 from tests.ui.test_bytes import CountingApp
@@ -33,3 +34,12 @@ async def test_a_terminal_that_comes_back_to_its_old_size_is_painted_whole() -> 
         face.app.sent = 0
         face.app.post_message(events.Resize(Size(*WIDE), Size(*WIDE)))
         await face.until(lambda: face.app.sent > WIDE[0] * WIDE[1])
+
+
+async def test_a_change_that_nobody_told_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with cockpit() as face:
+        monkeypatch.setattr(app_module, "size_now", lambda: NARROW)
+        monkeypatch.setattr(CockpitApp, "is_headless", False)
+        face.app.post_message(events.Resize(Size(*WIDE), Size(*WIDE)))
+        await face.until(lambda: face.trade.has_class("narrow"))
+        monkeypatch.undo()

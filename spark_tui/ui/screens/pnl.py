@@ -284,7 +284,8 @@ class PnlScreen(CockpitScreen):
 
     def note_export(self, text: str) -> None:
         self.known.exported = text
-        self.query_one("#headline", Pane).pull()
+        if self.is_attached:  # it may have been left meanwhile
+            self.query_one("#headline", Pane).pull()
 
     def ask(self) -> None:
         if self.is_current:

@@ -89,6 +89,7 @@ class Ticket(Pane, can_focus=True):
         if status is not None and status.trading_state is not self._trading:
             self._trading = status.trading_state  # what was said under the other state no longer holds
             self.state.ahead, self.state.ahead_of = None, -1
+            self.state.message = ("", "dim")
             if not self.draft.missing():
                 self._ask_soon()
         now = self.context.clock.mono_s()
