@@ -84,7 +84,7 @@ def _equity(found: Row) -> str:
         "left out": found["unpriced"],
     }
     points = [
-        {**one, "time_utc": _time(one["at_ms"]), "drawdown": _percent(one["fall"])}
+        {**one, "time_utc": utc(one["at_ms"]), "drawdown": _percent(one["fall"])}
         for one in found["points"][-_SAMPLES:]
     ]
     columns = ("time_utc", "equity", "gain", "drawdown")
@@ -141,7 +141,8 @@ def _money(value: Decimal | None) -> object:
     return None if value is None else _even(value, _places("worth", (value,)))
 
 
-def _time(at_ms: int) -> str:
+def utc(at_ms: int) -> str:
+    """`2026-11-21 12:00:05`, in UTC."""
     return f"{datetime.fromtimestamp(at_ms / 1_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 

@@ -1,11 +1,14 @@
 """`spark-tui show WHAT [SYMBOL] [--json]`."""
 
 import argparse
+import shutil
+import sys
 
 from msgspec import structs
 
 from spark_tui.commands import diff, money, rows
 from spark_tui.commands.errors import USAGE, CommandError
+from spark_tui.commands.money import utc
 from spark_tui.commands.parser import WHAT, nearest
 from spark_tui.commands.reach import data_dir_of, require_engine, with_line
 from spark_tui.commands.table import facts, table
@@ -68,9 +71,12 @@ _COLUMNS = {
     "venues": "name environment state age_s clock_offset_ms weight_used weight_limit detail",
     "rules": "id enabled said scope effect used headroom unit ok origin text",
     "instruments": "venue symbol base quote status order_types",
-    "audit": "seq time_ms who face action what ok result",
+    "audit": "seq time_utc who face action ok what result",
     "streams": "venue name state age_s rate lag_ms messages gaps reconnects detail",
 }
+
+
+WIDTH = 120  # of a line where no terminal says how wide it is
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -137,6 +143,8 @@ async def _first_symbol(link: RemoteLink) -> str:
 
 
 def _text(what: str, found: list[rows.Row] | rows.Row) -> str:
+    if what == "audit" and isinstance(found, list):
+        return _audit_text(found)
     if isinstance(found, list):
         return table(_COLUMNS[what].split(), found, f"No {what}.")
     if what == "book":
@@ -148,6 +156,21 @@ def _text(what: str, found: list[rows.Row] | rows.Row) -> str:
             table(_COLUMNS[inner].split(), found[inner], f"No {inner}."),
         )
     )
+
+
+def _audit_text(found: list[rows.Row]) -> str:
+    """A line an entry, none longer than the terminal; `--json` has it whole."""
+    width = shutil.get_terminal_size((WIDTH, 0)).columns if sys.stdout.isatty() else WIDTH
+    shown = [
+        {**one, "time_utc": utc(one["time_ms"]), "what": _cut(one["what"], max(10, width // 3))}
+        for one in found
+    ]
+    lines = table(_COLUMNS["audit"].split(), shown, "No audit.").split("\n")
+    return "\n".join(_cut(line, width) for line in lines)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 def _book(found: rows.Row) -> str:
