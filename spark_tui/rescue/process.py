@@ -257,11 +257,17 @@ class Rescue:
             await self._clock.sleep(swept.wait_s)
 
     async def _pass(self, venue: Venue, plan: VenuePlan) -> Sweep:
+        gone: dict[str, None] = {}  # what was cancelled until then counts although the pass is cut off
+
+        def heard(report: OrderReport) -> None:
+            gone.setdefault(report.client_order_id)
+
         try:
             async with asyncio.timeout(VENUE_PATIENCE_S):
-                return await sweep(venue, (one.symbol for one in plan.held), _no_book)
+                return await sweep(venue, (one.symbol for one in plan.held), heard)
         except TimeoutError:
-            return Sweep(errors=(f"{venue.name} did not answer within {VENUE_PATIENCE_S:g} s.",), known=False)
+            text = f"{venue.name} did not answer within {VENUE_PATIENCE_S:g} s."
+            return Sweep(canceled=tuple(gone), errors=(text,), known=False)
 
     async def _flatten(self, venue: Venue, plan: VenuePlan, part: _Part) -> _Part:
         swept = part.swept
@@ -291,10 +297,6 @@ def _not_before(clock: Clock, wait_s: float) -> str:
         f"Kill again at {then:%H:%M:%S} UTC and not before: whatever is sent during a ban makes it longer."
         " Until then cancel at the exchange's own site."
     )
-
-
-def _no_book(report: OrderReport) -> None:
-    """No engine, no books: the next one learns it from the venue."""
 
 
 @contextlib.contextmanager

@@ -1,5 +1,6 @@
 """The kill process when this machine is against it: cancels go out whatever the disk does."""
 
+import asyncio
 import errno
 import os
 import stat
@@ -35,7 +36,7 @@ from spark_tui.venues.kill_plan import (
     exposed,
     write_plan,
 )
-from spark_tui.venues.port import Reaction, VenueError
+from spark_tui.venues.port import OrderReport, Reaction, VenueError
 from spark_tui.wire.clock import SystemClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.link.fake import FakeService
@@ -128,6 +129,21 @@ async def test_an_unforeseen_defect_while_closing_loses_no_cancel_from_the_repor
     done = await a_rescue(tmp_path).kill(PLAN, flatten=True)
     assert (done.canceled, done.confirmed) == (("web-1",), False)
     assert f"{NAME}: RuntimeError: a defect" in done.errors
+
+
+async def test_what_was_cancelled_before_the_venue_fell_silent_is_told(
+    tmp_path: Path, venue: FakeVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def silent(symbol: str = "") -> tuple[OrderReport, ...]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    monkeypatch.setattr(venue, "open_orders", silent)
+    monkeypatch.setattr(process, "VENUE_PATIENCE_S", 0.2)
+    outcome = await a_rescue(tmp_path).kill(PLAN, flatten=False)
+    assert outcome.canceled == ("web-1",)
+    assert not outcome.confirmed
+    assert any("did not answer" in text for text in outcome.errors)
 
 
 async def test_a_ban_is_told_while_it_is_waited_for(tmp_path: Path, venue: FakeVenue) -> None:
