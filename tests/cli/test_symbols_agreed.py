@@ -15,9 +15,11 @@ from tests.cli.test_symbols import Exchange, exchange, figures
 
 __all__ = ["exchange"]
 
-# the terminal becomes the one that ctrl+c is typed at
+# the terminal becomes the one that ctrl+c is typed at; a suite in the background ignores that signal, and so
+# would whatever it starts
 _AT_A_TERMINAL = (
-    "import os, sys; os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
+    "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
+    " os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
 

@@ -12,6 +12,7 @@ from spark_tui.link.messages import CancelAll, Kill, Resume, SubmitOrder
 from spark_tui.ui.actions import ACTIONS, BY_ID, EVERYWHERE, ActionError, build_request
 from spark_tui.ui.app import SCREENS
 from spark_tui.ui.keys import WORKS_EVERYWHERE
+from spark_tui.ui.screens.help import HelpScreen
 from spark_tui.ui.screens.palette import command, matches
 from tests.ui.cockpit import cockpit
 
@@ -48,9 +49,10 @@ async def test_every_action_has_a_command_and_a_line_in_help() -> None:
     async with cockpit((120, 60)) as face:
         assert set(face.app.commands.table) == set(BY_ID)
         await face.press("?")
-        top = face.text
-        await face.press("G")
-        text = top + face.text
+        text = face.text
+        while "more" in face.text.split("Esc closes")[1].split("\n")[0]:
+            await face.press("space")
+            text += face.text
         missing = [
             action.id for action in ACTIONS if action.title not in text or action.help[:40] not in text
         ]
@@ -110,3 +112,13 @@ def test_palette_takes_commands_with_parameters() -> None:
     assert command("order.cancel client_order_id=a1") == ("order.cancel", {"client_order_id": "a1"})
     assert command("help") == ("help", {})
     assert command("halp me") == ("", {})
+
+
+@pytest.mark.parametrize("width", [76, 116])
+async def test_help_cuts_no_word_short(width: int) -> None:
+    async with cockpit() as face:
+        lines = HelpScreen(face.app.context, "trade")._all(width)
+    shown = ["".join(text for text, _ in line) for line in lines]
+    assert max(map(len, shown)) <= width
+    whole = " ".join(" ".join(shown).split())
+    assert [action.id for action in ACTIONS if " ".join(action.help.split()) not in whole] == []

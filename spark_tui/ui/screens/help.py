@@ -1,9 +1,9 @@
 """Help: every key that works on the screen behind it, from the action table."""
 
+import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
-from spark_tui.ui import format as fmt
 from spark_tui.ui.actions import ACTIONS, EVERYWHERE
 from spark_tui.ui.context import Context
 from spark_tui.ui.keys import spoken
@@ -42,14 +42,17 @@ class HelpScreen(DialogScreen):
             for action in actions:
                 works = bool(here.intersection(action.screens))
                 keys = "  ".join(spoken(key) for key in action.keys) or ":"
-                title = fmt.fit(action.title, TITLE - 1)
+                beside = len(action.help) <= width - KEYS - TITLE - 3
+                head = f"{action.title:<{TITLE}}" if beside else action.title
                 lines.append(
                     (
                         (f"  {keys:<{KEYS}}", "b accent" if works else "dim"),
-                        (f"{title:<{TITLE}}", "ink" if works else "dim"),
-                        (fmt.fit(action.help, width - KEYS - TITLE - 3), "dim"),
+                        (head, "ink" if works else "dim"),
+                        (action.help if beside else "", "dim"),
                     )
                 )
+                below = [] if beside else textwrap.wrap(action.help, max(20, width - KEYS - 5))
+                lines += [((" " * (KEYS + 4), "dim"), (text, "dim")) for text in below]
         return lines
 
     def take_key(self, name: str, character: str | None) -> None:
