@@ -75,6 +75,24 @@ async def test_a_run_is_asked_for_what_is_looked_at_and_the_side_chosen() -> Non
         assert (run.symbol, run.side, run.quantity) == ("BTCUSDT", Side.SELL, None)
 
 
+async def test_what_is_shown_is_the_newest_until_another_is_chosen() -> None:
+    async with cockpit() as face:
+        await face.press("f6", "r")
+        for count in (1, 2):
+            await face.until(lambda count=count: len(face.app.model.canary_rows) == count)
+            await face.settle()
+            assert list(face.app.model.canary_rows)[-1] in face.pane("seen")
+            await face.press("r")
+        await face.until(lambda: len(face.app.model.canary_rows) == 3)
+        await face.press("G")
+        first = next(iter(face.app.model.canary_rows))
+        assert first in face.pane("seen")
+        await face.press("r")
+        await face.until(lambda: len(face.app.model.canary_rows) == 4)
+        await face.settle()
+        assert first in face.pane("seen")
+
+
 async def test_another_symbol_is_a_key_away() -> None:
     async with cockpit() as face:
         await face.press("f6", "]", "r")

@@ -90,6 +90,7 @@ def _live(model: Model, known: Canaries, width: int) -> list[Line]:
 class CanaryTable(LineTable):
     topics = frozenset({Topic.CANARIES, Topic.SECOND})
     newest_first = True
+    cursor_follows = True
 
     def heading(self, width: int) -> Line:
         rows = self.context.model.canary_rows.values()

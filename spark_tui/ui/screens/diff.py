@@ -80,6 +80,7 @@ class TwinTable(LineTable):
 
     topics = frozenset({Topic.SECOND})
     newest_first = True
+    cursor_follows = True
 
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)

@@ -26,6 +26,7 @@ class LineTable(Pane, can_focus=True):
     """Subclasses give `keys`, `columns` and `row`. `columns` may differ with the width."""
 
     newest_first = False  # new rows come in on top
+    cursor_follows = False  # onto them, when it was left on the newest; not where a key acts on the row
 
     def __init__(self, context: Context, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(context, id=id, classes=classes)
@@ -87,7 +88,7 @@ class LineTable(Pane, can_focus=True):
     def _followed(self, rows: int) -> int:
         """The view stays on top; a cursor that newer rows pushed out of it begins again at the newest."""
         self._top = 0
-        if self._index() >= rows:
+        if self.cursor_follows or self._index() >= rows:
             self.cursor = self._keys[0]
         return self._index()
 
