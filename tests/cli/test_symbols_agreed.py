@@ -21,10 +21,11 @@ _AT_A_TERMINAL = (
     "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL);"
     " os.close(os.open(os.ttyname(0), os.O_RDWR)); os.execv(sys.argv[1], sys.argv[1:])"
 )
+_CTRL_C = b"\x03"
 
 
 def answered(home: Home, typed: bytes, **environment: str) -> tuple[int, str]:
-    """Exit code and the screen of `symbols sync`, with `typed` at its question."""
+    """Exit code, as a shell tells it, and the screen of `symbols sync`, with `typed` at its question."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-c", _AT_A_TERMINAL, *COMMAND, "symbols", "sync", "--data-dir", str(home.data)],
@@ -39,6 +40,8 @@ def answered(home: Home, typed: bytes, **environment: str) -> tuple[int, str]:
     try:
         while time.monotonic() < deadline:
             if not select.select([ours], [], [], 0.1)[0]:
+                if b"Type yes" in screen and typed.endswith(_CTRL_C):
+                    os.write(ours, _CTRL_C)  # a signal that comes before input() reads waits for the next key
                 continue
             try:
                 told = os.read(ours, 4096)
@@ -48,7 +51,8 @@ def answered(home: Home, typed: bytes, **environment: str) -> tuple[int, str]:
             screen += told
             if not asked and b"Type yes" in screen:
                 os.write(ours, typed)
-        return process.wait(PATIENCE_S), screen.decode(errors="replace")
+        code = process.wait(PATIENCE_S)
+        return code if code >= 0 else 128 - code, screen.decode(errors="replace")
     finally:
         process.kill()
         process.wait()
