@@ -84,13 +84,41 @@ class DisarmLive(Request, frozen=True, tag="live.disarm"):
 # --- what the engine answers
 
 
+class Measured(msgspec.Struct, frozen=True, kw_only=True):
+    """What one check of a soak measured; None: not measured. `feed_age_s`: since anything was heard of the
+    symbol. `test_latency_s`: of order/test, `order_latency_s`: of a real order. `clock_offset_ms`: the
+    venue's clock less ours."""
+
+    feed_age_s: float | None = None
+    test_latency_s: float | None = None
+    order_latency_s: float | None = None
+    clock_offset_ms: int | None = None
+
+
+class CanaryFigures(msgspec.Struct, frozen=True, kw_only=True):
+    """The checks of a soak in figures; None: never measured. `checks` were made, `healthy` of them were
+    green; `orders` were real and answered. A worst clock offset is the one furthest from zero."""
+
+    checks: int = 0
+    healthy: int = 0
+    feed_age_worst_s: float | None = None
+    test_latency_worst_s: float | None = None
+    clock_offset_worst_ms: int | None = None
+    orders: int = 0
+    order_latency_min_s: float | None = None
+    order_latency_median_s: float | None = None
+    order_latency_p95_s: float | None = None
+    order_latency_worst_s: float | None = None
+
+
 class CanaryCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that was looked at. `code` is stable and empty when `ok`."""
+    """One thing that was looked at. `code` is stable and empty when `ok`. `measured`: on a soak's."""
 
     name: str
     ok: bool
     text: str
     code: str = ""
+    measured: Measured | None = None
 
 
 class Execution(msgspec.Struct, frozen=True, kw_only=True):
@@ -133,6 +161,22 @@ class CanaryRow(msgspec.Struct, frozen=True, kw_only=True, tag="canary"):
     client_order_id: str = ""
     state: str = ""
     residue: tuple[str, ...] = ()
+    figures: CanaryFigures | None = None  # of a soak
+
+
+class Soaking(msgspec.Struct, frozen=True, kw_only=True):
+    """A soak on its way. `planned`: checks until its end. `latest`: None before the first one."""
+
+    run_id: str
+    venue: str
+    symbol: str
+    side: Side
+    dry: bool
+    began_ms: int
+    duration_s: float
+    planned: int
+    figures: CanaryFigures
+    latest: CanaryCheck | None = None
 
 
 class Arming(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,7 +193,8 @@ class Arming(msgspec.Struct, frozen=True, kw_only=True):
 
 class Canaries(msgspec.Struct, frozen=True, kw_only=True, tag="canaries"):
     """Newest first. `config_hash`: of the configuration in force. `signer`: fingerprint of the evidence key.
-    `running`: the canary being tried now. `not_armable`: why live trading cannot be armed now."""
+    `running`: the canary being tried now; `soaking`: when that is a soak. `not_armable`: why live trading
+    cannot be armed now."""
 
     rows: tuple[CanaryRow, ...]
     config_hash: str
@@ -160,3 +205,4 @@ class Canaries(msgspec.Struct, frozen=True, kw_only=True, tag="canaries"):
     not_armable: str
     arming: Arming | None
     time_ms: int
+    soaking: Soaking | None = None
