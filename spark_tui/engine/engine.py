@@ -1,6 +1,6 @@
-"""The composition root: every part of the engine made once, wired once, and run in one task group."""
+"""The composition root: every part of the engine made once and wired once. How it lives is in `life.py`, what
+each venue has of its own in `venue_parts.py`."""
 
-import asyncio
 import random
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -16,11 +16,9 @@ from spark_tui.engine.algos.around import Around
 from spark_tui.engine.algos.runner import Algos
 from spark_tui.engine.arming import LiveArming
 from spark_tui.engine.audit import Auditor
-from spark_tui.engine.balance_watch import BalanceWatch
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.canary.desk import CanaryDesk
 from spark_tui.engine.cancels import CancelDesk
-from spark_tui.engine.comparison import Comparison
 from spark_tui.engine.condition import Condition
 from spark_tui.engine.differences import DifferenceBook
 from spark_tui.engine.drills import DrillRoom
@@ -29,9 +27,10 @@ from spark_tui.engine.feed import FeedCursor
 from spark_tui.engine.gate import Desk, Gate
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.hub import Face, Hub
-from spark_tui.engine.identity import Identities, draw_run
+from spark_tui.engine.identity import Identities
 from spark_tui.engine.journal import Journal
-from spark_tui.engine.kill_marks import canceled_by, note_taken, take_over
+from spark_tui.engine.kill_marks import note_taken
+from spark_tui.engine.life import Life
 from spark_tui.engine.lists import ListDesk
 from spark_tui.engine.losses import Losses
 from spark_tui.engine.market import Market
@@ -42,8 +41,7 @@ from spark_tui.engine.outbox import Outbox
 from spark_tui.engine.portfolio import Portfolio
 from spark_tui.engine.portfolio.days import day_of
 from spark_tui.engine.protection import Protection
-from spark_tui.engine.reconcile import Reconciler
-from spark_tui.engine.records import RuleChanged, RunStarted, TradingStateChanged
+from spark_tui.engine.records import RuleChanged, TradingStateChanged
 from spark_tui.engine.replaces import ReplaceDesk
 from spark_tui.engine.requests import Requests
 from spark_tui.engine.resolver import Resolver
@@ -56,7 +54,7 @@ from spark_tui.engine.supervise import Supervisor
 from spark_tui.engine.sweeper import Sweeper
 from spark_tui.engine.tally import Tally
 from spark_tui.engine.twin import TwinBench
-from spark_tui.engine.venue_runner import VenueRunner
+from spark_tui.engine.venue_parts import venue_runner
 from spark_tui.engine.views import Views
 from spark_tui.link.messages import AnyRequest, Event, OrderUpdate, Result
 from spark_tui.link.service import Attachment
@@ -65,10 +63,6 @@ from spark_tui.store.tape import Tape
 from spark_tui.venues.paper.latency import Latency
 from spark_tui.venues.port import Venue
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
-
-STOP_PATIENCE_S = 3.0  # for answers of orders in flight, then for the ledger
-READY_PATIENCE_S = 5.0
-_HEARTBEAT_S = 1.0
 
 
 class Engine:
@@ -90,14 +84,12 @@ class Engine:
         rng: random.Random | None = None,
         fault_door: FaultDoor | None = None,
     ) -> None:
-        self._settings = settings
         self._clock = clock
-        self._rng = rng or random.SystemRandom()
-        self._stopping = asyncio.Event()
+        rng = rng or random.SystemRandom()
         self.hub = Hub(clock)
         self.notices = Notices(self._now_ms, self.hub.publish)
         self.guard = Guard(clock, on_change=self._on_trading_state)
-        self.supervisor = Supervisor(clock, self._rng, self.notices, self.guard.reduce)
+        self.supervisor = Supervisor(clock, rng, self.notices, self.guard.reduce)
         self.journal = Journal(
             ledger, clock, on_failure=self._on_ledger_failure, on_recovery=self._on_ledger_recovery
         )
@@ -107,7 +99,7 @@ class Engine:
         self._venues = {venue.name: venue for venue in venues}
         for venue in venues:
             venue.keep_home = partial(self._keeps_home, venue.environment)
-        self._resyncs = {venue.name: ResyncQueue(venue, clock, self._rng, self.notices) for venue in venues}
+        self._resyncs = {venue.name: ResyncQueue(venue, clock, rng, self.notices) for venue in venues}
         self.markets = {
             name: Market(
                 name,
@@ -225,7 +217,7 @@ class Engine:
             self.guard,
             self._venues,
             clock,
-            self._rng,
+            rng,
             self.notices,
             self.tally,
             open_symbols=self.cancels.open_symbols,
@@ -252,7 +244,20 @@ class Engine:
         self.rules = RulesDesk(
             self.rulebook, view, self.riskwatch, self.journal, instruments=self.instruments
         )
-        self.runners = {name: self._runner(venue, tape) for name, venue in self._venues.items()}
+        self.runners = {
+            name: venue_runner(
+                self,
+                venue,
+                self._desks[name],
+                self._resyncs[name],
+                tape,
+                settings,
+                clock,
+                rng,
+                on_started=self._sweeper.if_killed,
+            )
+            for name, venue in self._venues.items()
+        }
         self.condition = Condition(
             settings,
             self.runners,
@@ -273,6 +278,7 @@ class Engine:
         )
         self.drills = DrillRoom(self, clock, fault_door)
         self._requests = Requests(self, settings)
+        self._life = Life(self, self._venues, self._sweeper, settings, clock, rng)
 
     # --- link.service.Service ------------------------------------------------------------------------------
 
@@ -293,129 +299,27 @@ class Engine:
 
     async def run(self) -> None:
         """Rebuild the state, then trade until `stop`. Raises LedgerError when the ledger cannot be read."""
-        self._rebuild()
-        try:
-            async with asyncio.TaskGroup() as group:
-                self.supervisor.enter(group)
-                self.supervisor.service("the ledger's writer", self.journal.run)
-                for name, runner in self.runners.items():
-                    self.supervisor.service(name, runner.run)
-                self.supervisor.service("the algos", self.algos.run)
-                self.supervisor.service("the heart", self._heart)
-                self.supervisor.service("the risk watch", self.riskwatch.run)
-                self.supervisor.service("the sweeper", self._sweeper.run)
-                self.supervisor.job("the canary cut short", self.canary.finish_cut_short())
-                try:
-                    await self._stopping.wait()
-                    await self.canary.close(STOP_PATIENCE_S)
-                    await self.outbox.close(STOP_PATIENCE_S)
-                finally:
-                    self.supervisor.leave()  # from here on a cancelled task is one that is to end
-                for runner in self.runners.values():
-                    runner.close()
-                await self.journal.drain(STOP_PATIENCE_S)
-                raise _Stopped
-        except* _Stopped:
-            self.hub.close()
-        for venue in self._venues.values():
-            await venue.close()
+        await self._life.run()
 
     async def stop(self) -> None:
         """Ask `run` to end: answers of orders in flight are awaited shortly, the ledger is written out.
         Resting orders stay at the venue."""
-        self._stopping.set()
+        self._life.stop()
 
     def stop_soon(self, seconds: float) -> None:
         """Stop after the answer to the one who asked has left."""
-        asyncio.get_running_loop().call_later(seconds, self._stopping.set)
+        self._life.stop_soon(seconds)
+
+    async def ready(self) -> None:
+        """Every venue was tried and, where it let us in, reconciled (or that takes longer than is worth
+        waiting)."""
+        await self._life.ready()
 
     def instruments(self) -> dict[str, dict[str, Instrument]]:
         """By venue and symbol, as far as known."""
         return {name: desk.instruments for name, desk in self._desks.items()}
 
-    async def ready(self) -> None:
-        """Every venue was tried and, where it let us in, reconciled (or that takes longer than is worth
-        waiting)."""
-        waits = asyncio.gather(*(runner.ready() for runner in self.runners.values()))
-        try:
-            await asyncio.wait_for(waits, READY_PATIENCE_S)
-        except TimeoutError:
-            return
-
-    def _rebuild(self) -> None:
-        state = self.journal.replay()
-        self.identities.begin(draw_run(self._rng, state.runs))
-        now_ms = self._now_ms()
-        self.guard.restore(state.trading)
-        self.guard.activity.restore(state, now_ms)
-        self.rulebook.restore()
-        self.journal.note(RunStarted(run=self.identities.run, at_ms=now_ms))
-        take_over(self._settings.marks, self.journal, self.guard)
-        self.portfolio.beat()
-        self.protection.restore()
-        self.twins.restore()
-
-    async def _heart(self) -> None:
-        """Once a second: how late the loop is, and whether a new day began."""
-        while True:
-            before = self._clock.mono_ns()
-            await self._clock.sleep(_HEARTBEAT_S)
-            late_ns = self._clock.mono_ns() - before - _HEARTBEAT_S * NS_PER_S
-            self.condition.loop_lag_ms = max(0.0, late_ns / NS_PER_MS)
-            self.portfolio.beat()
-
     # --- wiring --------------------------------------------------------------------------------------------
-
-    def _runner(self, venue: Venue, tape: Tape | None) -> VenueRunner:
-        market = self.markets[venue.name]
-        balances = BalanceWatch(venue, self.portfolio, self._clock, self._rng)
-        comparison = Comparison(
-            venue,
-            self.books,
-            self.journal,
-            self.resolver,
-            self.differences,
-            self.notices,
-            on_balances=balances.take,
-            by_kill=canceled_by(self._settings.marks),
-        )
-        reconciler = Reconciler(
-            venue,
-            comparison,
-            self._clock,
-            self._rng,
-            self.notices,
-            watched=lambda: self._listed(venue.name),
-            traded=lambda: self._traded(venue.name),
-            on_done=lambda: self._reconciled(venue.name),
-            every_s=self._settings.reconcile_every_s,
-        )
-        return VenueRunner(
-            venue,
-            market,
-            self._resyncs[venue.name],
-            reconciler,
-            self._desks[venue.name],
-            balances,
-            books=self.books,
-            portfolio=self.portfolio,
-            resolver=self.resolver,
-            supervisor=self.supervisor,
-            clock=self._clock,
-            rng=self._rng,
-            notices=self.notices,
-            on_frame=tape.record if tape else _no_tape,
-            on_started=self._sweeper.if_killed,
-        )
-
-    def _listed(self, venue: str) -> set[str]:
-        """Watched symbols that `venue` lists: a question about any other fails the whole comparison."""
-        return set(self.markets[venue].symbols) & set(self._desks[venue].instruments)
-
-    def _traded(self, venue: str) -> set[str]:
-        """Symbols at `venue` with a position or an open order, ours or not."""
-        held = {symbol for where, symbol in self.journal.state.positions if where == venue}
-        return held | self.cancels.open_symbols(venue)
 
     def _assets(self, venue: str, symbol: str) -> tuple[str, str] | None:
         instrument = self.gate.instrument(venue, symbol)
@@ -472,9 +376,6 @@ class Engine:
     def _counts(self) -> tuple[int, int]:
         return self.views.counts()
 
-    def _reconciled(self, venue: str) -> None:
-        self.runners[venue].reconciled()
-
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // NS_PER_MS
 
@@ -484,11 +385,3 @@ class Engine:
     def _utc_day(self) -> str:
         today = datetime.fromtimestamp(self._clock.wall_ns() // NS_PER_S, UTC).date()
         return day_of(today, self.journal.state.day.day)
-
-
-class _Stopped(Exception):
-    """Ends the task group."""
-
-
-def _no_tape(stream: str, receipt_ns: int, raw: bytes) -> None:
-    """Frames go nowhere."""

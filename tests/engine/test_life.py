@@ -124,7 +124,7 @@ async def test_stop_waits_for_the_answer_of_an_order_in_flight(tmp_path: Path) -
 async def test_a_face_may_stop_the_engine(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         await it.ask(StopEngine())
-        await asyncio.wait_for(it.engine._stopping.wait(), 5)
+        await asyncio.wait_for(it.engine._life.stopping.wait(), 5)
 
 
 async def test_a_service_that_keeps_failing_is_reported_once_a_while_and_never_given_up() -> None:
