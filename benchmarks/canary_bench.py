@@ -19,8 +19,11 @@ from benchmarks.start_bench import Home, home
 from benchmarks.table import PERCENTILES, machine, percentiles, show
 from spark_tui.link.messages import AnyRequest, CanaryRow, CanaryVerdict, ConfirmCanary, RunCanary
 from spark_tui.link.remote import RemoteLink
+from spark_tui.link.service import LinkError
 
 SYMBOL = "BTCUSDT"
+PATIENCE_S = 30.0  # an engine serves before its market spoke
+ASK_EVERY_S = 0.1
 
 
 async def green(link: RemoteLink, request: AnyRequest) -> CanaryRow:
@@ -31,12 +34,26 @@ async def green(link: RemoteLink, request: AnyRequest) -> CanaryRow:
     return row
 
 
+async def first_price(link: RemoteLink) -> None:
+    """Wait until a canary finds one. Raises LinkError where none comes."""
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            await link.call(RunCanary(symbol=SYMBOL))
+            return
+        except LinkError as error:
+            if error.code != "NO_PRICE" or time.monotonic() > until:
+                raise
+        await asyncio.sleep(ASK_EVERY_S)
+
+
 async def confirms(place: Home, count: int) -> dict[str, list[float]]:
     """ms"""
     socket = Path(json.loads((place.data_dir / "engine.json").read_bytes())["socket"])
     link = await RemoteLink.connect(socket, face="benchmark", operator="benchmark", rate_hz=0)
     found: dict[str, list[float]] = {"run, order/test": [], "confirm, its order": [], "confirm, in all": []}
     try:
+        await first_price(link)
         for _ in range(count):
             run = await green(link, RunCanary(symbol=SYMBOL))
             began = time.perf_counter()
@@ -56,7 +73,10 @@ def main() -> None:
     settle()
     print(machine())
     with home() as place:
-        found = asyncio.run(confirms(place, count))
+        try:
+            found = asyncio.run(confirms(place, count))
+        except LinkError as error:
+            raise SystemExit(f"the engine answered {error.code}: {error.text}") from None
     rows = [(name, *percentiles(times), len(times)) for name, times in found.items()]
     show("ms", ("", *PERCENTILES, "canaries"), rows)
 

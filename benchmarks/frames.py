@@ -9,6 +9,7 @@ import random
 
 SYMBOL = "BTCUSDT"
 FIRST_ID = 1_000_000
+FIRST_MS = 1_700_000_000_000
 MIDDLE = 6_700_000  # ticks of 0.01
 LEVELS_A_SIDE = 25
 MIX = (("trade", 70), ("depth", 14), ("depth5", 14), ("ticker", 2))
@@ -27,12 +28,13 @@ def build(count: int, kinds: tuple[tuple[str, int], ...] = MIX, seed: int = 7) -
     """`count` combined-stream frames of the weighted `kinds`."""
     rng = random.Random(seed)
     names, weights = zip(*kinds, strict=True)
-    ids = {"update": FIRST_ID, "trade": 1}
+    ids = {"update": FIRST_ID, "trade": 1, "time": FIRST_MS}
     makers = {"trade": _trade, "depth": _depth, "depth5": _depth5, "ticker": _ticker}
-    return [
-        json.dumps(makers[name](rng, ids), separators=(",", ":"))
-        for name in rng.choices(names, weights, k=count)
-    ]
+    texts = []
+    for name in rng.choices(names, weights, k=count):
+        ids["time"] += 1  # a venue time that stands still is a producer that is stuck, and no price
+        texts.append(json.dumps(makers[name](rng, ids), separators=(",", ":")))
+    return texts
 
 
 def _price(ticks: int) -> str:
@@ -51,12 +53,12 @@ def _trade(rng: random.Random, ids: dict[str, int]) -> dict[str, object]:
     ids["trade"] += 1
     data = {
         "e": "trade",
-        "E": 1_700_000_000_000,
+        "E": ids["time"],
         "s": SYMBOL,
         "t": ids["trade"],
         "p": _price(MIDDLE + rng.choice((-1, 1))),
         "q": _quantity(rng),
-        "T": 1_700_000_000_000,
+        "T": ids["time"],
         "m": rng.random() < 0.5,
         "M": True,
     }
@@ -78,7 +80,7 @@ def _depth(rng: random.Random, ids: dict[str, int]) -> dict[str, object]:
 
     data = {
         "e": "depthUpdate",
-        "E": 1_700_000_000_000,
+        "E": ids["time"],
         "s": SYMBOL,
         "U": first,
         "u": ids["update"],
@@ -98,7 +100,7 @@ def _ticker(rng: random.Random, ids: dict[str, int]) -> dict[str, object]:
     price = _price(MIDDLE)
     data = {
         "e": "24hrTicker",
-        "E": 1_700_000_000_000,
+        "E": ids["time"],
         "s": SYMBOL,
         "p": "94.99999800",
         "P": "0.142",
@@ -109,7 +111,7 @@ def _ticker(rng: random.Random, ids: dict[str, int]) -> dict[str, object]:
         "v": "10000.00000000",
         "q": "670000000.00000000",
         "O": 1_699_913_600_000,
-        "C": 1_700_000_000_000,
+        "C": ids["time"],
         "F": 0,
         "L": ids["trade"],
         "n": ids["trade"],
