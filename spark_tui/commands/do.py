@@ -13,7 +13,7 @@ from pathlib import Path
 from spark_tui.commands import drill_run, dry, rows
 from spark_tui.commands.errors import REFUSED, UNDECIDED, USAGE, CommandError
 from spark_tui.commands.reach import ANSWER_S, FOLLOWED_S, data_dir_of, line_to, require_engine
-from spark_tui.domain.order import OrderState
+from spark_tui.domain.order import NEVER_LIVED, OrderState
 from spark_tui.link.messages import (
     AlgoPreview,
     AnyRequest,
@@ -39,7 +39,6 @@ from spark_tui.link.messages import (
 from spark_tui.link.service import LinkError
 from spark_tui.ui.actions import ActionError, build_request
 
-_REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
 _UNDECIDED = (OrderState.UNKNOWN, OrderState.PENDING_REPLACE)  # the answer was lost
 _LOST = (
     "CANCEL_UNKNOWN",
@@ -133,9 +132,9 @@ def _patience_s(request: AnyRequest) -> float:
 def _refusal(result: Result) -> str:
     """Why it was not done, in words; empty when it was."""
     match result:
-        case OrderUpdate(order=order) if order.state in _REFUSED:
+        case OrderUpdate(order=order) if order.state in NEVER_LIVED:
             return f"{order.state} {order.code}: {order.text}"
-        case OrderList(legs=legs) if legs and all(leg.order.state in _REFUSED for leg in legs):
+        case OrderList(legs=legs) if legs and all(leg.order.state in NEVER_LIVED for leg in legs):
             first = legs[0].order
             return f"{first.state} {first.code}: {first.text}"
         case Preview() | ListPreview() | AlgoPreview():

@@ -16,6 +16,9 @@ import msgspec
 from spark_tui.domain import executions
 from spark_tui.domain.decimals import ZERO, plain
 from spark_tui.domain.order import (
+    STOPPED,
+    TERMINAL,
+    WORKING,
     Accepted,
     Amended,
     AmendRequested,
@@ -38,11 +41,10 @@ from spark_tui.domain.order import (
     Sent,
     Uncertain,
 )
-from spark_tui.domain.transitions import TABLE, TERMINAL, Move
+from spark_tui.domain.transitions import TABLE, Move
 
 __all__ = [
     "TABLE",
-    "TERMINAL",
     "Applied",
     "apply",
     "asked",
@@ -100,7 +102,7 @@ def apply(order: Order, event: OrderEvent) -> Applied:
         _judge_fill(order, facts, notes)
     facts = _reword(facts, order.state, state, event)
     missing = _missing(facts) if facts.venue_filled != order.venue_filled else False
-    late_fill = _is_trade(event) and order.state in _STOPPED and facts.filled != order.filled
+    late_fill = _is_trade(event) and order.state in STOPPED and facts.filled != order.filled
     query = move.query or bool(notes) or missing or (late_fill and facts.venue_filled is None)
     return Applied(facts, "; ".join(notes), query)
 
@@ -167,14 +169,12 @@ def exposure(order: Order) -> Decimal:
 
 # --- the facts --------------------------------------------------------------------------------------------
 
-_STOPPED: Final = frozenset({OrderState.CANCELED, OrderState.EXPIRED})
 _LIVED: Final = frozenset(
     {
-        OrderState.ACCEPTED,
-        OrderState.PARTIALLY_FILLED,
+        *WORKING,
         OrderState.PENDING_CANCEL,
         OrderState.PENDING_REPLACE,
-        *_STOPPED,
+        *STOPPED,
     }
 )
 _Reports = Completed | Canceled | Expired

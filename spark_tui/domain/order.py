@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -22,6 +23,22 @@ class OrderState(StrEnum):
     EXPIRED = "EXPIRED"
     REJECTED = "REJECTED"  # refused by the venue
     DEAD = "DEAD"  # proved never to have lived at the venue
+
+
+TERMINAL: Final = frozenset(
+    {
+        OrderState.DENIED,
+        OrderState.FILLED,
+        OrderState.CANCELED,
+        OrderState.EXPIRED,
+        OrderState.REJECTED,
+        OrderState.DEAD,
+    }
+)
+NEVER_LIVED: Final = frozenset({OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD})
+UNCONFIRMED: Final = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})  # no word of the venue
+WORKING: Final = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED})  # in the book, nothing asked
+STOPPED: Final = frozenset({OrderState.CANCELED, OrderState.EXPIRED})
 
 
 class OrderRequest(msgspec.Struct, frozen=True, kw_only=True):

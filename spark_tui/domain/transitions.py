@@ -25,17 +25,6 @@ from spark_tui.domain.order import (
     Uncertain,
 )
 
-TERMINAL: Final = frozenset(
-    {
-        OrderState.DENIED,
-        OrderState.FILLED,
-        OrderState.CANCELED,
-        OrderState.EXPIRED,
-        OrderState.REJECTED,
-        OrderState.DEAD,
-    }
-)
-
 # The table. A row is the state an order is in, a column what happens to it. A cell is the state it moves to;
 # LIVE is the working state its facts say (ACCEPTED, PARTIALLY_FILLED, PENDING_CANCEL, PENDING_REPLACE); `=`
 # stays. `!` marks a move that no healthy venue and engine make: it is applied, reported as an anomaly and

@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import ZERO, plain, rounded, usable
-from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.order import NEVER_LIVED, Order, OrderRequest
 from spark_tui.domain.values import Environment, Side
 from spark_tui.engine.records import LiveArmed, LiveDisarmed, Record
 from spark_tui.engine.state import MAX_ORDERS, State
@@ -20,7 +20,6 @@ from spark_tui.link.service import LinkError
 CANARY_AGE_MS = 24 * 3_600_000
 MAX_MINUTES = 12 * 60
 _RUN = "spark-tui canary run --symbol SYMBOL"
-_NEVER_TRADED = frozenset({OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD})
 
 Worth = Callable[[OrderRequest, Decimal], Decimal | None]
 """So much of the request's quote asset in USDT, None while a price on the way is unusable."""
@@ -214,7 +213,7 @@ def _money(order: Order, bid: Decimal | None) -> Decimal | None:
     """Quote money the order took, and all it may still take. A SELL's limit is only its least: `bid` is what
     it may bring now."""
     request = order.request
-    if order.state in _NEVER_TRADED:
+    if order.state in NEVER_LIVED:
         return ZERO
     if request.quote_quantity is not None and lifecycle.is_open(order.state):
         return max(request.quote_quantity, order.filled_quote)

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.order import NEVER_LIVED, Order
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.records import Acted
 from spark_tui.engine.supervise import Notify, describe
@@ -21,7 +21,6 @@ from spark_tui.link.messages.orders import CancelAllResult, OrderList, OrderUpda
 from spark_tui.link.service import FACE, LinkError
 from spark_tui.wire.clock import NS_PER_MS, Clock
 
-_REFUSED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
 _encoder = msgspec.json.Encoder(decimal_format="string")
 
 
@@ -102,10 +101,10 @@ def outcome(result: Result) -> tuple[bool, str]:
     """Whether it was done, and in words what came of it."""
     match result:
         case OrderUpdate(order=order):
-            return order.state not in _REFUSED, _order(order)
+            return order.state not in NEVER_LIVED, _order(order)
         case OrderList(legs=legs):
             states = ", ".join(_order(leg.order) for leg in legs)
-            return any(leg.order.state not in _REFUSED for leg in legs), states
+            return any(leg.order.state not in NEVER_LIVED for leg in legs), states
         case CancelAllResult(canceled=canceled, left=left, errors=errors):
             text = f"{len(canceled)} cancelled, {len(left)} left"
             return not left and not errors, " ".join((text, *errors))

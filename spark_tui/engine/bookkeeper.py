@@ -8,7 +8,15 @@ from typing import Protocol
 import msgspec
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.order import Accepted, CancelRequested, Intended, Order, OrderEvent, OrderState
+from spark_tui.domain.order import (
+    UNCONFIRMED,
+    Accepted,
+    CancelRequested,
+    Intended,
+    Order,
+    OrderEvent,
+    OrderState,
+)
 from spark_tui.domain.values import Side
 from spark_tui.engine.activity import strategy_of
 from spark_tui.engine.guard import Guard
@@ -23,7 +31,6 @@ from spark_tui.wire.clock import NS_PER_MS, Clock
 
 MAX_EXTERNAL = 500  # other people's orders; of these the ended ones leave first
 MAX_EXTERNAL_OPEN = 5_000  # far more than a venue lets rest: each one counts as exposure
-_UNHEARD = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
 
 
 class FollowUp(Protocol):
@@ -231,4 +238,4 @@ class Bookkeeper:
 
 def _works(order: Order) -> bool:
     """Known to rest at the venue."""
-    return lifecycle.is_open(order.state) and order.state not in _UNHEARD
+    return lifecycle.is_open(order.state) and order.state not in UNCONFIRMED

@@ -26,7 +26,7 @@ PAGE = 1_000
 MAX_PAGES = 50  # of trades of one symbol in one pass; the next pass goes on from there
 MAX_NAMED = 200  # orders of others asked about in an engine's life: each question costs weight
 FORGOTTEN = 3  # passes that do not find an order the venue once acknowledged, or a trade's order
-_UNCONFIRMED = frozenset({OrderState.SENT, OrderState.UNKNOWN})
+_IN_FLIGHT = frozenset({OrderState.SENT, OrderState.UNKNOWN})
 
 
 class Comparison:
@@ -115,7 +115,7 @@ class Comparison:
             self._note_external(stranger, self._books.external[key])
 
     def _note(self, before: Order, after: Order) -> None:
-        if before.state in _UNCONFIRMED and after.state not in _UNCONFIRMED:
+        if before.state in _IN_FLIGHT and after.state not in _IN_FLIGHT:
             self._applied("UNCONFIRMED_FOUND", before, after, "booked: the order lives at the venue")
         elif lifecycle.is_open(before.state) and not lifecycle.is_open(after.state):
             self._note_end(before, after)
@@ -303,7 +303,7 @@ class Comparison:
 
     def _doubtful(self, trade: TradeReport) -> bool:
         return any(
-            order.state in _UNCONFIRMED and could_be(order, trade)
+            order.state in _IN_FLIGHT and could_be(order, trade)
             for order in self._books.state.open_orders(trade.venue, trade.symbol)
         )
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.account import Balance
-from spark_tui.domain.order import OrderState
+from spark_tui.domain.order import NEVER_LIVED, OrderState
 from spark_tui.domain.values import Side
 from spark_tui.engine.drill_stage import DECIDED_S, Stage
 from spark_tui.venues.port import OrderReport, OrderStatus, TradeReport
@@ -16,7 +16,6 @@ _ENDED = {
     OrderState.CANCELED: OrderStatus.CANCELED,
     OrderState.EXPIRED: OrderStatus.EXPIRED,
 }
-_NEVER_LIVED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
 
 
 async def invariants(stage: Stage) -> None:
@@ -109,7 +108,7 @@ def _evidence(stage: Stage, reports: dict[str, OrderReport | None]) -> None:
         state = stage.order(client_id).state
         if lifecycle.is_open(state):
             continue
-        if state in _NEVER_LIVED:
+        if state in NEVER_LIVED:
             wrong += [client_id] if report is not None else []
         elif report is None or report.status is not _ENDED[state]:
             wrong.append(client_id)

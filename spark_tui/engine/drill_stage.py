@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from spark_tui.domain import filters, lifecycle
 from spark_tui.domain.decimals import floor_to
-from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.order import UNCONFIRMED, Order, OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, Side, TimeInForce, TradingState
 from spark_tui.engine.fault_door import FaultDoor
 from spark_tui.link.messages import OrderUpdate
@@ -22,9 +22,7 @@ _POLL_S = 0.05
 DECIDED_S = 45.0  # the decision window and its proof, with room
 _UNDECIDED = frozenset(
     {
-        OrderState.NEW,
-        OrderState.SENT,
-        OrderState.UNKNOWN,
+        *UNCONFIRMED,
         OrderState.PENDING_CANCEL,
         OrderState.PENDING_REPLACE,
     }

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import ceil_to, divide_down, usable
-from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.order import UNCONFIRMED, Order, OrderRequest, OrderState
 from spark_tui.domain.values import LegRole, Side
 from spark_tui.engine.state import State
 
@@ -71,13 +71,10 @@ def locks(
             continue
         asset = names[0] if request.side is Side.SELL else names[1]
         by_asset.setdefault(asset, []).append(order)
-        if order.state in _UNCONFIRMED or _lock(order) is None:
+        if order.state in UNCONFIRMED or _lock(order) is None:
             unclear.add(asset)
     amounts = {asset: worst(some, lambda order: _lock(order) or ZERO) for asset, some in by_asset.items()}
     return amounts, unclear
-
-
-_UNCONFIRMED = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
 
 
 def claim(order: Order, price: Decimal | None) -> Decimal | None:

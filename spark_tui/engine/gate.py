@@ -15,7 +15,7 @@ from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.lists import check_list
-from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.order import UNCONFIRMED, Order, OrderRequest
 from spark_tui.domain.risk import RiskContext, Verdict
 from spark_tui.domain.rules import MANUAL, Rule, RuleKind
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side, TradingState
@@ -29,7 +29,6 @@ from spark_tui.engine.rulebook import Rulebook
 from spark_tui.engine.state import State
 from spark_tui.engine.witness import saw
 
-_NOT_LOCKED_YET = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
 _ALGO = frozenset(
     {OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT, OrderType.TAKE_PROFIT, OrderType.TAKE_PROFIT_LIMIT}
 )
@@ -302,7 +301,7 @@ class Gate:
         free = self._portfolio.free(venue)
         claims: dict[str, list[Order]] = {}
         for order in self._state.open_orders(venue):
-            if order.state in _NOT_LOCKED_YET and not _is_pending(order):
+            if order.state in UNCONFIRMED and not _is_pending(order):
                 base, quote = self._state.assets[venue, order.request.symbol]
                 asset = base if order.request.side is Side.SELL else quote
                 claims.setdefault(asset, []).append(order)

@@ -1,15 +1,12 @@
 """F58: a protective order was taken away to be replaced, and nothing took its place."""
 
 from spark_tui.domain.decimals import plain
-from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.order import NEVER_LIVED, STOPPED, WORKING, Order, OrderRequest
 from spark_tui.domain.values import OrderType
 from spark_tui.engine.notices import Notices
 from spark_tui.engine.state import State
 
 _STOPS = frozenset({OrderType.STOP_LOSS, OrderType.STOP_LOSS_LIMIT})
-_GONE = frozenset({OrderState.CANCELED, OrderState.EXPIRED})
-_NEVER_LIVED = frozenset({OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD})
-_RESTS = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED})
 
 
 class Protection:
@@ -21,7 +18,7 @@ class Protection:
 
     def on_order(self, order: Order) -> None:
         """After every change of an order."""
-        if protects(order.request) and order.state in _RESTS:
+        if protects(order.request) and order.state in WORKING:
             self._notices.end(_subject(order.request), f"{order.request.symbol} is protected again.")
         new = self._state.orders.get(order.replaced_by) if order.replaced_by else order
         if new is not None and new.replaces:
@@ -35,9 +32,9 @@ class Protection:
 
     def _judge(self, new: Order) -> None:
         old = self._state.orders.get(new.replaces)
-        if old is None or not protects(old.request) or old.state not in _GONE:
+        if old is None or not protects(old.request) or old.state not in STOPPED:
             return
-        if new.state in _NEVER_LIVED and not self._protected(old.request):
+        if new.state in NEVER_LIVED and not self._protected(old.request):
             was = old.request
             size = f"{plain(was.quantity)} " if was.quantity is not None else ""
             self._notices.begin(
@@ -50,7 +47,7 @@ class Protection:
 
     def _protected(self, was: OrderRequest) -> bool:
         return any(
-            order.state in _RESTS and order.request.side is was.side and protects(order.request)
+            order.state in WORKING and order.request.side is was.side and protects(order.request)
             for order in self._state.open_orders(was.venue, was.symbol)
         )
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.order import (
+    WORKING,
     AmendRequested,
     Order,
     OrderRequest,
@@ -33,8 +34,6 @@ from spark_tui.venues.port import (
     Venue,
     VenueError,
 )
-
-_WORKING = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED})
 
 
 class ReplaceDesk:
@@ -205,7 +204,7 @@ class ReplaceDesk:
             raise LinkError("NO_SUCH_ORDER", f"There is no order {client_id} of this engine's.")
         if not lifecycle.is_open(order.state):
             raise LinkError("NOT_OPEN", f"Order {client_id} is {order.state}; there is nothing to change.")
-        if order.state not in _WORKING:
+        if order.state not in WORKING:
             raise LinkError(
                 "NOT_WORKING", f"Order {client_id} is {order.state}; change it once the venue has answered."
             )

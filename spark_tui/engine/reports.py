@@ -5,6 +5,7 @@ from decimal import Decimal
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.order import (
+    UNCONFIRMED,
     Accepted,
     Amended,
     Canceled,
@@ -20,7 +21,6 @@ from spark_tui.domain.order import (
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.venues.port import OrderReport, OrderStatus, TradeReport
 
-_UNCONFIRMED = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
 _LIVES = frozenset(
     {OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED, OrderStatus.FILLED}
 )
@@ -41,7 +41,7 @@ def events_of(order: Order, report: OrderReport, now_ms: int) -> list[OrderEvent
     """The events `report` adds to `order`, in the order they are to be applied."""
     events: list[OrderEvent] = []
     venue_order_id = report.venue_order_id
-    if report.status in _LIVES and (not order.venue_order_id or order.state in _UNCONFIRMED):
+    if report.status in _LIVES and (not order.venue_order_id or order.state in UNCONFIRMED):
         events.append(Accepted(venue_order_id=venue_order_id, at_ms=now_ms))
     known = {fill.trade_id for fill in order.fills}
     events.extend(

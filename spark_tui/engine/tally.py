@@ -1,14 +1,10 @@
 """What became of orders, counted where it becomes known, whoever asked: a face, an algo, a canary, a rule."""
 
 from collections import Counter
-from typing import Final
 
-from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.order import NEVER_LIVED, UNCONFIRMED, Order, OrderState
 from spark_tui.domain.values import OrderType
 from spark_tui.link.messages import CancelAllResult
-
-_UNDECIDED: Final = (OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN)
-_NOT_PLACED: Final = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
 
 
 class Tally:
@@ -31,8 +27,8 @@ class Tally:
             self.violations[order.code] += 1
         if order.state is OrderState.REJECTED and order.request.type is OrderType.LIMIT_MAKER:
             self.maker_rejects += 1
-        if order.replaces and before in _UNDECIDED and order.state not in _UNDECIDED:
-            self.replaces[order.state not in _NOT_PLACED] += 1
+        if order.replaces and before in UNCONFIRMED and order.state not in UNCONFIRMED:
+            self.replaces[order.state not in NEVER_LIVED] += 1
 
     def on_answered(self, order: Order) -> None:
         """The venue answered, or will not: once an order."""

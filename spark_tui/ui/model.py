@@ -12,7 +12,7 @@ from typing import NamedTuple
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, PriceFilter
 from spark_tui.domain.lists import ROLES
 from spark_tui.domain.market import Candle
-from spark_tui.domain.order import OrderState
+from spark_tui.domain.order import TERMINAL
 from spark_tui.link.messages import (
     AlgoRow,
     Balances,
@@ -46,17 +46,6 @@ MAX_NOTICES = 300
 MAX_CANDLES = 500
 MAX_ALGOS = 200
 MAX_CANARIES = 200
-
-CLOSED = frozenset(
-    {
-        OrderState.DENIED,
-        OrderState.FILLED,
-        OrderState.CANCELED,
-        OrderState.EXPIRED,
-        OrderState.REJECTED,
-        OrderState.DEAD,
-    }
-)
 
 
 class Topic(StrEnum):
@@ -219,7 +208,7 @@ class Model:
                 self.notices.append(Notice(time_ms=self.venue_now_ms(), level=level, text=text))
                 self.dirty.add(Topic.LOG)
         if len(self.orders) > MAX_ORDERS:
-            closed = (key for key, row in self.orders.items() if row.order.state in CLOSED)
+            closed = (key for key, row in self.orders.items() if row.order.state in TERMINAL)
             self.orders.pop(next(closed, next(iter(self.orders))))
         self.dirty.add(Topic.ORDERS)
 
@@ -318,14 +307,14 @@ class Model:
             if part is not None:
                 closed, newest = lists.get(part.list_id, (True, 0))
                 lists[part.list_id] = (
-                    closed and row.order.state in CLOSED,
+                    closed and row.order.state in TERMINAL,
                     max(newest, row.order.created_ms),
                 )
 
         def place(row: OrderUpdate) -> tuple[bool, int, str, int, str]:
             order, part = row.order, row.order.part
             if part is None:
-                return order.state in CLOSED, -order.created_ms, order.client_order_id, 0, ""
+                return order.state in TERMINAL, -order.created_ms, order.client_order_id, 0, ""
             closed, newest = lists[part.list_id]
             return closed, -newest, part.list_id, ROLES[part.kind].index(part.role), order.client_order_id
 
@@ -341,7 +330,7 @@ class Model:
         return next((row for row in rows if row.difference_id == difference_id), None)
 
     def open_orders(self) -> list[OrderUpdate]:
-        return [row for row in self.orders_newest_first() if row.order.state not in CLOSED]
+        return [row for row in self.orders_newest_first() if row.order.state not in TERMINAL]
 
 
 def _steps(instrument: Instrument) -> Steps:

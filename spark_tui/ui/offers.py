@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
-from spark_tui.domain.order import Order
+from spark_tui.domain.order import TERMINAL, Order
 from spark_tui.domain.values import Environment
 from spark_tui.link.messages import (
     AlgoKind,
@@ -19,7 +19,7 @@ from spark_tui.ui import format as fmt
 from spark_tui.ui.actions import BY_ID
 from spark_tui.ui.ahead import Ahead
 from spark_tui.ui.course import course
-from spark_tui.ui.model import CLOSED, Model
+from spark_tui.ui.model import Model
 from spark_tui.ui.story import short_id
 
 
@@ -178,7 +178,7 @@ def offer_replace(
 def offer_cancel_list(order: Order, legs: list[Order], model: Model, environment: Environment) -> Offer:
     part = order.part
     kind = part.kind if part is not None else ""
-    alive = [leg for leg in legs if leg.state not in CLOSED]
+    alive = [leg for leg in legs if leg.state not in TERMINAL]
     return Offer(
         title=f"Cancel {kind} list · {environment}",
         tone="warn",

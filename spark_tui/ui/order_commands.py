@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING
 
-from spark_tui.domain.order import Order
+from spark_tui.domain.order import TERMINAL, Order
 from spark_tui.domain.values import Environment
 from spark_tui.link.messages import (
     AlgoRow,
@@ -32,7 +32,6 @@ from spark_tui.link.service import LinkError
 from spark_tui.ui import offers
 from spark_tui.ui.actions import BY_ID
 from spark_tui.ui.ahead import Ahead
-from spark_tui.ui.model import CLOSED
 from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets.algos import AlgosTable
 from spark_tui.ui.widgets.desk import ALIVE, OrdersTable
@@ -105,7 +104,7 @@ class OrderCommands:
         if update is None:
             self._context.say("info", f"Nothing to {deed}: select an order first (1, then ↑ ↓).")
             return None
-        if update.order.state in CLOSED:
+        if update.order.state in TERMINAL:
             self._context.say("info", f"{short_id(key)} is {update.order.state}; nothing is left to {deed}.")
             return None
         return update

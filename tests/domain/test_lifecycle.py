@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from spark_tui.domain import executions, lifecycle
 from spark_tui.domain.order import (
+    TERMINAL,
     Accepted,
     Amended,
     AmendRequested,
@@ -522,7 +523,7 @@ def test_an_order_in_quote_money_is_filled_when_the_venue_says_so() -> None:
 def test_exposure_counts_what_may_still_trade(events: list[OrderEvent], exposure: str) -> None:
     order = play(events)
     assert lifecycle.exposure(order) == Decimal(exposure)
-    assert lifecycle.is_open(order.state) == (order.state not in lifecycle.TERMINAL)
+    assert lifecycle.is_open(order.state) == (order.state not in TERMINAL)
 
 
 def test_words_say_why_an_order_ended() -> None:

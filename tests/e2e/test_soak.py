@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from spark_tui.domain.lifecycle import TERMINAL
+from spark_tui.domain.order import TERMINAL
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.link.messages import (
     CancelOrder,

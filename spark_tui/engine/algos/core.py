@@ -1,8 +1,6 @@
 """What an algo does next: a pure function of its state, of what it sees, and of the time."""
 
-from typing import Final
-
-from spark_tui.domain.order import OrderRequest, OrderState
+from spark_tui.domain.order import UNCONFIRMED, WORKING, OrderRequest
 from spark_tui.engine.algos.state import (
     ENDED,
     EQUAL_FAILURES,
@@ -30,9 +28,6 @@ from spark_tui.engine.algos.words import (
     progress,
 )
 from spark_tui.engine.algos.workers import WORKERS
-
-_WORKING: Final = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED})
-_UNHEARD: Final = frozenset({OrderState.NEW, OrderState.SENT, OrderState.UNKNOWN})
 
 
 def step(state: AlgoState, event: Event, now_ms: int) -> tuple[AlgoState, tuple[Command, ...]]:
@@ -101,7 +96,7 @@ def _decide(state: AlgoState, look: Look, now_ms: int) -> Decision:
 def _about(state: AlgoState) -> str:
     """What is under way."""
     child = state.open[0]
-    if child.state in _UNHEARD:
+    if child.state in UNCONFIRMED:
         return f"waits for proof of what became of order {child.client_order_id}"
     if child.pulled:
         return f"{state.text}; order {child.client_order_id} is being cancelled"
@@ -113,5 +108,5 @@ def _recalls(state: AlgoState) -> tuple[Cancel, ...]:
     return tuple(
         Cancel(client_order_id=child.client_order_id)
         for child in state.open
-        if child.pulled and child.state in _WORKING
+        if child.pulled and child.state in WORKING
     )

@@ -12,7 +12,7 @@ import msgspec
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import EXACT, ZERO, add, floor_to
-from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.order import NEVER_LIVED, Order, OrderState
 from spark_tui.domain.values import TimeInForce
 from spark_tui.link.messages import StartAlgo
 
@@ -234,7 +234,7 @@ def _closed(state: AlgoState, child: Child, order: Order) -> AlgoState:
         return msgspec.structs.replace(state, interrupted=order.client_order_id)
     empty = order.state is OrderState.EXPIRED and order.filled == 0
     patient = order.request.time_in_force is TimeInForce.IOC
-    refused = order.state in (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
+    refused = order.state in NEVER_LIVED
     if child.pulled or not (refused or (empty and not patient)):
         return state
     code = order.code or order.state

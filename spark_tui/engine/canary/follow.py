@@ -11,7 +11,7 @@ import msgspec
 
 from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import ZERO, divide_down, plain
-from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.order import NEVER_LIVED, Order, OrderRequest, OrderState
 from spark_tui.domain.values import Side
 from spark_tui.engine.canary.probe import exchanges, expectation
 from spark_tui.engine.cost import cost_of
@@ -29,7 +29,6 @@ ENDS_S = 60.0  # how long its end is awaited: longer than the fate of any lost a
 _LOOKS = 3  # a replica may lag behind, so a difference is believed when it is seen so often
 _LOOK_EVERY_S = 1.0
 _OPEN = (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
-_NEVER_LIVED = (OrderState.DENIED, OrderState.REJECTED, OrderState.DEAD)
 _BEING_PROVED = (OrderState.UNKNOWN, OrderState.PENDING_CANCEL)  # what may be asked is being asked
 
 
@@ -170,7 +169,7 @@ class Follower:
         venue, symbol = self._engine.runners[order.request.venue].venue, order.request.symbol
         report = await venue.query(symbol, order.client_order_id)
         if report is None:
-            if order.state not in _NEVER_LIVED:
+            if order.state not in NEVER_LIVED:
                 found.append("the venue does not know the order")
         elif report.status in _OPEN:
             found.append(f"the venue says the order is {report.status}")
@@ -195,7 +194,7 @@ class Follower:
 
 def failed(order: Order) -> str:
     """Code and sentence of an order that did not do what a canary's must; empty when it did."""
-    if order.state in _NEVER_LIVED or order.state is OrderState.UNKNOWN:
+    if order.state in NEVER_LIVED or order.state is OrderState.UNKNOWN:
         return f"{order.code or order.state}: the order is {order.state}: {order.text}".rstrip(": ")
     if order.filled == 0 and order.request.price is None:
         return f"NOT_FILLED: the market order ended {order.state} without a fill"

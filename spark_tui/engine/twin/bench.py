@@ -11,7 +11,7 @@ from spark_tui.domain import lifecycle
 from spark_tui.domain.book import Depth, Unusable
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import DepthDiff, DepthSnapshot, MarketEvent, Trade
-from spark_tui.domain.order import Order, OrderState
+from spark_tui.domain.order import NEVER_LIVED, Order, OrderState
 from spark_tui.domain.values import Environment
 from spark_tui.engine.exposure import WAITING
 from spark_tui.engine.journal import Journal
@@ -28,7 +28,6 @@ from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 MAX_LIVE: Final = 32  # twins that are simulated at a time
 PATIENCE_S: Final = 30.0  # how long a twin may go on after its order is filled
 CUT: Final = "CUT OFF"
-_NEVER_LIVED: Final = frozenset({OrderState.REJECTED, OrderState.DENIED, OrderState.DEAD})
 _ANSWERED: Final = frozenset({OrderState.ACCEPTED, OrderState.PARTIALLY_FILLED, OrderState.FILLED})
 
 log = logging.getLogger(__name__)
@@ -95,7 +94,7 @@ class TwinBench:
         orders = self._journal.state.orders
         for client_id, began in list(self._results.running.items()):
             order = orders.get(client_id)
-            if order is None or order.state in _NEVER_LIVED:
+            if order is None or order.state in NEVER_LIVED:
                 self._miss(client_id, counts=False)
                 continue
             cut = TwinEnded(
@@ -144,7 +143,7 @@ class TwinBench:
             self._latency.measured(elapsed_s * 1_000)
         if order.filled > before.filled:
             pair.seconds = None if pair.lost else elapsed_s
-        if order.state in _NEVER_LIVED:
+        if order.state in NEVER_LIVED:
             self._leave(order.client_order_id)
             self._miss(order.client_order_id, counts=False)
             return
@@ -159,7 +158,7 @@ class TwinBench:
 
     def _on_ended(self, ended: TwinEnded, order: Order) -> None:
         """What was thought to be over, or was cut off, goes on. Its figures follow by themselves."""
-        if order.state in _NEVER_LIVED:
+        if order.state in NEVER_LIVED:
             self._miss(order.client_order_id, counts=False)
         elif order.filled != ended.order_filled and ended.order_seconds is not None:
             self._journal.note(msgspec.structs.replace(ended, order_seconds=None))

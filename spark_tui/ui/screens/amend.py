@@ -7,13 +7,12 @@ from spark_tui.domain.amends import check_amend
 from spark_tui.domain.filter_rules import FilterContext
 from spark_tui.domain.filters import quantity_step
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.order import Order
+from spark_tui.domain.order import TERMINAL, Order
 from spark_tui.domain.values import Environment
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.draft import MAX_TEXT
 from spark_tui.ui.lines import Line
-from spark_tui.ui.model import CLOSED
 from spark_tui.ui.offers import amount, asked_words, total
 from spark_tui.ui.screens.dialog import FRAME, LABEL, WIDTH, DialogScreen, fact_lines
 from spark_tui.ui.story import short_id
@@ -63,7 +62,7 @@ class AmendScreen(DialogScreen):
 
     def refusal(self) -> str:
         """Why the number cannot be sent, as a sentence; empty when it can."""
-        if self._order.state in CLOSED:
+        if self._order.state in TERMINAL:
             return f"the order is {self._order.state}"
         if not self.text.strip("."):
             return "type the new total"

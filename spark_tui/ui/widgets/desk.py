@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from spark_tui.domain.order import Order, OrderRequest, OrderState
+from spark_tui.domain.order import TERMINAL, Order, OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.link.messages import OrderUpdate
 from spark_tui.ui import format as fmt
 from spark_tui.ui.lines import Line, Span
-from spark_tui.ui.model import CLOSED, Topic
+from spark_tui.ui.model import Topic
 from spark_tui.ui.story import TYPE_WORDS, short_id
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
@@ -78,7 +78,7 @@ class DeskTable(LineTable):
     def heading(self, width: int) -> Line:
         model = self.context.model
         counts = {
-            "orders": sum(row.order.state not in CLOSED for row in model.orders.values()),
+            "orders": sum(row.order.state not in TERMINAL for row in model.orders.values()),
             "positions": len(model.positions),
             "fills": len(model.fills),
             "log": 0,
@@ -160,7 +160,7 @@ class OrdersTable(DeskTable):
         order = update.order
         request = order.request
         steps = model.steps((request.venue, request.symbol))
-        closed = order.state in CLOSED
+        closed = order.state in TERMINAL
         ink = "dim" if closed else "ink"
         price = request.price if request.price is not None else request.stop_price
         if price is None and order.filled and order.filled_quote:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 
 from spark_tui.domain.health import WeightGauge
-from spark_tui.domain.order import Fill, ListPart, Order, OrderState
+from spark_tui.domain.order import TERMINAL, Fill, ListPart, Order, OrderState
 from spark_tui.domain.values import Environment, Side, TradingState
 from spark_tui.link.messages import (
     CancelAllResult,
@@ -22,7 +22,7 @@ from spark_tui.link.messages import (
 from spark_tui.link.service import LinkError
 from tests.ui.fake_engine.market import FakeMarket
 from tests.ui.fake_engine.previews import preview_order, to_request
-from tests.ui.fake_engine.world import CLOSED, VENUE, ManualClock
+from tests.ui.fake_engine.world import VENUE, ManualClock
 
 
 class FakeOrders(FakeMarket):
@@ -43,7 +43,7 @@ class FakeOrders(FakeMarket):
         return frozenset(float(order.request.price or 0) for order in self.open())
 
     def status(self) -> Status:
-        open_orders = [order for order in self.orders.values() if order.state not in CLOSED]
+        open_orders = [order for order in self.orders.values() if order.state not in TERMINAL]
         return Status(
             environment=self.environment,
             data_badge="Mock",
@@ -85,7 +85,7 @@ class FakeOrders(FakeMarket):
         return TestResult(preview=preview, sent=True, ok=not code, code=code, text=text)
 
     def open(self) -> list[Order]:
-        return [order for order in self.orders.values() if order.state not in CLOSED]
+        return [order for order in self.orders.values() if order.state not in TERMINAL]
 
     def replace(self, request: ReplaceOrder) -> OrderUpdate:
         if self.replace_fails is not None:

@@ -3,7 +3,6 @@
 from decimal import Decimal
 
 from spark_tui.domain.instrument import Instrument, LotSize, PriceFilter, SymbolStatus
-from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import OrderType
 
 START_MS = 1_732_111_402_000  # 14:03:22 UTC
@@ -48,18 +47,6 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         self.now_ms += int(seconds * 1_000)
-
-
-CLOSED = frozenset(
-    {
-        OrderState.DENIED,
-        OrderState.FILLED,
-        OrderState.CANCELED,
-        OrderState.EXPIRED,
-        OrderState.REJECTED,
-        OrderState.DEAD,
-    }
-)
 
 
 def instrument(symbol: str) -> Instrument:
