@@ -124,6 +124,15 @@ class OrderBook:
                 outcome = Sync.NEED_SNAPSHOT  # the rest is buffered for the next snapshot
         return outcome
 
+    def confirm(self, last_id: int, asked_ns: int) -> bool:
+        """The venue, asked at `asked_ns`, stands at update `last_id`. A book that stands there too is right
+        as of then: a quiet market sends no diffs. Any other is as old as it was."""
+        if not (self._live or self._bridging) or last_id != self.update_id:
+            return False
+        self._bridging, self._live = False, True
+        self._at_ns = max(self._at_ns, asked_ns)
+        return True
+
     def invalidate(self, reason: str) -> None:
         """Forget everything: the stream was lost. The next diff asks for a snapshot."""
         if self._live:
@@ -187,6 +196,15 @@ class OrderBook:
     @property
     def live(self) -> bool:
         return self._live
+
+    @property
+    def blank(self) -> bool:
+        """There is no snapshot, and no update came that asked for one."""
+        return not (self._live or self._bridging or self._asked)
+
+    def older_than(self, age_ns: int, now_ns: int) -> bool:
+        """Not confirmed for so long; a book that never was is older than any age."""
+        return not self._live or now_ns - self._at_ns > age_ns
 
     @property
     def level_count(self) -> int:

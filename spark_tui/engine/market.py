@@ -157,6 +157,17 @@ class Market:
             return Unusable(_CONTRADICTED)
         return market.book.levels(count, self._mono_ns(), self._max_age_ns)
 
+    def aging(self) -> list[str]:
+        """Symbols whose book will soon be no price, or is none, unless it is renewed."""
+        now, age_ns = self._mono_ns(), self._max_age_ns // 2
+        return [symbol for symbol, market in self.symbols.items() if market.book.older_than(age_ns, now)]
+
+    def confirm(self, symbol: str, last_id: int, asked_ns: int) -> None:
+        """The venue stands at `last_id`, asked at `asked_ns`; see `OrderBook.confirm`."""
+        market = self.symbols[symbol]
+        if market.book.confirm(last_id, asked_ns):
+            market.depth_version += 1
+
     def last_price(self, symbol: str) -> float | None:
         market = self.symbols.get(symbol)
         return market.last_price() if market else None

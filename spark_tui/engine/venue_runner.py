@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 
 from spark_tui.engine.balance_watch import BalanceWatch
+from spark_tui.engine.book_proof import BookProof
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Desk
 from spark_tui.engine.market import Market
@@ -64,6 +65,7 @@ class VenueRunner:
         self.reconciler = reconciler
         self.desk = desk
         self._balances = balances
+        self._proof = BookProof(venue, market, resync, clock)
         self.attempted = asyncio.Event()  # the first start was tried, however it ended
         self.started = False
         self.trouble = ""
@@ -85,7 +87,14 @@ class VenueRunner:
 
     async def run(self) -> None:
         await self._start()
-        parts = (self._streams, self._snapshots, self._instruments, self._history, self._balances.run)
+        parts = (
+            self._streams,
+            self._snapshots,
+            self._proof.run,
+            self._instruments,
+            self._history,
+            self._balances.run,
+        )
         this = asyncio.current_task()
         assert this is not None  # a coroutine runs in a task
         try:

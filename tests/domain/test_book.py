@@ -406,3 +406,23 @@ def test_a_day_of_walking_prices_holds_a_bounded_book() -> None:
         assert book.level_count <= 2 * 501
     assert book.top() == (14_999.0, 1.0, 15_000.0, 1.0)
     assert book.resyncs == 0
+
+
+def test_a_book_that_stands_where_the_venue_stands_is_young_again() -> None:
+    """A quiet market sends no diffs; the venue's word on its update counts from when it was asked."""
+    book = OrderBook(SYMBOL)
+    book.on_snapshot(snapshot(5), 0)
+    assert isinstance(book.read(0, AGE), Unusable)
+    assert book.confirm(5, 10)  # and it needs no diff to begin with
+    assert isinstance(book.read(10 + AGE, AGE), Quote)
+    assert isinstance(book.read(11 + AGE, AGE), Unusable)
+    assert not book.confirm(6, 20)
+    assert not book.confirm(4, 20)
+    assert isinstance(book.read(20 + AGE, AGE), Unusable)
+    assert book.confirm(5, 30)
+    assert book.confirm(5, 20)  # an answer that was overtaken makes nothing older
+    assert isinstance(book.read(30 + AGE, AGE), Quote)
+    book.invalidate("the stream was lost")
+    assert not book.confirm(5, 40)
+    assert not book.confirm(0, 40)
+    assert isinstance(book.read(40, AGE), Unusable)

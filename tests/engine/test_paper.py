@@ -12,6 +12,7 @@ import pytest
 from msgspec import structs
 
 from spark_tui.domain import lifecycle
+from spark_tui.domain.book import Unusable
 from spark_tui.domain.market import Trade
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import Environment, Side
@@ -26,7 +27,7 @@ from spark_tui.link.service import LinkError
 from spark_tui.venues.paper import PaperStore, PaperVenue
 from spark_tui.venues.paper.store import PAPER_FILE
 from spark_tui.venues.port import OrderStatus, Reaction, VenueError
-from spark_tui.wire.clock import ManualClock
+from spark_tui.wire.clock import NS_PER_S, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL
 from tests.engine.harness import buy
 from tests.engine.paper import START, Paper, paper
@@ -45,6 +46,23 @@ async def test_a_market_order_fills_from_the_book_and_pays_the_taker(tmp_path: P
         assert (fill.price, fill.maker, fill.commission) == (D("60010.0"), False, D("0.0005"))
         assert it.cash("BTC") == (D("10.4995"), D(0))
         assert it.cash("USDT") == (D(1_000_000) - D("30005"), D(0))
+
+
+async def test_a_quiet_market_fills_once_the_venue_confirmed_it(tmp_path: Path) -> None:
+    """No update for a minute, and the venue says that there was none."""
+    async with paper(tmp_path) as it:
+        it.source.line = "live"
+        await it.clock.run_for(60)
+        order = await it.submit(buy("0.5", None))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+
+
+async def test_a_market_that_is_silent_and_unconfirmed_fills_nothing(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        await it.clock.run_for(60)
+        assert (await it.submit(buy("0.5", None))).code == "BOOK_UNUSABLE"
+        book = it.paper._account.books[SYMBOL]
+        assert isinstance(book.read(it.clock.mono_ns(), 5 * NS_PER_S), Unusable)
 
 
 async def test_an_order_that_rests_fills_by_its_place_in_the_queue(tmp_path: Path) -> None:

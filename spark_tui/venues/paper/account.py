@@ -87,10 +87,17 @@ class PaperAccount:
         self._traded[trade.symbol] = (trade.trade_id, max(trade.time_ms, last_ms))
         return True
 
-    def on_snapshot(self, snapshot: DepthSnapshot) -> None:
+    def on_snapshot(self, snapshot: DepthSnapshot, asked_ns: int, *, whole: bool) -> None:
+        """A quiet market sends no updates: a book that stands where the venue stands may be filled from."""
         book = self.books.get(snapshot.symbol)
-        if book is not None and not book.live:
+        if book is None:
+            return
+        was_live = book.live
+        if not book.confirm(snapshot.last_id, asked_ns):
+            if was_live or not whole:
+                return
             book.on_snapshot(snapshot, self._clock.mono_ns())
+        if not was_live:
             self.floor.on_depth(snapshot.symbol, None, self.now_ms())
             self.settle()
 

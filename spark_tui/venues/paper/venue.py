@@ -50,6 +50,7 @@ from spark_tui.wire.clock import Clock
 _PING_EVERY_S = 10.0
 _MEND_EVERY_S = 2.0
 _MARGIN_MS = 1_000
+_WHOLE = 1_000  # levels a side: fewer tell where the venue stands, and are no book to start from
 
 
 class Source(Venue, Protocol):
@@ -161,8 +162,9 @@ class PaperVenue:
 
     async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
         """The paper account reads along: it needs the book as much as who asks."""
+        asked_ns = self._clock.mono_ns()
         snapshot = await self._source.depth_snapshot(symbol, limit)
-        self._account.on_snapshot(snapshot)
+        self._account.on_snapshot(snapshot, asked_ns, whole=limit >= _WHOLE)
         return snapshot
 
     async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]:

@@ -1,5 +1,6 @@
 """A market for a paper account: the fake venue's, with a round trip to measure."""
 
+from spark_tui.domain.health import StreamHealth
 from spark_tui.domain.market import DepthDiff, Trade
 from tests.engine.fake_venue import SYMBOL, FakeVenue
 
@@ -8,6 +9,24 @@ class FakeSource(FakeVenue):
     """Its orders, trades and balances are of no account: whoever asks for them has made a mistake."""
 
     round_trip_ms = 80.0
+    line = ""  # of its streams' connection; empty: it says nothing
+
+    def health(self) -> tuple[StreamHealth, ...]:
+        if not self.line:
+            return ()
+        return (
+            StreamHealth(
+                venue=self.name,
+                name="market",
+                state=self.line,
+                age_s=0.0,
+                rate=0.0,
+                lag_ms=None,
+                messages=1,
+                gaps=0,
+                reconnects=0,
+            ),
+        )
 
     async def ping(self) -> float:
         self._maybe_fail("ping")
