@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from spark_tui.commands import rows
+from spark_tui.commands.canary_table import healthy, soaking, words
 from spark_tui.commands.errors import REFUSED, CommandError
 from spark_tui.commands.reach import FOLLOWED_S, data_dir_of, line_to, require_engine, with_line
 from spark_tui.commands.table import facts, table
@@ -19,7 +20,6 @@ from spark_tui.link.messages import (
     CanaryRow,
     CanaryVerdict,
     ConfirmCanary,
-    Execution,
     GetCanaries,
     Result,
     RunCanary,
@@ -37,6 +37,7 @@ _COLUMNS = (
     "quantity",
     "worth_usdt",
     "state",
+    "checks",
     "age",
     "reasons",
 )
@@ -90,7 +91,7 @@ def _try(arguments: argparse.Namespace, request: AnyRequest) -> int:
         text = "Nobody waits for it any more, and it goes on: see spark-tui canary status."
         return _failed(arguments, "INTERRUPTED", text)
     assert isinstance(result, CanaryRow)  # what these requests are answered with
-    print(rows.to_json(in_json(result)) if arguments.json else _words(result))
+    print(rows.to_json(rows.simple(result)) if arguments.json else words(result))
     if result.verdict is CanaryVerdict.GREEN:
         return 0
     for reason in result.reasons:
@@ -191,15 +192,16 @@ def _status_json(
     found: Canaries, newest: CanaryRow | None, shown: tuple[CanaryRow, ...], why: str
 ) -> rows.Row:
     return {
-        **(_NOTHING if newest is None else {name: in_json(newest)[name] for name in _NOTHING}),
+        **(_NOTHING if newest is None else {name: rows.simple(newest)[name] for name in _NOTHING}),
         "verdict": "none" if newest is None else CanaryVerdict.RED if why else newest.verdict,
         "reasons": [why] if why else [],
         "config_hash": found.config_hash,
         "signer": found.signer,
         "running": found.running,
+        "soaking": rows.simple(found.soaking) if found.soaking else None,
         "not_armable": found.not_armable,
         "arming": rows.simple(found.arming) if found.arming else None,
-        "canaries": [in_json(row) for row in shown],
+        "canaries": [rows.simple(row) for row in shown],
     }
 
 
@@ -216,6 +218,7 @@ def _status_words(found: Canaries, shown: tuple[CanaryRow, ...]) -> str:
         "configuration": found.config_hash[:12],
         "evidence_key": found.signer,
         "running": found.running,
+        **soaking(found.soaking, found.time_ms),
         "live_armed": armed,
         "live_lacks": found.not_armable or "only the phrase: spark-tui do live.arm",
     }
@@ -223,53 +226,10 @@ def _status_words(found: Canaries, shown: tuple[CanaryRow, ...]) -> str:
         {
             **rows.simple(row),
             "worth_usdt": row.notional_usdt,
+            "checks": healthy(row.figures),
             "age": f"{max(0, found.time_ms - row.at_ms) // 1_000} s",
             "reasons": row.reasons[0] if row.reasons else "",
         }
         for row in shown
     ]
     return f"{facts(head)}\n\n{table(_COLUMNS, lines, 'No canaries yet.')}"
-
-
-# --- one canary --------------------------------------------------------------------------------------------
-
-
-def in_json(row: CanaryRow) -> rows.Row:
-    """The object that `canary run --json` prints."""
-    return rows.simple(row)
-
-
-def _words(row: CanaryRow) -> str:
-    head: rows.Row = {
-        "canary": f"{row.kind} {row.run_id}: {row.verdict}",
-        "order": " ".join(
-            rows.cell(part)
-            for part in (row.side, row.quantity, row.symbol, row.order_type, row.price)
-            if part is not None
-        )
-        + f" on {row.environment}",
-        "worth_usdt": row.notional_usdt,
-        "rests_on": row.rests_on,
-        "client_order_id": row.client_order_id,
-        "state": row.state,
-        "expected": _execution(row.expected),
-        "actual": _execution(row.actual),
-        "residue": "; ".join(row.residue) or ("none" if row.client_order_id else ""),
-        "evidence": row.bundle,
-    }
-    checks = [{"check": check.name, "passes": check.ok, "says": check.text} for check in row.checks]
-    return f"{facts(head)}\n\n{table(('check', 'passes', 'says'), checks, 'Nothing was checked.')}"
-
-
-def _execution(seen: Execution | None) -> str:
-    if seen is None:
-        return ""
-    parts = {
-        "price": seen.price,
-        "quantity": seen.quantity,
-        "notional": seen.notional,
-        "fee": " + ".join(f"{rows.cell(fee)} {asset}" for asset, fee in seen.fees.items()) or None,
-        "slippage bp": seen.slippage_bp,
-        "latency ms": None if seen.latency_s is None else round(seen.latency_s * 1_000, 1),
-    }
-    return ", ".join(f"{name} {rows.cell(value)}" for name, value in parts.items() if value is not None)

@@ -91,6 +91,9 @@ def test_a_soak_can_be_interrupted(shared_home: Home, engine: Engine) -> None:
     assert (soak.returncode, row["kind"], row["verdict"]) == (1, "soak", "red")
     assert row["reasons"][0].startswith("STOPPED: ")
     assert row["checks"][0]["ok"]
+    assert row["checks"][0]["measured"]["test_latency_s"] > 0
+    assert (row["figures"]["checks"], row["figures"]["healthy"], row["figures"]["orders"]) == (1, 1, 0)
+    assert "1/1" in canary(home, "status", "--last", "1").stdout
     assert told(home, "verify", row["bundle"])[0] == 0
 
 

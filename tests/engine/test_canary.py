@@ -17,10 +17,13 @@ from spark_tui.domain.values import Environment, OrderType, Side
 from spark_tui.engine.canary.admission import FRESH_MS
 from spark_tui.engine.canary.build import build
 from spark_tui.engine.canary.follow import RESTS_S
+from spark_tui.engine.canary.soak import ROW_CHECKS
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import (
     AnyRequest,
     Canaries,
+    CanaryCheck,
+    CanaryKind,
     CanaryRow,
     CanaryVerdict,
     ConfirmCanary,
@@ -578,6 +581,63 @@ async def test_a_dry_soak_looks_every_ten_seconds_and_places_nothing(tmp_path: P
         names = [one.removeprefix("test ") for one in it.venue.sent_bytes]
         assert all(re.fullmatch("[A-Za-z0-9_-]{1,36}", name) for name in names)
         assert len(set(names)) == 4
+
+
+async def test_a_soak_tells_its_figures_while_it_goes_on_and_in_the_end(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        it.venue.plan.extend(["fill"] * 3)
+        real = SoakCanary(symbol=SYMBOL, duration_s=20, quantity=D("0.001"), dry=False, typed=SYMBOL)
+        asked = asyncio.ensure_future(it.ask(real))
+        await it.until(lambda: len(it.venue.placed) == 2)
+        going = it.engine.canary.view().soaking
+        assert going is not None
+        assert (going.symbol, going.dry, going.planned, going.figures.checks) == (SYMBOL, False, 3, 1)
+        assert going.latest is not None
+        assert going.latest.name == "1 of 3"
+        it.clock.step_wall(-3_600)  # the venue's clock is the test's: no offset comes of it
+        await it.until(asked.done, seconds=10_000)
+        row = await asked
+        assert isinstance(row, CanaryRow)
+        assert row.verdict is CanaryVerdict.GREEN, row.reasons
+        assert it.engine.canary.view().soaking is None
+        seen = row.figures
+        assert seen is not None
+        assert (seen.checks, seen.healthy, seen.orders, seen.clock_offset_worst_ms) == (3, 3, 3, 0)
+        assert seen.feed_age_worst_s is not None
+        assert [check.measured.order_latency_s for check in row.checks if check.measured] == list(
+            row.latencies_s
+        )
+        said = bundle(row).sections["rounds"]
+        assert said["figures"]["healthy"] == 3
+        assert said["rounds"][2]["check"]["measured"]["clock_offset_ms"] == 0
+
+
+def test_a_row_from_before_there_were_figures_is_still_read() -> None:
+    row = CanaryRow(
+        run_id="c1",
+        kind=CanaryKind.SOAK,
+        verdict=CanaryVerdict.GREEN,
+        reasons=(),
+        venue=NAME,
+        environment=Environment.SIM,
+        symbol=SYMBOL,
+        side=Side.BUY,
+        operator="tester",
+        at_ms=1,
+        config_hash="",
+        checks=(CanaryCheck(name="1 of 1", ok=True, text="green"),),
+    )
+    old = msgspec.to_builtins(row)
+    del old["figures"], old["checks"][0]["measured"]
+    assert msgspec.convert(old, CanaryRow) == row
+
+
+async def test_thousands_of_latencies_are_not_told_to_who_asks_every_few_seconds(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        row = await row_of(it, SMALL)
+        long = msgspec.structs.replace(row, latencies_s=(0.001,) * 8_641)
+        it.engine.journal.state.canaries[row.run_id] = long
+        assert len(it.engine.canary.view().rows[0].latencies_s) == ROW_CHECKS
 
 
 async def test_a_dry_soak_goes_on_over_a_red_check_and_ends_red(tmp_path: Path) -> None:

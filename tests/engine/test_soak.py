@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from spark_tui.engine.canary import soak as soaks
+from spark_tui.engine.canary.figures import Figures
 from spark_tui.engine.canary.soak import ROW_CHECKS, Round, Soak, Soaked, shown
-from spark_tui.link.messages import CanaryCheck
+from spark_tui.link.messages import CanaryCheck, CanaryFigures, Measured
 from spark_tui.store.evidence import MAX_BYTES, canonical, hashed_exchange, sha256
 from spark_tui.wire.clock import ManualClock
 
@@ -98,3 +99,47 @@ def test_a_row_shows_the_first_red_checks_and_the_latest() -> None:
         name="others", ok=False, code="NOT_GREEN", text="901 more checks, 46 not green: see the evidence"
     )
     assert shown(checks[:ROW_CHECKS]) == checks[:ROW_CHECKS]
+
+
+def figures(*checks: tuple[bool, Measured | None]) -> CanaryFigures:
+    kept = Figures()
+    for ok, measured in checks:
+        kept.add(CanaryCheck(name="", ok=ok, text="", measured=measured))
+    return kept.told()
+
+
+def test_the_figures_are_the_worst_of_what_was_measured() -> None:
+    assert figures(
+        (True, Measured(feed_age_s=0.5, test_latency_s=0.006, clock_offset_ms=12)),
+        (False, Measured(feed_age_s=3.0, clock_offset_ms=-900)),
+        (True, Measured(test_latency_s=0.009)),
+        (False, None),
+    ) == CanaryFigures(
+        checks=4,
+        healthy=2,
+        feed_age_worst_s=3.0,
+        test_latency_worst_s=0.009,
+        clock_offset_worst_ms=-900,
+    )
+
+
+def test_what_was_never_measured_is_no_zero() -> None:
+    assert figures((False, None)) == CanaryFigures(checks=1)
+
+
+@pytest.mark.parametrize(
+    ("orders", "told"),
+    [(1, (1, 1, 1, 1)), (2, (1, 1, 2, 2)), (20, (1, 10, 19, 20)), (100, (1, 50, 95, 100))],
+)
+def test_the_latencies_of_real_orders_are_ones_that_were_measured(
+    orders: int, told: tuple[float, ...]
+) -> None:
+    backwards = [(True, Measured(order_latency_s=float(n))) for n in range(orders, 0, -1)]
+    found = figures(*backwards)
+    assert found.orders == orders
+    assert told == (
+        found.order_latency_min_s,
+        found.order_latency_median_s,
+        found.order_latency_p95_s,
+        found.order_latency_worst_s,
+    )

@@ -16,19 +16,17 @@ from spark_tui.domain.values import OrderType, Side
 from spark_tui.engine.canary.admission import CAP_USDT, FRESH_MS
 from spark_tui.engine.canary.build import config_hash
 from spark_tui.engine.canary.confirm import Confirmation, cut_short
+from spark_tui.engine.canary.dry import DryRun
 from spark_tui.engine.canary.follow import Follower
-from spark_tui.engine.canary.papers import Papers, reasons_of
-from spark_tui.engine.canary.probe import exchanges_of, probe, smallest
-from spark_tui.engine.canary.soak import Round, Soak, shown
-from spark_tui.engine.canary.soak import reasons_of as soak_reasons
+from spark_tui.engine.canary.papers import Papers
+from spark_tui.engine.canary.probe import smallest
+from spark_tui.engine.canary.soak import ROW_CHECKS
+from spark_tui.engine.canary.soaks import Soaks
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.submission import refuse_long
 from spark_tui.link.messages import (
     Canaries,
-    CanaryCheck,
-    CanaryKind,
     CanaryRow,
-    CanaryVerdict,
     ConfirmCanary,
     RunCanary,
     SoakCanary,
@@ -53,13 +51,14 @@ class CanaryDesk:
         self._clock = clock
         self._papers = Papers(engine, settings, clock, self.config)
         self._confirmation = Confirmation(engine, self.follower, self._papers, clock, settings.hosts)
+        self._dry = DryRun(engine, self._papers, clock, self.config_hash)
+        self._soaks = Soaks(engine, self._papers, clock, self._dry, self._confirmation)
         self.archive = self._papers.archive
         self._running = ""
         self._free = asyncio.Event()
         self._free.set()
         self._unfinished: CanaryRow | None = None  # of an engine before this one, being followed to its end
         self._last = 0
-        self._stop = asyncio.Event()
 
     # --- what is asked -------------------------------------------------------------------------------------
 
@@ -76,17 +75,17 @@ class CanaryDesk:
         if not ask.dry and ask.typed != ask.symbol:
             raise LinkError("NOT_TYPED", f"A soak that places orders is confirmed by typing {ask.symbol}.")
         request = self._request(ask, venue)
-        return await self._alone("soak", lambda run_id: self._soak(run_id, ask, request, operator))
+        return await self._alone("soak", lambda run_id: self._soaks.soak(run_id, ask, request, operator))
 
     def stop(self) -> None:
         """Raises LinkError NO_SOAK."""
         if not self._running.startswith("soak"):
             raise LinkError("NO_SOAK", "No soak is running.")
-        self._stop.set()
+        self._soaks.stop()
 
     def view(self) -> Canaries:
         engine = self._engine
-        rows = (*reversed(engine.journal.state.canaries.values()),)
+        rows = tuple(_brief(row) for row in reversed(engine.journal.state.canaries.values()))
         return Canaries(
             rows=rows if self._unfinished is None else (self._unfinished, *rows),
             config_hash=self.config_hash(),
@@ -97,6 +96,7 @@ class CanaryDesk:
             not_armable=engine.arming.lacks(),
             arming=engine.arming.view(),
             time_ms=self._papers.now_ms(),
+            soaking=self._soaks.view(),
         )
 
     def config_hash(self) -> str:
@@ -147,18 +147,8 @@ class CanaryDesk:
     # --- run -----------------------------------------------------------------------------------------------
 
     async def _run(self, run_id: str, request: OrderRequest, operator: str) -> CanaryRow:
-        began = self.config_hash()
-        seen = await probe(self._engine, self._clock, request, f"sp{run_id}-test")
-        checks = (*seen.checks, *self._changed_since(began))
-        row = self._papers.row(run_id, CanaryKind.RUN, request, operator, reasons_of(checks))
-        row = msgspec.structs.replace(
-            row,
-            checks=checks,
-            expected=seen.expected,
-            notional_usdt=seen.worth,
-            latencies_s=() if seen.latency_s is None else (seen.latency_s,),
-        )
-        return await self._papers.conclude(row, seen.sections)
+        row, _ = await self._dry.run(run_id, request, operator)
+        return row
 
     # --- confirm -------------------------------------------------------------------------------------------
 
@@ -182,63 +172,6 @@ class CanaryDesk:
 
         await self._alone("confirm cut short", finish)
 
-    # --- soak ----------------------------------------------------------------------------------------------
-
-    async def _soak(self, run_id: str, ask: SoakCanary, request: OrderRequest, operator: str) -> CanaryRow:
-        """Checks until the time is over, somebody stops it or, when orders are placed, one is not green."""
-
-        def tell(check: CanaryCheck) -> None:
-            text = f"Canary soak {run_id}: check {check.name}: {check.text}."
-            self._engine.notices("info" if check.ok else "bad", text)
-
-        began = self.config_hash()
-        look = self._look if ask.dry else self._place
-        found = await Soak(self._clock, self._stop, tell).run(
-            ask.duration_s,
-            lambda number: look(f"{run_id}-{number}", ask, request, operator),
-            ends_at_red=not ask.dry,
-        )
-        checks, changed = shown(found.checks), self._changed_since(began)
-        reasons = (*soak_reasons(checks), *reasons_of(changed))
-        checks = (*checks, *changed)
-        row = self._papers.row(run_id, CanaryKind.SOAK, request, operator, reasons)
-        row = msgspec.structs.replace(row, checks=checks, latencies_s=found.latencies_s)
-        about: dict[str, object] = {"duration_s": ask.duration_s, "dry": ask.dry, "rounds": found.rounds}
-        return await self._papers.conclude(row, (("rounds", about),))
-
-    async def _look(self, round_id: str, ask: SoakCanary, request: OrderRequest, operator: str) -> Round:
-        seen = await probe(self._engine, self._clock, request, f"sp{round_id}-test")
-        return Round(
-            reasons=seen.reasons,
-            latencies_s=() if seen.latency_s is None else (seen.latency_s,),
-            facts={"checks": seen.checks, "seen": dict(seen.sections)},
-            exchanges=exchanges_of(seen),
-        )
-
-    async def _place(self, round_id: str, ask: SoakCanary, request: OrderRequest, operator: str) -> Round:
-        """A run and its confirm, each with a bundle of its own."""
-        run = await self._run(f"{round_id}r", request, operator)
-        if run.verdict is not CanaryVerdict.GREEN:
-            facts: dict[str, object] = {"run": run.run_id, "sha256": run.bundle_sha256}
-            return Round(reasons=run.reasons, latencies_s=run.latencies_s, facts=facts)
-        confirm = ConfirmCanary(
-            symbol=ask.symbol,
-            typed=ask.typed,
-            side=ask.side,
-            venue=request.venue,
-            quantity=request.quantity,
-        )
-        done = await self._confirm(f"{round_id}c", confirm, request.venue, operator)
-        facts = {"confirm": done.run_id, "sha256": done.bundle_sha256}
-        return Round(reasons=done.reasons, latencies_s=done.latencies_s, facts=facts)
-
-    def _changed_since(self, config_hash: str) -> tuple[CanaryCheck, ...]:
-        """What was looked at under one configuration says nothing about another."""
-        if self.config_hash() == config_hash:
-            return ()
-        text = "the configuration changed meanwhile; run it again"
-        return (CanaryCheck(name="config", ok=False, code="CONFIG_CHANGED", text=text),)
-
     # --- one at a time -------------------------------------------------------------------------------------
 
     async def _alone(self, what: str, work: Callable[[str], Coroutine[None, None, CanaryRow]]) -> CanaryRow:
@@ -249,7 +182,6 @@ class CanaryDesk:
         run_id = f"c{self._engine.identities.run}-{self._last}"
         self._running = f"{what} {run_id}"
         self._free.clear()
-        self._stop.clear()
 
         async def carried() -> CanaryRow:
             try:
@@ -263,7 +195,14 @@ class CanaryDesk:
     async def close(self, seconds: float) -> None:
         """The engine stops: a soak ends where it is, a resting order is cancelled now, and both may leave
         their evidence. What does not end in time is finished at the next start."""
-        self._stop.set()
+        self._soaks.stop()
         self.follower.hurry()
         with contextlib.suppress(TimeoutError):
             await within(self._clock, seconds, self._free.wait())
+
+
+def _brief(row: CanaryRow) -> CanaryRow:
+    """For who asks every few seconds: a day's soak has thousands of latencies, and `figures` of them."""
+    if len(row.latencies_s) <= ROW_CHECKS:
+        return row
+    return msgspec.structs.replace(row, latencies_s=row.latencies_s[-ROW_CHECKS:])

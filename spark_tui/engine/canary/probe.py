@@ -14,7 +14,8 @@ from spark_tui.domain.market import DepthSnapshot
 from spark_tui.domain.order import OrderRequest
 from spark_tui.engine.cost import Cost, cost_of
 from spark_tui.engine.gate import Assessment
-from spark_tui.link.messages import CanaryCheck, Execution
+from spark_tui.engine.market import Market
+from spark_tui.link.messages import CanaryCheck, Execution, Measured
 from spark_tui.link.service import LinkError
 from spark_tui.store.evidence import hashed_exchange
 from spark_tui.venues.port import VenueError
@@ -43,6 +44,7 @@ class Probe(msgspec.Struct, frozen=True, kw_only=True):
     expected: Execution
     worth: Decimal | None
     latency_s: float | None
+    measured: Measured
 
     @property
     def reasons(self) -> tuple[str, ...]:
@@ -55,6 +57,7 @@ async def probe(engine: "Engine", clock: Clock, request: OrderRequest, test_id: 
     market = engine.markets[request.venue]
     cost = cost_of(request, assessment, market)
     ours = market.depth(request.symbol, _LEVELS_KEPT)
+    heard_ago_s = _heard_ago_s(market, request.symbol, clock)
     heard: list[Exchange] = []
     with heard_by(heard.append):
         theirs = await _snapshot(engine, request)
@@ -62,6 +65,8 @@ async def probe(engine: "Engine", clock: Clock, request: OrderRequest, test_id: 
         refusal = await _refusal(engine, request, test_id)
         took_s = (clock.mono_ns() - began) / NS_PER_S
     worth = _worth(engine, request, assessment, cost)
+    clocks = _clocks(engine, clock, request.venue)
+    latency_s = took_s if refusal is None else None
     checks = (
         *_health(engine, request),
         *_rules(assessment),
@@ -74,7 +79,7 @@ async def probe(engine: "Engine", clock: Clock, request: OrderRequest, test_id: 
         request=request,
         checks=checks,
         sections=(
-            ("clock", _clocks(engine, clock, request.venue)),
+            ("clock", clocks),
             ("order", {"request": request}),
             ("filters", {"instrument": assessment.instrument}),
             ("risk", {"verdicts": assessment.verdicts}),
@@ -84,7 +89,12 @@ async def probe(engine: "Engine", clock: Clock, request: OrderRequest, test_id: 
         ),
         expected=expectation(request, cost),
         worth=worth,
-        latency_s=took_s if refusal is None else None,
+        latency_s=latency_s,
+        measured=Measured(
+            feed_age_s=heard_ago_s,
+            test_latency_s=latency_s,
+            clock_offset_ms=clocks["offset_ms"],
+        ),
     )
 
 
@@ -222,7 +232,13 @@ def _valued(worth: Decimal | None) -> CanaryCheck:
     return _ok("worth", f"worth {plain(round(worth, 2))} USDT")
 
 
-def _clocks(engine: "Engine", clock: Clock, venue: str) -> dict[str, object]:
+def _heard_ago_s(market: Market, symbol: str, clock: Clock) -> float | None:
+    """None: nothing ever was."""
+    one = market.symbols.get(symbol)
+    return one.age_s(clock.mono_ns()) if one is not None and one.heard_ns else None
+
+
+def _clocks(engine: "Engine", clock: Clock, venue: str) -> dict[str, int]:
     ours, theirs = clock.wall_ns() // NS_PER_MS, engine.runners[venue].venue.server_time_ms()
     return {"ours_ms": ours, "venue_ms": theirs, "offset_ms": theirs - ours}
 

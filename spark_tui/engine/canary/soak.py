@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from spark_tui.link.messages import CanaryCheck
+from spark_tui.link.messages import CanaryCheck, Measured
 from spark_tui.store.evidence import canonical
 from spark_tui.wire.clock import NS_PER_S, Clock, within
 
@@ -23,12 +23,18 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
     latencies_s: tuple[float, ...]
     facts: dict[str, object]
     exchanges: list[Any] = []
+    measured: Measured | None = None
 
 
 class Soaked(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CanaryCheck, ...]
     latencies_s: tuple[float, ...]
     rounds: list[dict[str, object]]
+
+
+def due(duration_s: float) -> list[float]:
+    """When its checks are to begin: at once, every ten seconds, and at the end."""
+    return [*(at * EVERY_S for at in range(int(-(-duration_s // EVERY_S)))), duration_s]
 
 
 class Soak:
@@ -43,26 +49,25 @@ class Soak:
     async def run(
         self, duration_s: float, look: Callable[[int], Awaitable[Round]], *, ends_at_red: bool
     ) -> Soaked:
-        """A check at once, one every ten seconds, and one at the end. One that takes longer than that is not
-        caught up with."""
-        due = [*(at * EVERY_S for at in range(int(-(-duration_s // EVERY_S)))), duration_s]
+        """One that takes longer than until the next is due is not caught up with."""
+        times = due(duration_s)
         began_ns = self._clock.mono_ns()
         checks: list[CanaryCheck] = []
         latencies: list[float] = []
         rounds: list[dict[str, object]] = []
-        for number, at_s in enumerate(due, 1):
+        for number, at_s in enumerate(times, 1):
             late_s = (self._clock.mono_ns() - began_ns) / NS_PER_S - at_s
-            if late_s >= EVERY_S and number < len(due):
+            if late_s >= EVERY_S and number < len(times):
                 continue
             if number > 1 and await self._stopped_within(-late_s):
-                checks.append(_no(f"{number} of {len(due)}", "STOPPED", "stopped before it"))
+                checks.append(_no(f"{number} of {len(times)}", "STOPPED", "stopped before it"))
                 break
             at_ms = self._clock.wall_ns() // 1_000_000
             seen = await look(number)
             latencies += seen.latencies_s
-            check = _check(f"{number} of {len(due)}", seen.reasons)
+            check = _check(f"{number} of {len(times)}", seen)
             checks.append(check)
-            rounds.append({"number": number, "at_ms": at_ms, **self._facts(seen)})
+            rounds.append({"number": number, "at_ms": at_ms, "check": check, **self._facts(seen)})
             self._told(check)
             if seen.reasons and ends_at_red:
                 break
@@ -103,11 +108,11 @@ def reasons_of(checks: Iterable[CanaryCheck]) -> tuple[str, ...]:
     return tuple(f"{check.code}: check {check.name}: {check.text}" for check in checks if not check.ok)
 
 
-def _check(name: str, reasons: tuple[str, ...]) -> CanaryCheck:
-    if reasons:
-        code, _, text = reasons[0].partition(": ")
-        return _no(name, code, text)
-    return CanaryCheck(name=name, ok=True, text="green")
+def _check(name: str, seen: Round) -> CanaryCheck:
+    if seen.reasons:
+        code, _, text = seen.reasons[0].partition(": ")
+        return CanaryCheck(name=name, ok=False, code=code, text=text, measured=seen.measured)
+    return CanaryCheck(name=name, ok=True, text="green", measured=seen.measured)
 
 
 def _no(name: str, code: str, text: str) -> CanaryCheck:
