@@ -5,7 +5,9 @@ Binance), because the default context silently rounds at 28 digits and refuses `
 """
 
 import re
+from collections.abc import Iterable
 from decimal import ROUND_CEILING, ROUND_DOWN, ROUND_FLOOR, ROUND_HALF_EVEN, Context, Decimal
+from functools import reduce
 
 EXACT = Context(prec=120, rounding=ROUND_HALF_EVEN)
 ZERO = Decimal(0)
@@ -54,6 +56,14 @@ def from_float(value: float) -> Decimal:
 
 def add(left: Decimal, right: Decimal) -> Decimal:
     return EXACT.add(left, right)
+
+
+def subtract(left: Decimal, right: Decimal) -> Decimal:
+    return EXACT.subtract(left, right)
+
+
+def total(amounts: Iterable[Decimal]) -> Decimal:
+    return reduce(EXACT.add, amounts, ZERO)
 
 
 def multiply(left: Decimal, right: Decimal) -> Decimal:

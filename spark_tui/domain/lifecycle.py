@@ -14,7 +14,7 @@ from typing import Final, cast
 import msgspec
 
 from spark_tui.domain import executions
-from spark_tui.domain.decimals import ZERO, plain
+from spark_tui.domain.decimals import ZERO, add, plain, subtract
 from spark_tui.domain.order import (
     STOPPED,
     TERMINAL,
@@ -150,21 +150,21 @@ def asked(order: Order) -> Decimal | None:
 def leaves(order: Order) -> Decimal:
     """Base quantity not filled yet; 0 for an order sized in quote money (see `leaves_quote`)."""
     total = asked(order)
-    return ZERO if total is None else max(total - _known_filled(order), ZERO)
+    return ZERO if total is None else max(subtract(total, _known_filled(order)), ZERO)
 
 
 def leaves_quote(order: Order) -> Decimal:
     """Quote money not spent yet by an order sized in quote money; 0 for any other."""
     if order.request.quote_quantity is None:
         return ZERO
-    return max(order.request.quote_quantity - order.filled_quote, ZERO)
+    return max(subtract(order.request.quote_quantity, order.filled_quote), ZERO)
 
 
 def exposure(order: Order) -> Decimal:
     """Base quantity this order may still add to what we have booked: its leaves while it may be alive (SENT
     and UNKNOWN count in full), and fills the venue counted that have not reached us."""
-    unheard = max((order.venue_filled or ZERO) - order.filled, ZERO)
-    return unheard + (leaves(order) if is_open(order.state) else ZERO)
+    unheard = max(subtract(order.venue_filled or ZERO, order.filled), ZERO)
+    return add(unheard, leaves(order) if is_open(order.state) else ZERO)
 
 
 # --- the facts --------------------------------------------------------------------------------------------

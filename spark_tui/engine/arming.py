@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.decimals import ZERO, plain, rounded, usable
+from spark_tui.domain.decimals import ZERO, add, multiply, plain, rounded, total, usable
 from spark_tui.domain.order import NEVER_LIVED, Order, OrderRequest
 from spark_tui.domain.values import Environment, Side
 from spark_tui.engine.records import LiveArmed, LiveDisarmed, Record
@@ -150,7 +150,7 @@ class LiveArming:
         used = self._used(armed)
         if worth is None or used is None:
             return "what this order and those before it take of the arming's cap cannot be told"
-        if used + worth > armed.cap:
+        if add(used, worth) > armed.cap:
             return (
                 f"live trading is armed for {plain(armed.cap)} USDT; {_cents(used)} are used and this order"
                 f" is worth {_cents(worth)}"
@@ -195,14 +195,14 @@ class LiveArming:
         since = [order for order in self._state.orders.values() if order.created_ms >= armed.at_ms]
         if len(since) >= MAX_ORDERS:
             return None
-        total = ZERO
+        used = []
         for order in since:
             money = _money(order, self._bid(order.request))
             worth = None if money is None else self._worth(order.request, money)
             if worth is None:
                 return None
-            total += worth
-        return total
+            used.append(worth)
+        return total(used)
 
 
 def _no_canary(text: str) -> LinkError:
@@ -223,7 +223,7 @@ def _money(order: Order, bid: Decimal | None) -> Decimal | None:
     if price is None:
         return None
     at = max(price, bid or price) if request.side is Side.SELL else price
-    return order.filled_quote + open_ * at
+    return add(order.filled_quote, multiply(open_, at))
 
 
 def _cents(amount: Decimal) -> str:

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable
 from decimal import Decimal
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.decimals import ceil_to, divide_down, usable
+from spark_tui.domain.decimals import ZERO, add, ceil_to, divide_down, multiply, total, usable
 from spark_tui.domain.order import UNCONFIRMED, Order, OrderRequest, OrderState
 from spark_tui.domain.values import LegRole, Side
 from spark_tui.engine.state import State
 
-ZERO = Decimal(0)
 UNTOLD = Decimal("NaN")  # an amount that cannot be told; every rule that meets it refuses
 EITHER = frozenset({LegRole.ABOVE, LegRole.BELOW, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
 WAITING = frozenset({LegRole.PENDING, LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW})
@@ -34,7 +33,7 @@ def ahead(first: OrderRequest | None, side: Side) -> Decimal:
 
 def worst(orders: Iterable[Order], measure: Callable[[Order], Decimal | None]) -> Decimal:
     """The sum of `measure`, with the larger of two legs that exclude each other; UNTOLD when one is None."""
-    total = ZERO
+    amounts = []
     either: defaultdict[str, Decimal] = defaultdict(Decimal)
     for order in orders:
         amount = measure(order)
@@ -43,8 +42,8 @@ def worst(orders: Iterable[Order], measure: Callable[[Order], Decimal | None]) -
         if order.part is not None and order.part.role in EITHER:
             either[order.part.list_id] = max(either[order.part.list_id], amount)
         else:
-            total += amount
-    return total + sum(either.values(), ZERO)
+            amounts.append(amount)
+    return total((*amounts, *either.values()))
 
 
 def waits(order: Order, legs: Iterable[Order]) -> bool:
@@ -86,7 +85,7 @@ def claim(order: Order, price: Decimal | None) -> Decimal | None:
         return amount if request.quote_quantity is None else _in_base(money, own)
     if request.quote_quantity is not None:
         return money
-    return ZERO if amount == 0 else None if own is None else amount * own
+    return ZERO if amount == 0 else None if own is None else multiply(amount, own)
 
 
 def _price(request: OrderRequest, met: Decimal | None) -> Decimal | None:
@@ -102,13 +101,13 @@ def _lock(order: Order) -> Decimal | None:
         return lifecycle.leaves(order)
     if request.price is None or (order.part is not None and order.part.role in EITHER):
         return None
-    return lifecycle.leaves(order) * request.price
+    return multiply(lifecycle.leaves(order), request.price)
 
 
 def _exposure(order: Order, price: Decimal | None) -> Decimal | None:
     quote = lifecycle.leaves_quote(order) if lifecycle.is_open(order.state) else ZERO
     in_base = _in_base(quote, price)
-    return None if in_base is None else lifecycle.exposure(order) + in_base
+    return None if in_base is None else add(lifecycle.exposure(order), in_base)
 
 
 def _in_base(money: Decimal, price: Decimal | None) -> Decimal | None:

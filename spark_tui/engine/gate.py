@@ -10,7 +10,7 @@ from spark_tui.domain import filters, lifecycle, risk
 from spark_tui.domain.account import Position
 from spark_tui.domain.amends import check_amend
 from spark_tui.domain.book import Unusable
-from spark_tui.domain.decimals import from_float
+from spark_tui.domain.decimals import EXACT, ZERO, add, from_float, multiply, subtract, total
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
@@ -206,7 +206,7 @@ class Gate:
             for one in (request, *scenario.beside)
         ]
         known = [amount for amount in amounts if amount is not None]
-        return self._live(request, sum(known, Decimal(0)) if len(known) == len(amounts) else None)
+        return self._live(request, total(known) if len(known) == len(amounts) else None)
 
     def _context(
         self,
@@ -223,7 +223,7 @@ class Gate:
             why = quote.why
         else:
             bid, ask = from_float(quote.bid), from_float(quote.ask)
-            mid = (bid + ask) / 2
+            mid = EXACT.divide(add(bid, ask), 2)
         everything = [
             order
             for order in (*self._state.open_orders(request.venue), *self._others(request.venue))
@@ -252,7 +252,7 @@ class Gate:
             ),
             balances_free=self._free(request.venue, instrument, scenario),
             position=position.quantity if position else Decimal(0),
-            open_exposure=open_exposure(here, request.side, mid) + ahead(scenario.first, request.side),
+            open_exposure=add(open_exposure(here, request.side, mid), ahead(scenario.first, request.side)),
             strategy=scenario.strategy,
             taken=walked(request, desk.market) if _asks_the_book(request, rules) else None,
             around=self._view.around(
@@ -292,7 +292,7 @@ class Gate:
             account_open_iceberg_orders=_icebergs(all_of_them),
             base_free=held.free if held else Decimal(0),
             base_locked=held.locked if held else Decimal(0),
-            open_buy_quantity=open_exposure(here, Side.BUY, mid) + ahead(scenario.first, Side.BUY),
+            open_buy_quantity=add(open_exposure(here, Side.BUY, mid), ahead(scenario.first, Side.BUY)),
         )
 
     def _free(self, venue: str, instrument: Instrument, scenario: Scenario) -> dict[str, Decimal]:
@@ -307,13 +307,14 @@ class Gate:
                 claims.setdefault(asset, []).append(order)
         for asset, orders in claims.items():
             if asset in free:
-                free[asset] -= worst(orders, lambda order: claim(order, self._met(venue, order.request)))
+                claimed = worst(orders, lambda order: claim(order, self._met(venue, order.request)))
+                free[asset] = subtract(free[asset], claimed)
         base, quote = instrument.base, instrument.quote
         if scenario.gone is not None:
             sells = scenario.gone.request.side is Side.SELL
             _add(free, base if sells else quote, _set_free(scenario.gone))
         if scenario.first is not None and scenario.first.quantity is not None:
-            money = scenario.first.quantity * (scenario.first.price or Decimal(0))
+            money = multiply(scenario.first.quantity, scenario.first.price or ZERO)
             buys = scenario.first.side is Side.BUY
             _add(free, base, scenario.first.quantity if buys else -scenario.first.quantity)
             _add(free, quote, -money if buys else money)
@@ -337,7 +338,7 @@ def _saying(why: str, verdict: Verdict) -> Verdict:
 
 
 def _add(free: dict[str, Decimal], asset: str, amount: Decimal) -> None:
-    free[asset] = free.get(asset, Decimal(0)) + amount
+    free[asset] = add(free.get(asset, ZERO), amount)
 
 
 def _algos(requests: Iterable[OrderRequest]) -> int:
@@ -357,7 +358,7 @@ def _set_free(gone: Order) -> Decimal:
     request = gone.request
     if request.side is Side.SELL:
         return lifecycle.leaves(gone)
-    return lifecycle.leaves(gone) * (request.price or Decimal(0))
+    return multiply(lifecycle.leaves(gone), request.price or ZERO)
 
 
 def _unknown_instrument(request: OrderRequest, desk: Desk) -> Verdict:

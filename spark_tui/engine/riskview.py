@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from spark_tui.domain import lifecycle
+from spark_tui.domain.decimals import ONE, add
 from spark_tui.domain.order import Order, OrderRequest
 from spark_tui.domain.risk import EXPOSURE_KINDS, Around, Exposure, Measure
 from spark_tui.domain.rules import KINDS, Rule, RuleKind
@@ -22,7 +23,6 @@ _OF_EQUITY: Final = frozenset(
 _SINGLE: Final = frozenset(
     {RuleKind.MAX_POSITION_QUANTITY, RuleKind.MAX_POSITION_NOTIONAL, RuleKind.MAX_POSITION_SHARE}
 )
-ONE: Final = Decimal(1)
 
 
 class Ledgers(Protocol):
@@ -156,8 +156,8 @@ class RiskView:
             venue=venue,
             symbol=symbol,
             quantity=position.quantity if position else Decimal(0),
-            buys=open_exposure(orders, Side.BUY, price) + ahead(first, Side.BUY),
-            sells=open_exposure(orders, Side.SELL, price) + ahead(first, Side.SELL),
+            buys=add(open_exposure(orders, Side.BUY, price), ahead(first, Side.BUY)),
+            sells=add(open_exposure(orders, Side.SELL, price), ahead(first, Side.SELL)),
             price=price,
             rate=self._portfolio.worth(venue, names[1], ONE) if names else None,
         )
