@@ -3,24 +3,26 @@ through here alike, so their verdicts cannot differ."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 import msgspec
 
-from spark_tui.domain import filters, lifecycle, risk
+from spark_tui.domain import filters, risk
 from spark_tui.domain.account import Position
 from spark_tui.domain.amends import check_amend
 from spark_tui.domain.book import Unusable
-from spark_tui.domain.decimals import EXACT, ZERO, add, from_float, multiply, subtract, total
+from spark_tui.domain.decimals import EXACT, add, from_float, total
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.filters import FilterContext
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.lists import check_list
-from spark_tui.domain.order import UNCONFIRMED, Order, OrderRequest
+from spark_tui.domain.order import Order, OrderRequest
 from spark_tui.domain.risk import RiskContext, Verdict
 from spark_tui.domain.rules import MANUAL, Rule, RuleKind
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side, TradingState
 from spark_tui.engine.bookwalk import walked
-from spark_tui.engine.exposure import WAITING, ahead, claim, open_exposure, worst
+from spark_tui.engine.exposure import WAITING, ahead, open_exposure
+from spark_tui.engine.funds import funds
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.market import Market
 from spark_tui.engine.portfolio import Portfolio
@@ -231,6 +233,15 @@ class Gate:
         ]
         here = [order for order in everything if order.request.symbol == request.symbol]
         position = self._state.positions.get((request.venue, request.symbol))
+        spendable = funds(
+            request.venue,
+            instrument,
+            self._state,
+            self._portfolio.free(request.venue),
+            partial(self._met, request.venue),
+            gone=scenario.gone,
+            first=scenario.first,
+        )
         return RiskContext(
             trading_state=self._guard.state,
             halt_reason=self._guard.reason,
@@ -250,7 +261,8 @@ class Gate:
                 request,
                 self._filter_context(request, desk, instrument, mid, here, everything, scenario),
             ),
-            balances_free=self._free(request.venue, instrument, scenario),
+            balances_free=spendable.free,
+            balances_untold=spendable.untold,
             position=position.quantity if position else Decimal(0),
             open_exposure=add(open_exposure(here, request.side, mid), ahead(scenario.first, request.side)),
             strategy=scenario.strategy,
@@ -295,31 +307,6 @@ class Gate:
             open_buy_quantity=add(open_exposure(here, Side.BUY, mid), ahead(scenario.first, Side.BUY)),
         )
 
-    def _free(self, venue: str, instrument: Instrument, scenario: Scenario) -> dict[str, Decimal]:
-        """The venue's free balances, less what orders take that it cannot have locked for all we know, plus
-        what the scenario sets free."""
-        free = self._portfolio.free(venue)
-        claims: dict[str, list[Order]] = {}
-        for order in self._state.open_orders(venue):
-            if order.state in UNCONFIRMED and not _is_pending(order):
-                base, quote = self._state.assets[venue, order.request.symbol]
-                asset = base if order.request.side is Side.SELL else quote
-                claims.setdefault(asset, []).append(order)
-        for asset, orders in claims.items():
-            if asset in free:
-                claimed = worst(orders, lambda order: claim(order, self._met(venue, order.request)))
-                free[asset] = subtract(free[asset], claimed)
-        base, quote = instrument.base, instrument.quote
-        if scenario.gone is not None:
-            sells = scenario.gone.request.side is Side.SELL
-            _add(free, base if sells else quote, _set_free(scenario.gone))
-        if scenario.first is not None and scenario.first.quantity is not None:
-            money = multiply(scenario.first.quantity, scenario.first.price or ZERO)
-            buys = scenario.first.side is Side.BUY
-            _add(free, base, scenario.first.quantity if buys else -scenario.first.quantity)
-            _add(free, quote, -money if buys else money)
-        return free
-
 
 def _asks_the_book(request: OrderRequest, rules: tuple[Rule, ...]) -> bool:
     """Whether it is judged by what it would take from it."""
@@ -337,28 +324,12 @@ def _saying(why: str, verdict: Verdict) -> Verdict:
     return msgspec.structs.replace(verdict, text=text)
 
 
-def _add(free: dict[str, Decimal], asset: str, amount: Decimal) -> None:
-    free[asset] = add(free.get(asset, ZERO), amount)
-
-
 def _algos(requests: Iterable[OrderRequest]) -> int:
     return sum(request.type in _ALGO for request in requests)
 
 
 def _icebergs(requests: Iterable[OrderRequest]) -> int:
     return sum(request.iceberg_quantity is not None for request in requests)
-
-
-def _is_pending(order: Order) -> bool:
-    return order.part is not None and order.part.role in WAITING
-
-
-def _set_free(gone: Order) -> Decimal:
-    """What an order gives back that is cancelled: no more than is sure."""
-    request = gone.request
-    if request.side is Side.SELL:
-        return lifecycle.leaves(gone)
-    return multiply(lifecycle.leaves(gone), request.price or ZERO)
 
 
 def _unknown_instrument(request: OrderRequest, desk: Desk) -> Verdict:

@@ -166,6 +166,13 @@ def _always() -> Iterator[Case]:
         ),
         ("no balance known", limit(), calm(balances_free={"BTC": D(9)}), "INSUFFICIENT_BALANCE"),
         (
+            "what is free cannot be told",
+            limit(),
+            calm(balances_free={"USDT": D("NaN")}, balances_untold={"USDT": "o-1 is UNKNOWN"}),
+            "NO_FIGURE",
+        ),
+        ("another asset's cannot be told", limit(), calm(balances_untold={"BTC": "o-1 is UNKNOWN"}), ""),
+        (
             "a balance that is no number",
             limit(),
             calm(balances_free={"USDT": D("NaN")}),

@@ -181,3 +181,24 @@ async def test_a_sale_for_money_has_taken_what_the_bid_makes_of_it(tmp_path: Pat
 )
 def test_what_an_order_claims(order: Order, price: D | None, amount: D | None) -> None:
     assert exposure.claim(order, price) == amount
+
+
+async def test_what_is_free_and_cannot_be_told_says_because_of_which_order(tmp_path: Path) -> None:
+    """A market order without a word of the venue and without a book may take any amount: nothing else
+    is bought with that money, and the operator is told what is waited for. Selling needs none of it."""
+    async with rig(tmp_path) as it:
+        it.venue.plan.append("dead")
+        unknown = await it.submit(buy("0.1", None))
+        assert unknown.state is OrderState.UNKNOWN
+        lose_the_book(it)
+        told = await it.ask(PreviewOrder(order=buy("0.001")))
+        assert isinstance(told, Preview)
+        balance = next(verdict for verdict in told.verdicts if verdict.rule == "balance")
+        assert (balance.code, balance.unit) == ("NO_FIGURE", "USDT")
+        assert balance.text == (
+            f"how much USDT is free cannot be told: {unknown.client_order_id} (BUY MARKET {SYMBOL}) is"
+            " UNKNOWN and its book cannot be priced from; wait for its fate, or for the book"
+        )
+        assert "balance" not in await refusals(it, buy("0.001", "61000", side=Side.SELL))
+        await it.until(lambda: it.order(unknown.client_order_id).state is OrderState.DEAD)
+        assert "balance" not in await refusals(it, buy("0.001"))

@@ -9,7 +9,7 @@ from spark_tui.domain.instrument import SymbolStatus
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk.common import is_price, quantity_of, reduces, reducible, worth
 from spark_tui.domain.risk.context import RiskContext
-from spark_tui.domain.risk.verdict import Verdict
+from spark_tui.domain.risk.verdict import NO_FIGURE, Verdict
 from spark_tui.domain.values import Environment, Side, TradingState
 
 _VERB: Final = {Side.BUY: "bought", Side.SELL: "sold"}
@@ -80,10 +80,11 @@ def balance(request: OrderRequest, context: RiskContext) -> Verdict:
     free = context.balances_free.get(asset)
     if need is None:
         return _no(*rule, "INSUFFICIENT_BALANCE", "what the order takes cannot be told; wait for a price")
+    if asset in context.balances_untold:
+        return _no(*rule, NO_FIGURE, context.balances_untold[asset], need, None, asset)
     if free is None or not usable(free):
-        return _no(
-            *rule, "INSUFFICIENT_BALANCE", f"no free {asset} is known on this account", need, ZERO, asset
-        )
+        text = f"the account has no {asset} that is known to be free; deposit some, or order another symbol"
+        return _no(*rule, "INSUFFICIENT_BALANCE", text, need, ZERO, asset)
     if need > free:
         text = f"the order takes {short(need)} {asset}, free are {short(free)}; order less"
         return _no(*rule, "INSUFFICIENT_BALANCE", text, need, free, asset)

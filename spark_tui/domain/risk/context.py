@@ -50,6 +50,7 @@ class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
 
     `bid`, `ask`, `mid`: from a usable book, None with `book_why` otherwise. `position`: signed base quantity
     of the instrument, `open_exposure`: base quantity open on the order's own side; both judge what reduces.
+    `balances_untold`: why it cannot be told what is free of an asset.
     `taken`: what the order would take from the book at once; None while the book cannot be read.
     """
 
@@ -68,6 +69,7 @@ class RiskContext(msgspec.Struct, frozen=True, kw_only=True):
     book_why: str = ""
     filter_failures: tuple[FilterFailure, ...]
     balances_free: dict[str, Decimal]
+    balances_untold: dict[str, str] = {}
     position: Decimal = Decimal(0)
     open_exposure: Decimal = Decimal(0)
     strategy: str = MANUAL
