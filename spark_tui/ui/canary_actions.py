@@ -18,6 +18,7 @@ from spark_tui.ui.action_words import SYMBOL, VENUE, Action, ActionError, Param,
 Words = Mapping[str, str]
 
 CANARY = "canary"  # the screen
+SOAK_MOST_S = 86_400  # the engine takes no longer one
 
 _SIDE = Param("side", "BUY (if not said) or SELL")
 _QUANTITY = Param("quantity", "amount in the base asset; not said: the smallest order, or the run's")
@@ -49,9 +50,12 @@ def _confirm(params: Words) -> AnyRequest:
 
 
 def _soak(params: Words) -> AnyRequest:
+    duration = needed(params, "duration_s")
+    if not 0 < duration <= SOAK_MOST_S:
+        raise ActionError(f"A soak takes more than 0 and at most {SOAK_MOST_S} seconds.")
     return SoakCanary(
         symbol=params["symbol"].upper(),
-        duration_s=float(needed(params, "duration_s")),
+        duration_s=float(duration),
         side=_side(params),
         venue=params.get("venue", ""),
         quantity=number(params, "quantity"),
@@ -93,13 +97,13 @@ CANARY_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "canary.soak", "Soak the canary", "A health check and a canary every 10 s; dry unless meant.",
-        group="Canary", trades=True, request=_soak,
+        keys=("o",), screens=(CANARY,), group="Canary", footer="Soak|", trades=True, request=_soak,
         params=(
             SYMBOL,
-            Param("duration_s", "for so many seconds", required=True),
+            Param("duration_s", "for so many seconds; on the key: 60", required=True),
             _SIDE,
             _QUANTITY,
-            Param("dry", "yes: place nothing"),
+            Param("dry", "yes (if not said) places nothing; for no the cockpit has the symbol typed"),
             _MEANT,
             VENUE,
         ),

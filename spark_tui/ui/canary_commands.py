@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import structs
 
-from spark_tui.domain.values import Side
+from spark_tui.domain.values import Environment, Side
 from spark_tui.link.messages import (
     AnyRequest,
     ArmLive,
@@ -16,6 +16,7 @@ from spark_tui.link.messages import (
     CanaryVerdict,
     ConfirmCanary,
     RunCanary,
+    SoakCanary,
 )
 from spark_tui.link.service import LinkError
 from spark_tui.ui import offers_canary
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from spark_tui.ui.screens.canary import CanaryScreen
 
 Params = Mapping[str, str]
+
+SOAK_S = "60"  # when nothing else was said
 
 
 class CanaryCommands:
@@ -68,7 +71,8 @@ class CanaryCommands:
     def _words(self, params: Params) -> dict[str, str]:
         """The scope on the screen, as far as nothing else was said."""
         venue, symbol = self._model.look
-        return {"symbol": symbol, "venue": venue, "side": self._screen().next.side.value, **params}
+        scope = {} if "symbol" in params else {"symbol": symbol, "venue": venue}
+        return {**scope, "side": self._screen().next.side.value, **params}
 
     # --- run and confirm -----------------------------------------------------------------------------------
 
@@ -98,9 +102,24 @@ class CanaryCommands:
             await self._ask("Canary", structs.replace(request, typed=typed))
 
     def _soak(self, params: Params) -> None:
-        request = self._built("canary.soak", params)
-        if request is not None:
+        """A dry one at once; one that places orders after its symbol was typed, whatever the words said."""
+        request = self._built("canary.soak", {"duration_s": SOAK_S, **params})
+        if not isinstance(request, SoakCanary):
+            return
+        if request.dry:
             self._commands.work(self._ask("Soak", request))
+            return
+        environment = self._commands.environment
+        if environment is Environment.LIVE:
+            self._context.say("warn", "Soak: no canary places its order with real money; dry=yes looks only.")
+            return
+        answer = self._commands.offer(offers_canary.offer_soak(request, self._model.canaries, environment))
+        self._commands.work(self._soak_if(answer, request))
+
+    async def _soak_if(self, answer: Awaitable[str], request: SoakCanary) -> None:
+        typed = await answer
+        if typed:
+            await self._ask("Soak", structs.replace(request, typed=typed))
 
     # --- live ----------------------------------------------------------------------------------------------
 
@@ -120,7 +139,7 @@ class CanaryCommands:
     # --- the engine ----------------------------------------------------------------------------------------
 
     def _built(self, action: str, params: Params) -> AnyRequest | None:
-        on_screen = action in ("canary.run", "canary.confirm")
+        on_screen = action != "live.arm"
         words = self._words(params) if on_screen else dict(params)
         try:
             return build_request(action, words)

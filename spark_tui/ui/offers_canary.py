@@ -1,12 +1,16 @@
-"""What the canary's and the arming's dialogs say. Both are typed out: no key alone confirms them."""
+"""What the dialogs of canary, soak and arming say. All are typed out: no key alone confirms them."""
+
+import math
 
 from spark_tui.domain.decimals import plain
-from spark_tui.link.messages import ArmLive, Canaries, CanaryRow, Execution, Status
+from spark_tui.domain.values import Environment
+from spark_tui.link.messages import ArmLive, Canaries, CanaryRow, Execution, SoakCanary, Status
 from spark_tui.ui import format as fmt
 from spark_tui.ui.actions import BY_ID
 from spark_tui.ui.offers import Offer
 
 TYPING_S = 60.0
+SOAK_EVERY_S = 10.0  # between the checks of a soak
 
 
 def offer_confirm(run: CanaryRow, known: Canaries | None, now_ms: int) -> Offer:
@@ -34,6 +38,33 @@ def offer_confirm(run: CanaryRow, known: Canaries | None, now_ms: int) -> Offer:
         choices=((run.symbol, "send it"),),
         opened_by=BY_ID["canary.confirm"].keys,
         phrase=run.symbol,
+        expires_s=TYPING_S,
+    )
+
+
+def offer_soak(ask: SoakCanary, known: Canaries | None, environment: Environment) -> Offer:
+    """Of a soak that places orders: one a check, and a check at its end."""
+    orders = math.ceil(ask.duration_s / SOAK_EVERY_S) + 1
+    duration = fmt.group(f"{ask.duration_s:g}")
+    amount = "the smallest" if ask.quantity is None else fmt.exact(ask.quantity)
+    worth = "no more than a canary may be worth, each"
+    if known is not None:
+        total = fmt.exact(known.cap_usdt * orders)
+        worth = f"at most {fmt.exact(known.cap_usdt)} USDT each, {total} in all"
+    return Offer(
+        title=f"Soak the canary · {environment} · PLACES ORDERS",
+        tone="warn",
+        facts=(
+            ("will send", f"{ask.side} {amount} {ask.symbol} MARKET, up to {orders} times", "b ink"),
+            ("for", f"{duration} s, one every {SOAK_EVERY_S:g} s and one at the end", "ink"),
+            ("worth", worth, "ink"),
+            ("each", "run first, then placed, followed, its rest cancelled, compared", "ink"),
+            ("ends", "at the first that is not green; x on F6 ends it; ctrl+k kills", "ink"),
+            ("then", "what was traded stays yours: nothing is traded back", "ink"),
+        ),
+        choices=((ask.symbol, "place them"),),
+        opened_by=BY_ID["canary.soak"].keys,
+        phrase=ask.symbol,
         expires_s=TYPING_S,
     )
 

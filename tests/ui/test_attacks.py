@@ -148,6 +148,10 @@ async def confirming_a_canary(face: Cockpit) -> None:
     await face.press("c")
 
 
+async def soaking(face: Cockpit) -> None:
+    face.app.act("canary.soak", {"symbol": "BTCUSDT", "dry": "no"})
+
+
 async def arming(face: Cockpit) -> None:
     face.app.act("live.arm", {"symbols": "BTCUSDT", "cap": "500", "minutes": "30"})
 
@@ -169,6 +173,7 @@ DIALOGS: dict[str, tuple[Environment, str, Callable[[Cockpit], Awaitable[None]]]
     "switch a rule off": (Environment.LIVE, "o", switching_off),
     "delete a rule": (Environment.LIVE, "D", deleting),
     "confirm a canary": (Environment.TESTNET, "c", confirming_a_canary),
+    "soak": (Environment.TESTNET, "o", soaking),
     "quit": (Environment.LIVE, "q", pressing("q")),
     "stop the engine": (Environment.LIVE, "enter", lambda face: _act(face, "engine.stop")),
 }

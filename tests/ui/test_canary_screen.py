@@ -209,6 +209,90 @@ async def test_what_is_said_in_words_is_asked() -> None:
         assert (soak.dry, soak.typed) == (True, "")
 
 
+SOAK = "canary.soak symbol=btcusdt duration_s=60 dry=no"
+
+
+async def at_the_soak(face: Cockpit) -> None:
+    """As the palette does: the words, and Enter."""
+    await face.press(":", *SOAK, "enter")
+    await face.until(lambda: "PLACES ORDERS" in face.text)
+
+
+@SIZES
+async def test_a_soak_that_places_orders_has_its_symbol_typed(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size, environment=Environment.TESTNET) as face:
+        await face.press("f6")
+        await at_the_soak(face)
+        await face.later(0.5)
+        assert "up to 7 times" in face.text
+        assert "at most 100 USDT each, 700 in all" in face.text
+        check_text(face, f"canary-soak-{name}")
+        await type_out(face, "BTCUSD")
+        assert not asked(face, SoakCanary)
+        await type_out(face, "T")
+        await face.until(lambda: asked(face, SoakCanary))
+        (soak,) = asked(face, SoakCanary)
+        assert isinstance(soak, SoakCanary)
+        assert (soak.dry, soak.typed, soak.symbol) == (False, "BTCUSDT", "BTCUSDT")
+
+
+@pytest.mark.parametrize(
+    "said", [{"dry": "no"}, {"yes_i_mean": "BTCUSDT"}, {"dry": "no", "yes_i_mean": "BTCUSDT"}]
+)
+async def test_no_word_of_the_palette_stands_for_the_typing(said: dict[str, str]) -> None:
+    async with cockpit(environment=Environment.TESTNET) as face:
+        face.app.act("canary.soak", {"symbol": "BTCUSDT", **said})
+        await face.until(lambda: "PLACES ORDERS" in face.text)
+        assert not asked(face, SoakCanary)
+
+
+async def test_enter_paste_a_burst_and_the_held_key_soak_nothing() -> None:
+    async with cockpit(environment=Environment.TESTNET) as face:
+        await at_the_soak(face)
+        for held in ("enter", "o"):  # Enter opened it
+            for _ in range(40):
+                await face.press(held)
+                face.clock.advance(0.033)
+        await face.press(*"BTCUSDT")  # before the dialog has settled
+        await face.later(1)
+        face.app.take_paste("BTCUSDT")
+        await face.later(1)
+        await face.press(*"BTCUSDT")  # settled, but all at once
+        await face.later(1)
+        await face.press("enter")
+        await face.later(1)
+        await face.press("enter")
+        assert "PLACES ORDERS" in face.text
+        await face.press("escape")
+        assert "PLACES ORDERS" not in face.text
+        assert not asked(face, SoakCanary)
+
+
+async def test_a_dry_soak_of_what_is_on_the_screen_is_a_key_away() -> None:
+    async with cockpit() as face:
+        await face.press("f6", "s", "o")
+        await face.until(lambda: asked(face, SoakCanary))
+        (soak,) = asked(face, SoakCanary)
+        assert isinstance(soak, SoakCanary)
+        assert (soak.symbol, soak.side, soak.duration_s, soak.dry) == ("BTCUSDT", Side.SELL, 60, True)
+
+
+async def test_with_real_money_no_soak_is_offered() -> None:
+    async with cockpit(environment=Environment.LIVE) as face:
+        face.app.act("canary.soak", {"symbol": "BTCUSDT", "dry": "no"})
+        await face.until(lambda: "no canary places its order with real money" in face.text)
+        assert not asked(face, SoakCanary)
+
+
+@pytest.mark.parametrize("duration", ["0", "-1", "86401", "soon"])
+async def test_a_soak_of_no_length_is_not_asked(duration: str) -> None:
+    async with cockpit() as face:
+        face.app.act("canary.soak", {"symbol": "BTCUSDT", "duration_s": duration})
+        await face.settle()
+        assert not asked(face, SoakCanary)
+        await face.until(lambda: "duration_s=soon" in face.text or "A soak takes more than 0" in face.text)
+
+
 async def test_why_an_order_is_red_is_said_in_full() -> None:
     reason = "RESIDUE: the rest was not cancelled: The venue did not cancel sp6mubi500-1: Filter failure."
     rounds = tuple(

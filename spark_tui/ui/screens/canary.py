@@ -269,11 +269,15 @@ class CanaryScreen(CockpitScreen):
     }
     """
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.next = Next(context, id="next")
+        self.table = CanaryTable(context, id="canaries")
+
     def compose_middle(self) -> ComposeResult:
-        table = CanaryTable(self.context, id="canaries")
-        yield Next(self.context, id="next")
-        yield table
-        yield Seen(self.context, table, id="seen")
+        yield self.next
+        yield self.table
+        yield Seen(self.context, self.table, id="seen")
         yield Events(self.context, id="events")
 
     def on_mount(self) -> None:
@@ -281,14 +285,6 @@ class CanaryScreen(CockpitScreen):
         self.set_focus(self.table)
         self.set_interval(ASK_S, self.reload)
         self.reload()
-
-    @property
-    def table(self) -> CanaryTable:
-        return self.query_one("#canaries", CanaryTable)
-
-    @property
-    def next(self) -> Next:
-        return self.query_one("#next", Next)
 
     def reload(self) -> None:
         latest(self, self._load, "canaries")
