@@ -106,6 +106,8 @@ class OrderBook:
         if waiting and waiting[0].first_id > last_id + 1:
             self._why = "the snapshot is older than the stream"
             return Sync.NEED_SNAPSHOT
+        if not all(_is_level(level) for level in (*snapshot.bids, *snapshot.asks)):
+            return self._lose("the snapshot carries a price or quantity that is no number", None)
         continued = bool(self._buffer) and not waiting and self._buffer[-1].last_id == last_id
         self._buffer.clear()
         self._load(snapshot)
@@ -115,7 +117,7 @@ class OrderBook:
         self._bridging = True
         self._why = "waiting for the first update after the snapshot"
         if self._check() is not None:
-            return self._lose("the snapshot is crossed or malformed", None)
+            return self._lose("the snapshot is crossed", None)
         if continued:
             self._bridging, self._live = False, True
         outcome = Sync.APPLIED
@@ -378,3 +380,9 @@ class OrderBook:
         if best_bid < self._bid_horizon or best_ask > self._ask_horizon:
             return "the top went back to levels that were let go"
         return None
+
+
+def _is_level(level: Level) -> bool:
+    """Quantity 0 is a level that is not there."""
+    price, quantity = level
+    return 0.0 < price < inf and 0.0 <= quantity < inf

@@ -326,6 +326,25 @@ def test_a_crossed_snapshot_is_refused() -> None:
 BAD = [math.nan, math.inf, -math.inf, -1.0]
 
 
+@pytest.mark.parametrize("bids", [True, False])
+@pytest.mark.parametrize("far", [True, False])
+@pytest.mark.parametrize(
+    "level", [*((100.5, bad) for bad in BAD), *((bad, 1.0) for bad in BAD), *((bad, 0.0) for bad in BAD)]
+)
+def test_a_snapshot_with_a_level_that_is_no_number_is_refused(level: Level, far: bool, bids: bool) -> None:
+    """At the top or hundreds of levels away: the rest of such a snapshot is no better. The next one heals."""
+    rest = [(90.0 - step / 10, 1.0) if bids else (110.0 + step / 10, 1.0) for step in range(300)]
+    side = [*rest, level] if far else [level, *rest]
+    book = OrderBook(SYMBOL)
+    book.on_diff(diff(6, 6), 0)
+    bad = snapshot(5, bids=side) if bids else snapshot(5, asks=side)
+    assert book.on_snapshot(bad, 0) is Sync.NEED_SNAPSHOT
+    found = book.read(0, AGE)
+    assert isinstance(found, Unusable)
+    assert found.why == "resyncing: the snapshot carries a price or quantity that is no number"
+    assert book.on_snapshot(snapshot(6), 0) is Sync.APPLIED
+
+
 @pytest.mark.parametrize(
     "level", [*((price, 1.0) for price in [*BAD, 0.0]), *((100.0, quantity) for quantity in BAD)]
 )
