@@ -137,7 +137,7 @@ class FakeVenue:
         self.runs += 1
         self.on_market, self.on_user = on_market, on_user
         self._maybe_fail("run_streams")
-        self.user(UserStreamUp(venue=NAME))
+        self.user(UserStreamUp(venue=self.name))
         self.tick()
         self.streams_up.set()
         await self.break_streams.wait()
@@ -375,7 +375,7 @@ class FakeVenue:
     async def balances(self) -> BalancesReport:
         self._maybe_fail("balances")
         return BalancesReport(
-            venue=NAME,
+            venue=self.name,
             balances=tuple(
                 Balance(asset=asset, free=amount, locked=self._locked(asset))
                 for asset, amount in self.holdings.items()
@@ -423,7 +423,7 @@ class FakeVenue:
         )
         self.account_trades.append(
             TradeReport(
-                venue=NAME,
+                venue=self.name,
                 symbol=request.symbol,
                 venue_order_id=before.venue_order_id,
                 side=request.side.value,
@@ -463,7 +463,7 @@ class FakeVenue:
     def _accept(self, client_order_id: str, request: OrderRequest) -> OrderReport:
         self._ids += 1
         report = OrderReport(
-            venue=NAME,
+            venue=self.name,
             symbol=request.symbol,
             client_order_id=client_order_id,
             venue_order_id=str(self._ids),

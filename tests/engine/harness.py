@@ -81,12 +81,13 @@ async def rig(
     settings: EngineSettings | None = None,
     checkpoint: Callable[[str], None] = lambda name: None,
     wait: bool = True,
+    others: tuple[FakeVenue, ...] = (),
 ) -> AsyncIterator[Rig]:
     clock = clock or ManualClock()
     venue = venue or FakeVenue(clock)
     ledger = Ledger.open(tmp_path / "ledger.db", clock.wall_ns)
     settings = settings or EngineSettings(symbols={NAME: (SYMBOL,)}, rules=RULES)
-    engine = Engine((venue,), ledger, None, settings, clock, checkpoint, rng=random.Random(7))
+    engine = Engine((venue, *others), ledger, None, settings, clock, checkpoint, rng=random.Random(7))
     running = asyncio.create_task(engine.run())
     found = Rig(engine, venue, clock, ledger)
     try:

@@ -323,6 +323,71 @@ async def test_a_confirm_of_a_venue_that_is_not_here_waits_for_an_engine_that_ha
         assert back.engine.canary.view().rows[0].rests_on == run.run_id
 
 
+async def killed_in_mid_confirm(tmp_path: Path) -> tuple[Path, FakeVenue, ManualClock, str]:
+    """The data directory as a kill -9 left it, its venue, the time, and the order that rests there."""
+    left = tmp_path.parent / f"{tmp_path.name}-killed"
+    kill = At("order.sent", lambda: shutil.copytree(tmp_path, left))
+    async with rig(tmp_path, settings=told(tmp_path), checkpoint=kill) as it:
+        await row_of(it, RESTING)
+        asked = asyncio.ensure_future(it.ask(CONFIRM))
+        await it.until(lambda: bool(it.venue.placed))
+        reports, (client_id,) = dict(it.venue.reports), it.venue.placed
+        await it.until(asked.done, seconds=10_000)
+    venue = FakeVenue(it.clock)
+    venue.reports = reports
+    return left, venue, it.clock, client_id
+
+
+async def test_a_confirm_that_waits_for_its_venue_keeps_no_other_canary_waiting(tmp_path: Path) -> None:
+    left, down, clock, client_id = await killed_in_mid_confirm(tmp_path)
+    down.failing["start"] = UNREACHABLE
+    up = FakeVenue(clock)
+    up.name = "elsewhere"
+    settings = told(
+        left,
+        symbols={NAME: (SYMBOL,), "elsewhere": (SYMBOL,)},
+        hosts={NAME: "127.0.0.1", "elsewhere": "127.0.0.1"},
+    )
+    async with rig(left, venue=down, others=(up,), clock=clock, settings=settings, wait=False) as it:
+        await it.engine.ready()
+        await it.until(lambda: it.engine.markets["elsewhere"].symbols[SYMBOL].book.live)
+        await it.until(lambda: "elsewhere" in it.engine.portfolio.balances)
+        assert "waits for" in it.engine.canary.view().running
+        real = SoakCanary(symbol=SYMBOL, duration_s=10, quantity=D("0.001"), dry=False, typed=SYMBOL)
+        for ask in (CONFIRM, real):
+            with pytest.raises(LinkError) as refused:
+                await it.ask(msgspec.structs.replace(ask, venue=NAME))
+            assert refused.value.code == "CONFIRM_UNFINISHED"
+            assert client_id in refused.value.text
+            assert "is not up" in refused.value.text
+        dry = await row_of(it, msgspec.structs.replace(SMALL, venue="elsewhere"))
+        assert dry.verdict is CanaryVerdict.GREEN, dry.reasons
+        up.plan.append("fill")
+        done = await row_of(it, msgspec.structs.replace(CONFIRM, venue="elsewhere"))
+        assert done.verdict is CanaryVerdict.GREEN, done.reasons
+        down.failing.clear()
+        await it.until(lambda: it.engine.canary.view().running == "", seconds=1_000)
+        ended = it.engine.canary.view().rows[0]
+        assert (ended.client_order_id, ended.state, ended.residue) == (client_id, OrderState.CANCELED, ())
+        assert (ended.verdict, codes(ended)) == (CanaryVerdict.RED, ["CUT_SHORT"])
+        assert down.placed == []
+
+
+async def test_an_engine_whose_cut_short_confirm_waits_for_its_venue_stops_at_once(tmp_path: Path) -> None:
+    left, down, clock, client_id = await killed_in_mid_confirm(tmp_path)
+    down.failing["start"] = UNREACHABLE
+    async with rig(left, venue=down, clock=clock, settings=told(left), wait=False) as it:
+        await it.engine.ready()
+        await it.turn()
+        assert "waits for" in it.engine.canary.view().running
+        began = it.clock.mono_ns()
+    assert it.clock.mono_ns() == began  # no virtual time went by
+    down.failing.clear()
+    async with rig(left, venue=down, clock=clock, settings=told(left)) as it:
+        await it.until(lambda: it.engine.canary.view().running == "", seconds=1_000)
+        assert it.engine.canary.view().rows[0].client_order_id == client_id
+
+
 async def test_a_confirm_is_brought_to_its_end_before_the_engine_stops(tmp_path: Path) -> None:
     async with rig(tmp_path, settings=told(tmp_path)) as it:
         await row_of(it, RESTING)

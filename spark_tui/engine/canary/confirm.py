@@ -17,14 +17,12 @@ from spark_tui.engine.cost import cost_of
 from spark_tui.engine.state import State
 from spark_tui.link.messages import CanaryKind, CanaryRow, CanaryVerdict, ConfirmCanary
 from spark_tui.link.service import LinkError
-from spark_tui.wire.clock import Clock
 
 if TYPE_CHECKING:
     from spark_tui.engine.engine import Engine
 
 _CUT_SHORT = "CUT_SHORT: the engine ended before the order did; run and confirm again"
 _NOT_COMPARED = "not compared with the venue yet"
-_LOOK_EVERY_S = 1.0  # whether the venue is up
 
 
 class Confirmation:
@@ -35,13 +33,11 @@ class Confirmation:
         engine: "Engine",
         follower: Follower,
         papers: Papers,
-        clock: Clock,
         hosts: Mapping[str, str],
     ) -> None:
         self._engine = engine
         self._follower = follower
         self._papers = papers
-        self._clock = clock
         self._hosts = hosts
 
     async def confirm(
@@ -92,10 +88,6 @@ class Confirmation:
     async def finish(self, row: CanaryRow, run: CanaryRow) -> CanaryRow:
         """The order of a confirm that was cut short, brought to its end. Never green: nobody saw it through.
         `row`: as `cut_short_row` made it."""
-        runner = self._engine.runners[run.venue]
-        while not runner.started:
-            await self._clock.sleep(_LOOK_EVERY_S)
-        await runner.ready()
         done = await self._follower.follow(row.client_order_id, run.expected)
         return await self._tell(row, run, done)
 
@@ -142,15 +134,17 @@ class Confirmation:
         return self._engine.portfolio.worth(request.venue, assessment.assets[1], cost.notional)
 
 
-def cut_short(state: State, venues: Container[str]) -> tuple[CanaryRow, Order] | None:
-    """A run at one of `venues` whose order is in the ledger and whose outcome is not. What an engine with
+def cut_short(state: State, venues: Container[str]) -> list[tuple[CanaryRow, Order]]:
+    """Runs at one of `venues` whose order is in the ledger and whose outcome is not. What an engine with
     other venues left behind waits for its like."""
     told = {row.rests_on for row in state.canaries.values()}
-    for run in state.canaries.values():
-        client_id = state.keys.get(_key(run))
-        if client_id is not None and run.run_id not in told and run.venue in venues:
-            return run, state.orders[client_id]
-    return None
+    return [
+        (run, state.orders[client_id])
+        for run in state.canaries.values()
+        if (client_id := state.keys.get(_key(run))) is not None
+        and run.run_id not in told
+        and run.venue in venues
+    ]
 
 
 def _key(run: CanaryRow) -> str:

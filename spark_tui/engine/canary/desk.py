@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -15,13 +15,14 @@ from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.engine.canary.admission import CAP_USDT, FRESH_MS
 from spark_tui.engine.canary.build import config_hash
-from spark_tui.engine.canary.confirm import Confirmation, cut_short
+from spark_tui.engine.canary.confirm import Confirmation
 from spark_tui.engine.canary.dry import DryRun
 from spark_tui.engine.canary.follow import Follower
 from spark_tui.engine.canary.papers import Papers
 from spark_tui.engine.canary.probe import smallest
 from spark_tui.engine.canary.soak import ROW_CHECKS
 from spark_tui.engine.canary.soaks import Soaks
+from spark_tui.engine.canary.unfinished import Unfinished
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.submission import refuse_long
 from spark_tui.link.messages import (
@@ -50,14 +51,15 @@ class CanaryDesk:
         self._settings = settings
         self._clock = clock
         self._papers = Papers(engine, settings, clock, self.config)
-        self._confirmation = Confirmation(engine, self.follower, self._papers, clock, settings.hosts)
+        self._confirmation = Confirmation(engine, self.follower, self._papers, settings.hosts)
         self._dry = DryRun(engine, self._papers, clock, self.config_hash)
         self._soaks = Soaks(engine, self._papers, clock, self._dry, self._confirmation)
         self.archive = self._papers.archive
+        self._unfinished = Unfinished(engine, self._confirmation, clock, self._number, self._at_work)
         self._running = ""
+        self._works = 0
         self._free = asyncio.Event()
         self._free.set()
-        self._unfinished: CanaryRow | None = None  # of an engine before this one, being followed to its end
         self._last = 0
 
     # --- what is asked -------------------------------------------------------------------------------------
@@ -67,6 +69,7 @@ class CanaryDesk:
         return await self._alone("run", lambda run_id: self._run(run_id, request, operator))
 
     async def confirm(self, ask: ConfirmCanary, venue: str, operator: str) -> CanaryRow:
+        self._unfinished.refuse(venue, ask.symbol)
         return await self._alone("confirm", lambda run_id: self._confirm(run_id, ask, venue, operator))
 
     async def soak(self, ask: SoakCanary, venue: str, operator: str) -> CanaryRow:
@@ -74,6 +77,8 @@ class CanaryDesk:
             raise LinkError("DURATION", f"A soak takes 1 to {MAX_SOAK_S:g} seconds.")
         if not ask.dry and ask.typed != ask.symbol:
             raise LinkError("NOT_TYPED", f"A soak that places orders is confirmed by typing {ask.symbol}.")
+        if not ask.dry:
+            self._unfinished.refuse(venue, ask.symbol)
         request = self._request(ask, venue)
         return await self._alone("soak", lambda run_id: self._soaks.soak(run_id, ask, request, operator))
 
@@ -87,12 +92,12 @@ class CanaryDesk:
         engine = self._engine
         rows = tuple(_brief(row) for row in reversed(engine.journal.state.canaries.values()))
         return Canaries(
-            rows=rows if self._unfinished is None else (self._unfinished, *rows),
+            rows=(*self._unfinished.rows, *rows),
             config_hash=self.config_hash(),
             signer=self.archive.signer,
             fresh_s=FRESH_MS / 1_000,
             cap_usdt=CAP_USDT,
-            running=self._running,
+            running=self._running or self._unfinished.doing,
             not_armable=engine.arming.lacks(),
             arming=engine.arming.view(),
             time_ms=self._papers.now_ms(),
@@ -156,21 +161,8 @@ class CanaryDesk:
         return await self._confirmation.confirm(run_id, ask, venue, operator, self.config_hash())
 
     async def finish_cut_short(self) -> None:
-        """A confirm that an engine before this one began and did not end: its order is brought to its end
-        before any other canary."""
-        found = cut_short(self._engine.journal.state, self._engine.runners)
-        if found is None:
-            return
-        run, order = found
-
-        async def finish(run_id: str) -> CanaryRow:
-            self._unfinished = self._confirmation.cut_short_row(run_id, run, order)
-            try:
-                return await self._confirmation.finish(self._unfinished, run)
-            finally:
-                self._unfinished = None
-
-        await self._alone("confirm cut short", finish)
+        """What an engine before this one began and did not end."""
+        await self._unfinished.begin()
 
     # --- one at a time -------------------------------------------------------------------------------------
 
@@ -178,19 +170,33 @@ class CanaryDesk:
         """As the engine's own task, however long the one who asked stays."""
         if self._running:
             raise LinkError("CANARY_RUNNING", f"A canary is on its way ({self._running}); wait for it.")
-        self._last += 1
-        run_id = f"c{self._engine.identities.run}-{self._last}"
+        run_id = self._number()
         self._running = f"{what} {run_id}"
-        self._free.clear()
 
         async def carried() -> CanaryRow:
             try:
-                return await work(run_id)
+                with self._at_work():
+                    return await work(run_id)
             finally:
                 self._running = ""
-                self._free.set()
 
         return await asyncio.shield(self._engine.supervisor.ask(f"canary {run_id}", carried()))
+
+    def _number(self) -> str:
+        self._last += 1
+        return f"c{self._engine.identities.run}-{self._last}"
+
+    @contextlib.contextmanager
+    def _at_work(self) -> Iterator[None]:
+        """`close` waits for it."""
+        self._works += 1
+        self._free.clear()
+        try:
+            yield
+        finally:
+            self._works -= 1
+            if not self._works:
+                self._free.set()
 
     async def close(self, seconds: float) -> None:
         """The engine stops: a soak ends where it is, a resting order is cancelled now, and both may leave
