@@ -6,6 +6,7 @@ import os
 import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,6 +21,7 @@ from spark_tui.link.messages import Balances, GetBalances, GetOrders, GetPositio
 from spark_tui.link.rendezvous import EngineFile, find_engine
 from spark_tui.link.service import LinkError
 from spark_tui.settings import Settings, SettingsError, load
+from spark_tui.venues.bans import Bans
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Discovery
@@ -48,7 +50,7 @@ async def reach(settings: Settings, data_dir: Path) -> Reached:
     """The configured exchange's catalogue, else that of the running engine. Raises CommandError."""
     try:
         found = await discover(settings, wanted_base(settings) or _bundled(data_dir))
-        venue = _venue(settings, found, key=False)
+        venue = _venue(settings, found, data_dir, key=False)
     except SettingsError as error:
         raise CommandError(f"symbols: {error}", USAGE) from None
     try:
@@ -86,7 +88,7 @@ async def held(
         elif reached.found.credentials is None:
             balances = ()  # without a key nothing can be open
         else:
-            balances = await _from_venue(words, reached)
+            balances = await _from_venue(words, reached, data_dir)
     except (VenueError, LinkError) as error:
         raise CommandError(f"symbols: what is held cannot be told: {error.text}", REFUSED) from None
     except PlanError as error:
@@ -119,13 +121,15 @@ def _bundled(data_dir: Path) -> str:
     return plan.venues[0].rest
 
 
-def _venue(settings: Settings, found: Discovery, *, key: bool) -> BinanceSpot:
+def _venue(settings: Settings, found: Discovery, data_dir: Path, *, key: bool) -> BinanceSpot:
+    clock = SystemClock()
     return BinanceSpot(
         found.endpoints,
         found.credentials if key else None,
-        clock=SystemClock(),
+        clock=clock,
         rng=random.SystemRandom(),
         settings=SpotSettings(recv_window_ms=settings.binance.recv_window_ms),
+        bans=Bans(data_dir, urlsplit(found.endpoints.rest).netloc, clock),
     )
 
 
@@ -158,8 +162,10 @@ async def _from_engine(words: Mapping[str, list[str]], engine: EngineFile, venue
     return balances.rows.get(venue, ())
 
 
-async def _from_venue(words: Mapping[str, list[str]], reached: Reached) -> tuple[Balance, ...]:
-    venue = _venue(reached.settings, reached.found, key=True)
+async def _from_venue(
+    words: Mapping[str, list[str]], reached: Reached, data_dir: Path
+) -> tuple[Balance, ...]:
+    venue = _venue(reached.settings, reached.found, data_dir, key=True)
     try:
         for report in await venue.open_orders():
             if report.symbol in words:

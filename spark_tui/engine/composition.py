@@ -23,6 +23,7 @@ from spark_tui.store.ledger import Ledger, LedgerError
 from spark_tui.store.tape import RecordingError, Tape, TapeSettings
 from spark_tui.telemetry.metrics import Metrics
 from spark_tui.telemetry.server import TelemetryServer
+from spark_tui.venues.bans import Bans
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Discovery
@@ -127,6 +128,7 @@ class Composition:
             clock=self._clock,
             rng=rng,
             settings=SpotSettings(recv_window_ms=self._settings.binance.recv_window_ms),
+            bans=Bans(self._data_dir, urlsplit(found.endpoints.rest).netloc, self._clock),
         )
         if found.environment is not Environment.PAPER:
             return exchange

@@ -4,7 +4,9 @@ import os
 import random
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from spark_tui.venues.bans import Bans
 from spark_tui.venues.binance.credentials import (
     CredentialError,
     Credentials,
@@ -21,9 +23,10 @@ from spark_tui.wire.clock import Clock
 
 
 async def open_venue(
-    plan: VenuePlan, clock: Clock, environment: Mapping[str, str] | None = None
+    plan: VenuePlan, clock: Clock, data_dir: Path, environment: Mapping[str, str] | None = None
 ) -> Venue | None:
-    """The account on a connection of its own; None where it has no key, so that nothing can be open.
+    """The account on a connection of its own, which keeps to the bans noted in `data_dir`; None where it has
+    no key, so that nothing can be open.
 
     Raises PlanError: the host is another environment than it was, the key is gone, nobody answers there.
     """
@@ -42,6 +45,7 @@ async def open_venue(
             clock=clock,
             rng=random.SystemRandom(),
             settings=SpotSettings(recv_window_ms=plan.recv_window_ms),
+            bans=Bans(data_dir, urlsplit(plan.rest).netloc, clock),
         )
     except (EndpointError, CredentialError) as error:
         if plan.bundled:

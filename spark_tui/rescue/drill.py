@@ -5,6 +5,7 @@ Never where money is real. What rests on the account meanwhile is cancelled too:
 
 import secrets
 from decimal import Decimal
+from pathlib import Path
 
 import msgspec
 
@@ -55,7 +56,7 @@ async def drill(rescue: Rescue, plan: KillPlan, clock: Clock) -> Verdict:
     resting: list[str] = []
     checks: list[Check] = []
     for venue in plan.venues:
-        placed = await _rest(venue, clock)
+        placed = await _rest(venue, clock, rescue.data_dir)
         checks.append(Check(text=f"an order rests at {venue.venue} ({placed})", ok=is_kill_order(placed)))
         resting.append(placed)
     if not all(check.ok for check in checks):
@@ -78,9 +79,9 @@ def _halt(outcome: Outcome) -> Check:
     return Check(text="the engine halts; it did not answer and was ended", ok=False)
 
 
-async def _rest(plan: VenuePlan, clock: Clock) -> str:
+async def _rest(plan: VenuePlan, clock: Clock, data_dir: Path) -> str:
     """The client id of an order that rests now, or why there is none."""
-    venue = await open_venue(plan, clock)
+    venue = await open_venue(plan, clock, data_dir)
     if venue is None:
         return "no key, so no order"
     try:

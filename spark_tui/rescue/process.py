@@ -84,7 +84,7 @@ class Rescue:
         drill: bool = False,
         say: Callable[[str], None] = lambda text: None,
     ) -> None:
-        self._data_dir = data_dir
+        self.data_dir = data_dir
         self._clock = clock
         at_ms = clock.wall_ns() // 1_000_000
         self._mark = Mark(
@@ -109,7 +109,7 @@ class Rescue:
             self._errors.append(doubt)
         engine = await self._ask_engine()
         try:
-            with _held_still(lock_owner(self._data_dir) if engine == "hung" else None) as troubles:
+            with _held_still(lock_owner(self.data_dir) if engine == "hung" else None) as troubles:
                 parts = await asyncio.gather(*(self._at(venue, flatten, engine) for venue in plan.venues))
         finally:
             self._turn.release()
@@ -135,11 +135,11 @@ class Rescue:
 
     def _leave_mark(self) -> bool:
         try:
-            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_mark(self._data_dir, self._mark)
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_mark(self.data_dir, self._mark)
         except OSError as error:  # a full disk: cancelling matters more
             self._errors.append(
-                f"The kill could not be marked in {self._data_dir} ({error.strerror}): the next engine will"
+                f"The kill could not be marked in {self.data_dir} ({error.strerror}): the next engine will"
                 " not start halted; do not start one before that is mended."
             )
             return False
@@ -148,18 +148,18 @@ class Rescue:
     def _tell_mark(self, canceled: tuple[str, ...]) -> None:
         """So that the next engine knows whose cancels these were; the halt does not hang on it."""
         with contextlib.suppress(OSError):
-            write_mark(self._data_dir, msgspec.structs.replace(self._mark, canceled=canceled))
+            write_mark(self.data_dir, msgspec.structs.replace(self._mark, canceled=canceled))
 
     def _unmark(self) -> None:
         """It stands in the ledger, so that one which cannot be removed halts nobody."""
         with contextlib.suppress(OSError):
-            remove_mark(self._data_dir, self._mark.id)
+            remove_mark(self.data_dir, self._mark.id)
 
     async def _ask_engine(self) -> str:
         """none | answered | hung. One that is only just starting is given the time to serve."""
         until_ns = self._clock.mono_ns() + int(ENGINE_PATIENCE_S * NS_PER_S)
-        while is_locked(self._data_dir):
-            found = find_engine(self._data_dir)
+        while is_locked(self.data_dir):
+            found = find_engine(self.data_dir)
             if found is not None:
                 patience_s = max(STATUS_PATIENCE_S, (until_ns - self._clock.mono_ns()) / NS_PER_S)
                 return await self._ask(Path(found.socket), patience_s)
@@ -179,7 +179,7 @@ class Rescue:
             finally:
                 await link.close()
         except Exception:  # whatever is wrong with it, it did not say that it halted
-            return "hung" if is_locked(self._data_dir) else "none"
+            return "hung" if is_locked(self.data_dir) else "none"
         if isinstance(result, CancelAllResult):
             self._said = result
             self._canceled += result.canceled
@@ -212,7 +212,7 @@ class Rescue:
             if plan.environment is Environment.PAPER:
                 return await self._at_paper(plan, flatten, engine)
             async with asyncio.timeout(OPEN_PATIENCE_S):
-                venue = await open_venue(plan, self._clock)
+                venue = await open_venue(plan, self._clock, self.data_dir)
         except TimeoutError:
             return _unknown(f"{plan.venue} did not answer within {OPEN_PATIENCE_S:g} s.")
         except PlanError as error:
@@ -234,10 +234,10 @@ class Rescue:
                 await venue.close()
 
     async def _at_paper(self, plan: VenuePlan, flatten: bool, engine: str) -> _Part:
-        swept = sweep_paper(self._data_dir, self._clock, engine)
+        swept = sweep_paper(self.data_dir, self._clock, engine)
         if not flatten:
             return _Part(swept=swept)
-        residue = await paper_residue(self._data_dir, plan) if swept.known else ()
+        residue = await paper_residue(self.data_dir, plan) if swept.known else ()
         cure = "Start an engine, resume, and close the position there." if residue else KILL_AGAIN
         return _Part(swept=swept, residue=residue, cure=cure)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from spark_tui.link.rendezvous import write_private
+from spark_tui.venues.small_file import read_small
 
 MAX_MARKS = 200  # beyond this the second oldest leaves; the oldest is why the next engine is halted
 _BEFORE = "killed.json"  # the only one that earlier versions wrote
@@ -72,7 +73,7 @@ def _paths(data_dir: Path) -> list[Path]:
 
 def _read(path: Path) -> Mark:
     try:
-        mark = msgspec.json.decode(path.read_bytes(), type=Mark)
+        mark = msgspec.json.decode(read_small(path), type=Mark)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
         return Mark(reason="killed without an engine", operator="", at_ms=0)
     return mark if mark.id else msgspec.structs.replace(mark, id=f"{mark.at_ms}")

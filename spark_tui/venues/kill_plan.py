@@ -12,6 +12,7 @@ import msgspec
 
 from spark_tui.domain.values import Environment
 from spark_tui.link.rendezvous import write_private
+from spark_tui.venues.small_file import read_small
 
 PLAN_FILE = "kill-plan.json"
 
@@ -88,8 +89,10 @@ def read_plan(data_dir: Path) -> KillPlan | None:
     """None where no engine has ever written one. Raises PlanError."""
     path = data_dir / PLAN_FILE
     try:
-        return msgspec.json.decode(path.read_bytes(), type=KillPlan)
+        return msgspec.json.decode(read_small(path), type=KillPlan)
     except FileNotFoundError:
+        if path.is_symlink():
+            raise PlanError(f"The kill plan {path} is a link to nowhere; move it away.") from None
         return None
     except OSError as error:
         raise PlanError(f"The kill plan {path} cannot be read: {error.strerror}.") from None

@@ -72,6 +72,9 @@ class WeightLimiter:
         self._reserve = reserve
         self._max_waiting = max_waiting
         self.limit = limit
+        self.on_pause: Callable[[float, str], None] = (
+            _nobody  # told of every pause that is longer than before
+        )
         self._window = self._now_ms() // self._window_ms
         self._used = 0
         self._paused_until_ns = 0
@@ -126,10 +129,12 @@ class WeightLimiter:
 
     def pause(self, seconds: float, reason: str) -> None:
         """Let nothing out for `seconds` (429, 418), priority or not; never shortens a pause under way."""
-        until = self._clock.mono_ns() + round(min(max(seconds, 0.0), LONGEST_PAUSE_S) * NS_PER_S)
+        seconds = min(max(seconds, 0.0), LONGEST_PAUSE_S)
+        until = self._clock.mono_ns() + round(seconds * NS_PER_S)
         if until > self._paused_until_ns:
             self._paused_until_ns = until
             self._pause_reason = reason
+            self.on_pause(seconds, reason)
 
     def pause_until(self, epoch_ms: int, reason: str) -> None:
         """As `pause`, until a moment of the server's clock."""
@@ -297,3 +302,7 @@ class MessageLimiter:
         while wait_s := self._sliding.wait_s(allowed):
             await self._clock.sleep(wait_s)
         self._sliding.spend()
+
+
+def _nobody(seconds: float, reason: str) -> None:
+    """Nobody listens."""

@@ -12,6 +12,7 @@ from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.selection import Day
 from spark_tui.domain.values import ListKind
+from spark_tui.venues.bans import Bans
 from spark_tui.venues.binance.credentials import Credentials
 from spark_tui.venues.binance.errors import parse_body
 from spark_tui.venues.binance.spot.account import ORDER_LIMIT, REPLACED_IN_PART, Account, SpotSettings
@@ -62,13 +63,18 @@ class BinanceSpot:
         clock: Clock,
         rng: random.Random,
         settings: SpotSettings | None = None,
+        bans: Bans | None = None,
     ) -> None:
-        """Raises EndpointError when the addresses belong to different environments."""
+        """`bans`: what other processes of this address were told, and where they learn what we are told.
+        Raises EndpointError when the addresses belong to different environments."""
         self.environment = endpoints.environment
         self._endpoints = endpoints
         self._clock = clock
         self._rng = rng
         self._account = Account(credentials, clock, settings or SpotSettings())
+        if bans is not None:
+            self._account.limiter.pause(*bans.left())
+            self._account.limiter.on_pause = bans.note
         self._http = HttpClient(
             endpoints.rest,
             self._account.limiter,

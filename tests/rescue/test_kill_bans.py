@@ -1,0 +1,51 @@
+"""A ban that one process was told of is kept by the next: asking during a ban makes it longer."""
+
+import urllib.request
+
+from tests.cli.conftest import home as home
+from tests.cli.support import wait_for
+from tests.faults.processes import Simulator
+from tests.rescue.test_kill_process import BUY, Desk
+from tests.rescue.test_kill_process import desk as desk
+from tests.rescue.test_kill_process import sim as sim
+from tests.rescue.test_kill_trouble import dead, fault
+
+
+def ban(sim: Simulator) -> None:
+    fault(sim, "error-reply", code=418, retry_after=600, method="any", times=0)
+
+
+def lift(sim: Simulator) -> None:
+    """From here on whatever is sent is answered, and so shows."""
+    urllib.request.urlopen(
+        urllib.request.Request(f"{sim.base_url}/sim/v1/faults", method="DELETE"), timeout=10
+    ).close()
+
+
+def test_what_the_engine_was_told_holds_the_kill_back(desk: Desk, sim: Simulator) -> None:
+    engine = desk.engine()
+    desk.placed(*BUY)
+    ban(sim)
+    desk.run("do", *BUY)
+    wait_for((desk.home.data / "bans.json").exists, "the note of the ban")
+    engine.kill()
+    lift(sim)
+    code, told = desk.kill("--flatten")
+    assert (code, told["canceled"], told["flattened"]) == (1, [], [])
+    assert "banned" in " ".join(told["errors"])
+    assert "UTC and not before" in " ".join(told["cures"])
+
+
+def test_what_the_kill_was_told_holds_the_next_kill_and_the_next_engine_back(
+    desk: Desk, sim: Simulator
+) -> None:
+    (placed,) = dead(desk, BUY)
+    ban(sim)
+    assert desk.kill()[0] == 1
+    lift(sim)
+    code, told = desk.kill()
+    assert (code, told["canceled"]) == (1, [])
+    desk.engine()
+    assert "banned" in desk.run("show", "venues").stdout
+    (desk.home.data / "bans.json").unlink()  # who knows that it is over says so
+    assert desk.kill()[1]["canceled"] == [placed]
