@@ -5,7 +5,9 @@ expiry, resting on a green canary. The most restrictive of them wins, and each i
 an arming that has expired, or was for another configuration, lets nothing leave. Cancels never need one.
 """
 
-from collections.abc import Callable, Iterable
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 
 from spark_tui.domain import lifecycle
@@ -19,6 +21,7 @@ from spark_tui.link.service import LinkError
 
 CANARY_AGE_MS = 24 * 3_600_000
 MAX_MINUTES = 12 * 60
+_MEANWHILE = "while the canary's evidence was checked"
 _RUN = "spark-tui canary run --symbol SYMBOL"
 
 Worth = Callable[[OrderRequest, Decimal], Decimal | None]
@@ -32,8 +35,9 @@ def phrase(symbols: Iterable[str], cap: Decimal, minutes: int) -> str:
 
 class LiveArming:
     """`allowed`: TRADE_MODE=live, LIVE_ENABLED=true and a venue whose host is live. `proved`: why a canary's
-    evidence is not to be believed, empty when it is; `seen`: the same, cheap enough for a screen. `bid`: the
-    best one where a request trades, None while there is no usable book."""
+    evidence is not to be believed, empty when it is; `seen`: the same as it was found last, None when its
+    file was touched since. `halted`: nothing may leave. `bid`: the best one where a request trades, None
+    while there is no usable book."""
 
     def __init__(
         self,
@@ -45,8 +49,9 @@ class LiveArming:
         config_hash: Callable[[], str],
         worth: Worth,
         bid: Callable[[OrderRequest], Decimal | None],
-        proved: Callable[[CanaryRow], str],
-        seen: Callable[[CanaryRow], str],
+        proved: Callable[[CanaryRow], Awaitable[str]],
+        seen: Callable[[CanaryRow], str | None],
+        halted: Callable[[], bool],
     ) -> None:
         self._state = state
         self._note = note
@@ -57,11 +62,34 @@ class LiveArming:
         self._bid = bid
         self._proved = proved
         self._seen = seen
+        self._halted = halted
+        self._turn = asyncio.Lock()  # the latest to ask has the last word
+        self._disarms = 0
 
     # --- the operator --------------------------------------------------------------------------------------
 
-    def arm(self, ask: ArmLive, operator: str) -> None:
-        """Raises LinkError: LIVE_NOT_ENABLED, SCOPE, CAP, EXPIRY, PHRASE, NO_CANARY."""
+    async def arm(self, ask: ArmLive, operator: str) -> None:
+        """Raises LinkError: LIVE_NOT_ENABLED, SCOPE, CAP, EXPIRY, PHRASE, NO_CANARY, CANARY_CHANGED,
+        DISARMED, HALTED."""
+        symbols, wanted = self._asked(ask)
+        async with self._turn:
+            canary = await self._believed()
+            now = self._now_ms()
+            self._note(
+                LiveArmed(
+                    symbols=symbols,
+                    cap=ask.cap,
+                    expires_ms=now + ask.minutes * 60_000,
+                    config_hash=self._config_hash(),
+                    rests_on=canary.run_id,
+                    phrase=wanted,
+                    operator=operator,
+                    at_ms=now,
+                )
+            )
+
+    def _asked(self, ask: ArmLive) -> tuple[tuple[str, ...], str]:
+        """Its symbols, and the phrase that was typed. Raises LinkError."""
         if why := self.lacks_settings():
             raise LinkError("LIVE_NOT_ENABLED", why)
         symbols = tuple(dict.fromkeys(symbol.upper() for symbol in ask.symbols if symbol))
@@ -74,45 +102,62 @@ class LiveArming:
         wanted = phrase(symbols, ask.cap, ask.minutes)
         if ask.phrase != wanted:
             raise LinkError("PHRASE", f"Live trading is armed by typing, letter by letter: {wanted}")
-        canary = self._canary(self._proved)
-        now = self._now_ms()
-        self._note(
-            LiveArmed(
-                symbols=symbols,
-                cap=ask.cap,
-                expires_ms=now + ask.minutes * 60_000,
-                config_hash=self._config_hash(),
-                rests_on=canary.run_id,
-                phrase=wanted,
-                operator=operator,
-                at_ms=now,
-            )
-        )
+        return symbols, wanted
+
+    async def _believed(self) -> CanaryRow:
+        """The canary to rest on. Its evidence is judged beside the engine's work, so everything that may have
+        changed meanwhile is asked again. Raises LinkError."""
+        disarms, halted = self._disarms, self._halted()
+        canary = self._canary()
+        trouble = await self._proved(canary)
+        if self._disarms != disarms:
+            raise LinkError("DISARMED", f"Live trading was disarmed {_MEANWHILE}; arm it again.")
+        if self._halted() and not halted:
+            raise LinkError("HALTED", f"Trading was halted {_MEANWHILE}; lift the halt, then arm again.")
+        if self._canary() != canary:
+            raise LinkError("CANARY_CHANGED", f"A newer canary came in {_MEANWHILE}; arm again.")
+        if trouble:
+            raise _not_believed(canary, trouble)
+        return canary
 
     def disarm(self, reason: str, operator: str) -> None:
-        """Raises LinkError NOT_ARMED."""
-        if self._state.armed is None:
+        """Raises LinkError NOT_ARMED. An arming that is still being judged comes to nothing."""
+        self._disarms += 1
+        if self._state.armed is not None:
+            self._note(LiveDisarmed(reason=reason, operator=operator, at_ms=self._now_ms()))
+        elif not self._turn.locked():
             raise LinkError("NOT_ARMED", "Live trading is not armed.")
-        self._note(LiveDisarmed(reason=reason, operator=operator, at_ms=self._now_ms()))
 
     def lacks(self) -> str:
         """Why live trading cannot be armed now; empty when only the phrase is missing."""
         if why := self.lacks_settings():
             return why
         try:
-            self._canary(self._seen)
+            canary = self._canary()
         except LinkError as error:
             return error.text
-        return ""
+        trouble = self._seen(canary)
+        if trouble is None:
+            return f"The evidence of {canary.run_id} is being checked; look again."
+        return _not_believed(canary, trouble).text if trouble else ""
+
+    async def look(self) -> None:
+        """So that `lacks` can tell of evidence that was not looked at yet."""
+        if self.lacks_settings():
+            return
+        with contextlib.suppress(LinkError):  # without a canary there is none
+            canary = self._canary()
+            if self._seen(canary) is None:
+                await self._proved(canary)
 
     def lacks_settings(self) -> str:
         if self._allowed:
             return ""
         return "Live trading needs TRADE_MODE=live, LIVE_ENABLED=true and a live host; start the engine so."
 
-    def _canary(self, proved: Callable[[CanaryRow], str]) -> CanaryRow:
-        """The canary that arming may rest on: the newest that looked at real money under this configuration,
-        and no older green one once it is red. Raises LinkError NO_CANARY."""
+    def _canary(self) -> CanaryRow:
+        """The canary that arming may rest on if its evidence holds: the newest that looked at real money
+        under this configuration, and no older green one once it is red. Raises LinkError NO_CANARY."""
         config_hash = self._config_hash()
         newest = next(
             (
@@ -131,8 +176,6 @@ class LiveArming:
         if newest.verdict is not CanaryVerdict.GREEN:
             why = "; ".join(newest.reasons[:1])
             raise _no_canary(f"The newest canary, {newest.run_id}, is red: {why}; mend it, then: {_RUN}.")
-        if trouble := proved(newest):
-            raise _no_canary(f"The evidence of {newest.run_id} does not hold: {trouble}; run again: {_RUN}.")
         return newest
 
     # --- the gate ------------------------------------------------------------------------------------------
@@ -203,6 +246,10 @@ class LiveArming:
                 return None
             used.append(worth)
         return total(used)
+
+
+def _not_believed(canary: CanaryRow, trouble: str) -> LinkError:
+    return _no_canary(f"The evidence of {canary.run_id} does not hold: {trouble}; run again: {_RUN}.")
 
 
 def _no_canary(text: str) -> LinkError:

@@ -148,7 +148,8 @@ class Engine:
             worth=self._worth,
             bid=self._bid,
             proved=self.canary.archive.trouble,
-            seen=self.canary.archive.trouble_seen,
+            seen=self.canary.archive.remembered,
+            halted=lambda: self.guard.state is TradingState.HALTED,
         )
         self.gate = Gate(
             self._desks,

@@ -92,7 +92,7 @@ MAX_DEPTH = 1_000
 _STOP_DELAY_S = 0.1  # so that the answer still reaches the face
 
 # they change nothing but what a face is shown
-UNRECORDED = (Focus, GetAudit)
+UNRECORDED = (Focus, GetAudit, GetCanaries)
 
 Handler = Callable[[Any, str, Attachment | None], Awaitable[Result]]
 
@@ -143,6 +143,7 @@ class Requests:
             ReportDiff: lambda q, operator, _: asyncio.to_thread(
                 write_report, settings.data_dir, engine.twins.view(), engine.books.now_ms()
             ),
+            GetCanaries: lambda q, operator, _: engine.canary.look(),
             GetAudit: lambda q, operator, _: asyncio.to_thread(audit, engine.ledger, q),
         }
         self._queries: dict[type, Callable[[Any], Result]] = {
@@ -164,7 +165,6 @@ class Requests:
             GetAlgos: lambda q: engine.algos.view(),
             GetDrills: lambda q: engine.drills.view(),
             GetDifferences: lambda q: engine.differences.view(),
-            GetCanaries: lambda q: engine.canary.view(),
             GetRules: lambda q: engine.rules.rows(),
             GetDiff: lambda q: engine.twins.view(),
             GetPnl: lambda q: engine.portfolio.pnl_view(),
@@ -288,7 +288,7 @@ class Requests:
         return Done()
 
     async def _arm(self, ask: ArmLive, operator: str, attachment: Attachment | None) -> Result:
-        self._engine.arming.arm(ask, operator)
+        await self._engine.arming.arm(ask, operator)
         return await self._told("bad", f"LIVE TRADING IS ARMED by {operator}: {ask.phrase}.")
 
     async def _disarm(self, ask: DisarmLive, operator: str, attachment: Attachment | None) -> Result:

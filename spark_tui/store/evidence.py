@@ -12,6 +12,7 @@ Nothing here needs an engine: `check` judges a file anywhere, years later.
 
 import hashlib
 import json
+import os
 import stat
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
@@ -59,10 +60,13 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 def canonical(value: object) -> bytes:
     """The one encoding of `value`: sorted keys, no white space, UTF-8; Decimals and floats as plain text, so
     that no reader can round them."""
-    text = json.dumps(
-        _simple(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
+    return _encoded(_simple(value))
+
+
+def _encoded(simple: object) -> bytes:
+    """Half of a surrogate pair, which a venue may well write, has no UTF-8: it stays the escape it was."""
+    text = json.dumps(simple, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return text.encode(errors="backslashreplace")
 
 
 def _simple(value: object) -> object:
@@ -87,11 +91,12 @@ def _simple(value: object) -> object:
 
 
 def sha256(content: bytes | str) -> str:
-    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
+    encoded = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+    return hashlib.sha256(encoded).hexdigest()
 
 
-def _link(previous: str, name: str, body: object) -> str:
-    return sha256(canonical([FORMAT, previous, name, body]))
+def _link(previous: str, name: str, simple_body: object) -> str:
+    return sha256(_encoded([FORMAT, previous, name, simple_body]))
 
 
 # --- the key -----------------------------------------------------------------------------------------------
@@ -156,15 +161,15 @@ class Bundle:
         self._sections: list[dict[str, Any]] = []
 
     def add(self, name: str, body: Body) -> None:
-        previous = self._sections[-1]["hash"] if self._sections else ZERO
+        previous, simple = self._sections[-1]["hash"] if self._sections else ZERO, _simple(body)
         self._sections.append(
-            {"name": name, "previous": previous, "body": body, "hash": _link(previous, name, body)}
+            {"name": name, "previous": previous, "body": simple, "hash": _link(previous, name, simple)}
         )
 
     def seal(self, key: EvidenceKey) -> bytes:
         head = self._sections[-1]["hash"] if self._sections else ZERO
         seal = {"head": head, "public_key": key.public, "signature": key.sign(_signed(head))}
-        return canonical({"format": FORMAT, "sections": self._sections, "seal": seal}) + b"\n"
+        return _encoded({"format": FORMAT, "sections": self._sections, "seal": seal}) + b"\n"
 
 
 def hashed_exchange(what: str, request: str, answer: str, **facts: object) -> Body:
@@ -181,6 +186,8 @@ def hashed_exchange(what: str, request: str, answer: str, **facts: object) -> Bo
 
 def keep(data_dir: Path, name: str, content: bytes) -> Path:
     """Write a bundle into the data directory's evidence folder, for its owner only. Raises EvidenceError."""
+    if len(content) > MAX_BYTES:
+        raise EvidenceError(f"The evidence is larger than {MAX_BYTES >> 20} MiB, so nobody could check it.")
     folder = data_dir / FOLDER
     path = folder / f"{name}.json"
     try:
@@ -198,23 +205,34 @@ def _signed(head: str) -> bytes:
 # --- checking ----------------------------------------------------------------------------------------------
 
 
-def check_file(path: Path) -> Checked:
-    """As `check`. Raises EvidenceError when there is no such file to read."""
+def check_file(path: Path, known: Mapping[str, Checked] | None = None) -> Checked:
+    """As `check`. `known`: by digest, what was found of contents that were checked before. Raises
+    EvidenceError when there is no such file to read."""
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+        content = _plain_content(path)
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror}.") from None
+    if content is None:
+        return Checked(problems=("it is no plain file, so it is no bundle",))
     if len(content) > MAX_BYTES:
         return Checked(problems=(f"it is larger than {MAX_BYTES >> 20} MiB, so it is no bundle",))
-    return check(content)
+    return (known or {}).get(sha256(content)) or check(content)
+
+
+def _plain_content(path: Path) -> bytes | None:
+    """At most one byte more than a bundle may have; None for what is no plain file: a pipe would be waited
+    for by whoever opens it, and a device may never end."""
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb") as file:
+        return file.read(MAX_BYTES + 1) if stat.S_ISREG(os.fstat(handle).st_mode) else None
 
 
 def check(content: bytes) -> Checked:
     """Every way in which `content` is not as it was signed. Never raises, whatever it is given."""
     try:
-        found = json.loads(content)
-        form = canonical(found) + b"\n"
+        # what is no string in JSON and would need one in the canonical form becomes one, so it differs
+        found = json.loads(content, parse_float=str, parse_constant=str)
+        form = _encoded(found) + b"\n"
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         return Checked(problems=(f"it is no JSON: {error}",), digest=sha256(content))
     if not _has_shape(found):

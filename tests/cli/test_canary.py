@@ -1,6 +1,7 @@
 """`spark-tui canary` against a real engine on the bundled simulator; `verify` against nothing but a file."""
 
 import json
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -169,8 +170,14 @@ def test_a_soak_whose_engine_is_stopped_leaves_its_evidence_and_one_that_is_kill
     assert len(err.splitlines()) == 1
 
 
-def test_what_never_ends_is_no_bundle(shared_home: Home) -> None:
-    done = canary(shared_home, "verify", "/dev/zero")
+def test_what_never_ends_or_is_never_written_is_no_bundle(shared_home: Home, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in ("/dev/zero", str(tmp_path / "pipe")):
+        done = canary(shared_home, "verify", path)
+        assert (done.returncode, "no plain file" in done.stderr) == (1, True)
+    with (tmp_path / "huge").open("wb") as file:
+        file.truncate(1 << 40)
+    done = canary(shared_home, "verify", str(tmp_path / "huge"))
     assert (done.returncode, "larger than 16 MiB" in done.stderr) == (1, True)
 
 

@@ -4,8 +4,10 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from decimal import Decimal
 from pathlib import Path
+from typing import TypeVar
 
 from spark_tui.domain.order import Order
 from spark_tui.domain.rules import STANDARD
@@ -19,6 +21,8 @@ from tests.engine.fake_venue import NAME, SYMBOL, FakeVenue
 
 D = Decimal
 LOUD = ("position-share", "order-rate")  # the tests' orders are large, and many
+MOST_MS = 1_000  # that a thread is waited for before virtual time goes on
+T = TypeVar("T")
 RULES = tuple(rule for rule in STANDARD if rule.id not in LOUD)
 
 
@@ -35,14 +39,29 @@ def buy(
     )
 
 
+class Threads(ThreadPoolExecutor):
+    """What `asyncio.to_thread` runs on; knows how much is still at work."""
+
+    busy = 0
+
+    def submit(self, fn: Callable[..., T], /, *args: object, **kwargs: object) -> "Future[T]":
+        self.busy += 1
+        done = super().submit(fn, *args, **kwargs)
+        done.add_done_callback(lambda _: setattr(self, "busy", self.busy - 1))
+        return done
+
+
 class Rig:
     """The engine under test, with short ways to ask it."""
 
-    def __init__(self, engine: Engine, venue: FakeVenue, clock: ManualClock, ledger: Ledger) -> None:
+    def __init__(
+        self, engine: Engine, venue: FakeVenue, clock: ManualClock, ledger: Ledger, threads: Threads
+    ) -> None:
         self.engine = engine
         self.venue = venue
         self.clock = clock
         self.ledger = ledger
+        self._threads = threads
 
     async def ask(self, request: AnyRequest) -> Result:
         return await self.engine.handle(request, "tester", None)
@@ -65,10 +84,14 @@ class Rig:
                 self.clock.advance(0.05)
 
     async def turn(self) -> None:
-        """Let everything that is ready run, the ledger's thread included."""
+        """Let everything that is ready run, threads included: virtual time must not run away from them."""
         for _ in range(5):
             await asyncio.sleep(0)
         if self.engine.journal.waiting:
+            await asyncio.sleep(0.001)
+        for _ in range(MOST_MS):
+            if not self._threads.busy:
+                break
             await asyncio.sleep(0.001)
 
 
@@ -89,7 +112,9 @@ async def rig(
     settings = settings or EngineSettings(symbols={NAME: (SYMBOL,)}, rules=RULES)
     engine = Engine((venue, *others), ledger, None, settings, clock, checkpoint, rng=random.Random(7))
     running = asyncio.create_task(engine.run())
-    found = Rig(engine, venue, clock, ledger)
+    threads = Threads()
+    asyncio.get_running_loop().set_default_executor(threads)
+    found = Rig(engine, venue, clock, ledger, threads)
     try:
         if wait:
             await engine.ready()

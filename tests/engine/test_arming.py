@@ -1,6 +1,9 @@
 """Live trading: three keys, the most restrictive wins, and each is asked anew for every order."""
 
 import asyncio
+import os
+import threading
+from collections.abc import Awaitable, Callable, Mapping
 from decimal import Decimal as D
 from pathlib import Path
 
@@ -16,15 +19,20 @@ from spark_tui.link.messages import (
     ArmLive,
     Canaries,
     CanaryRow,
+    CanaryVerdict,
     DisarmLive,
     GetCanaries,
     GetStatus,
+    Kill,
+    PutRule,
     RunCanary,
     SoakCanary,
     Status,
     SubmitOrder,
 )
 from spark_tui.link.service import LinkError
+from spark_tui.store import evidence
+from spark_tui.store.evidence import Checked, check, check_file
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, REJECTED, SYMBOL, FakeVenue
 from tests.engine.harness import Rig, buy, rig
@@ -74,6 +82,12 @@ async def denied(it: Rig, submit: SubmitOrder) -> Order:
     order = await it.submit(submit)
     assert (order.state, order.code) == (OrderState.DENIED, "LIVE_NOT_ARMED")
     return order
+
+
+async def lacks(it: Rig) -> str:
+    view = await it.ask(GetCanaries())
+    assert isinstance(view, Canaries)
+    return view.not_armable
 
 
 async def status(it: Rig) -> Status:
@@ -178,9 +192,9 @@ async def test_arming_needs_evidence_that_holds(tmp_path: Path) -> None:
 async def test_arming_needs_evidence_that_is_there(tmp_path: Path) -> None:
     async with Live(tmp_path).rig as it:
         row = await canary(it)
-        assert it.engine.canary.view().not_armable == ""
+        assert await lacks(it) == ""
         Path(row.bundle).unlink()
-        assert "cannot be read" in it.engine.canary.view().not_armable
+        assert "cannot be read" in await lacks(it)
         assert (await refusal(it, ARM)).code == "NO_CANARY"
 
 
@@ -191,8 +205,125 @@ async def test_evidence_is_judged_again_when_its_file_was_touched(tmp_path: Path
         good = path.read_bytes()
         for content, why in ((good + b" ", "canonical form"), (good, "")):
             path.write_bytes(content)
-            assert why in it.engine.canary.view().not_armable
-            assert bool(why) is bool(it.engine.canary.view().not_armable)
+            assert "being checked" in it.engine.canary.view().not_armable
+            assert why in (said := await lacks(it))
+            assert bool(why) is bool(said)
+
+
+class Held:
+    """Evidence is judged when `go` is set."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.began, self.go = threading.Event(), threading.Event()
+        self.judged = 0
+        monkeypatch.setattr(evidence, "check_file", self._check)
+        self._really = check_file
+
+    def _check(self, path: Path, known: Mapping[str, Checked] | None = None) -> Checked:
+        self.judged += 1
+        self.began.set()
+        assert self.go.wait(10)
+        return self._really(path, known)
+
+
+async def armed_meanwhile(
+    it: Rig, monkeypatch: pytest.MonkeyPatch, do: Callable[[], Awaitable[object]]
+) -> str:
+    """What came of an arming while whose evidence was judged something else was done."""
+    await canary(it)
+    held = Held(monkeypatch)
+    asked = asyncio.ensure_future(it.ask(ARM))
+    assert await asyncio.to_thread(held.began.wait, 10)
+    await do()  # the engine goes on, or this hangs
+    held.go.set()
+    try:
+        await asked
+    except LinkError as error:
+        return error.code
+    return "armed"
+
+
+async def test_while_evidence_is_judged_nothing_waits_and_a_kill_forbids_the_arming(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Live(tmp_path).rig as it:
+        assert await armed_meanwhile(it, monkeypatch, lambda: it.ask(Kill())) == "HALTED"
+        assert it.engine.journal.state.armed is None
+
+
+@pytest.mark.parametrize(
+    ("what", "code"),
+    [
+        ("nothing", "armed"),
+        ("rule", "NO_CANARY"),
+        ("red", "NO_CANARY"),
+        ("green", "CANARY_CHANGED"),
+        ("disarm", "DISARMED"),
+        ("a day", "NO_CANARY"),
+        ("touched", "NO_CANARY"),
+    ],
+)
+async def test_an_arming_rests_on_what_holds_when_it_is_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str, code: str
+) -> None:
+    async with Live(tmp_path).rig as it:
+        canaries = it.engine.journal.state.canaries
+
+        async def do() -> None:
+            (row,) = canaries.values()
+            match what:
+                case "rule":
+                    await it.ask(PutRule(rule=CAP))
+                case "red" | "green":
+                    newer = msgspec.structs.replace(row, run_id="newer", verdict=CanaryVerdict(what))
+                    canaries["newer"] = msgspec.structs.replace(newer, reasons=("SLOW: it was",))
+                case "disarm":
+                    await it.ask(DisarmLive())
+                case "a day":
+                    it.clock.step_wall(24 * 3_600)
+                case "touched":
+                    Path(row.bundle).write_bytes(b"{}")
+
+        assert await armed_meanwhile(it, monkeypatch, do) == code
+        assert (it.engine.journal.state.armed is not None) is (code == "armed")
+
+
+async def test_of_two_armings_the_later_has_the_last_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        held = Held(monkeypatch)
+        first = asyncio.ensure_future(it.ask(ARM))
+        assert await asyncio.to_thread(held.began.wait, 10)
+        less = msgspec.structs.replace(ARM, cap=D(100), phrase=ARM.phrase.replace("500", "100"))
+        second = asyncio.ensure_future(it.ask(less))
+        held.go.set()
+        await asyncio.gather(first, second)
+        armed = it.engine.journal.state.armed
+        assert armed is not None
+        assert armed.cap == D(100)
+
+
+async def test_the_same_bytes_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with Live(tmp_path).rig as it:
+        row = await canary(it)
+        parsed = list[bytes]()
+        monkeypatch.setattr(evidence, "check", lambda content: (parsed.append(content), check(content))[1])
+        for _ in range(3):
+            os.utime(row.bundle)
+            assert await lacks(it) == ""
+        await it.ask(ARM)
+        assert len(parsed) == 1
+
+
+async def test_evidence_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        row = await canary(it)
+        Path(row.bundle).unlink()
+        os.mkfifo(row.bundle)
+        assert "no plain file" in await lacks(it)
+        assert (await refusal(it, ARM)).code == "NO_CANARY"
 
 
 async def test_a_red_canary_takes_back_the_word_of_the_green_one_before(tmp_path: Path) -> None:

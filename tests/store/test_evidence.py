@@ -1,6 +1,7 @@
 """An evidence bundle says what was signed, or a check says what is wrong with it."""
 
 import json
+import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -10,7 +11,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_tui.store import evidence
-from spark_tui.store.evidence import Bundle, EvidenceError, EvidenceKey, canonical, check
+from spark_tui.store.evidence import (
+    MAX_BYTES,
+    Bundle,
+    EvidenceError,
+    EvidenceKey,
+    canonical,
+    check,
+    check_file,
+    hashed_exchange,
+    keep,
+)
 
 
 @pytest.fixture(scope="module")
@@ -214,3 +225,27 @@ def test_numbers_keep_their_digits_and_never_an_exponent() -> None:
     )
     with pytest.raises(TypeError):
         canonical({"x": object()})
+
+
+def test_half_a_character_from_a_venue_is_kept_as_it_was_written(key: EvidenceKey) -> None:
+    bundle = Bundle()
+    answer = json.loads('"no such \\ud83d order"')
+    bundle.add("exchanges", {"exchanges": [hashed_exchange("GET /order", "", answer)]})
+    found = check(bundle.seal(key))
+    assert found.ok, found.problems
+    assert found.sections["exchanges"]["exchanges"][0]["answer"] == answer
+
+
+def test_what_is_too_large_to_be_checked_is_not_kept(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError, match="larger than 16 MiB"):
+        keep(tmp_path, "canary-1", b"x" * (MAX_BYTES + 1))
+    assert not list(tmp_path.rglob("*.json"))
+
+
+def test_what_is_no_plain_file_is_no_bundle_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        assert check_file(tmp_path / name).problems == ("it is no plain file, so it is no bundle",)
+    with pytest.raises(EvidenceError, match="cannot be read"):
+        check_file(tmp_path)

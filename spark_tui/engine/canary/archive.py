@@ -4,9 +4,13 @@ is to rest on them."""
 import asyncio
 from pathlib import Path
 
+import msgspec
+
 from spark_tui.link.messages import CanaryRow
 from spark_tui.store import evidence
-from spark_tui.store.evidence import Bundle, EvidenceError, EvidenceKey
+from spark_tui.store.evidence import Bundle, Checked, EvidenceError, EvidenceKey
+
+_Identity = tuple[object, ...]
 
 
 class Archive:
@@ -15,8 +19,8 @@ class Archive:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._key: EvidenceKey | None = None
-        self._judged: tuple[object, ...] = ()  # the row judged last, and what its file was then
-        self._judgement = ""
+        self._judged: tuple[_Identity, str] = ((), "")  # what was judged last, and as what
+        self._checked: dict[str, Checked] = {}  # by digest: the content checked last
 
     async def keep(self, name: str, bundle: Bundle) -> tuple[str, str]:
         """Path and sha256 of the sealed bundle. Raises EvidenceError."""
@@ -36,10 +40,28 @@ class Archive:
         except EvidenceError:
             return ""
 
-    def trouble(self, row: CanaryRow) -> str:
-        """Why the bundle of `row` is not to be believed; empty when it is as it was signed here."""
+    async def trouble(self, row: CanaryRow) -> str:
+        """Why the bundle of `row` is not to be believed; empty when it is as it was signed here. Of a whole
+        day's soak that takes a second, which the engine does not wait for."""
+        return await asyncio.to_thread(self._judge, row)
+
+    def remembered(self, row: CanaryRow) -> str | None:
+        """The same as it was judged last, for a face that asks every few seconds; None when the file was
+        touched since. Nothing that matters rests on it, for a file can be touched twice within a clock's
+        tick."""
+        identity, judgement = self._judged
+        return judgement if identity == _identity(row) else None
+
+    def _judge(self, row: CanaryRow) -> str:
+        identity = _identity(row)
+        judgement = self._judgement(row)
+        self._judged = identity, judgement
+        return judgement
+
+    def _judgement(self, row: CanaryRow) -> str:
         try:
-            found = evidence.check_file(Path(row.bundle))
+            found = evidence.check_file(Path(row.bundle), self._checked)
+            self._remember(found)
             if found.problems:
                 return found.problems[0]
             if found.signer != self._own_key().fingerprint:
@@ -48,19 +70,21 @@ class Archive:
             return str(error).removesuffix(".")
         return "" if found.digest == row.bundle_sha256 else "it is not the bundle the ledger speaks of"
 
-    def trouble_seen(self, row: CanaryRow) -> str:
-        """The same for a face that asks every few seconds: a file that nobody touched is not read again.
-        Nothing that matters rests on it, for a file can be touched twice within a clock's tick."""
-        try:
-            found = Path(row.bundle).stat()
-        except OSError:
-            return self.trouble(row)
-        judged = (row.bundle, row.bundle_sha256, found.st_ino, found.st_size, found.st_mtime_ns)
-        if judged != self._judged:
-            self._judged, self._judgement = judged, self.trouble(row)
-        return self._judgement
+    def _remember(self, found: Checked) -> None:
+        """What was found of a content holds for ever: the same bytes are not parsed again."""
+        if found.digest:
+            self._checked = {found.digest: msgspec.structs.replace(found, sections={})}
 
     def _own_key(self) -> EvidenceKey:
         if self._key is None:
             self._key = EvidenceKey.open(Path(self._folder))
         return self._key
+
+
+def _identity(row: CanaryRow) -> _Identity:
+    """Of a row and its file as it is now; another one whenever the file was touched."""
+    try:
+        found = Path(row.bundle).stat()
+    except OSError as error:
+        return (row.bundle, row.bundle_sha256, error.errno)
+    return (row.bundle, row.bundle_sha256, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

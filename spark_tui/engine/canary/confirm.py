@@ -1,6 +1,6 @@
 """A run confirmed: judged, its order placed, followed and told; and one that a dead engine left behind."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -34,25 +34,22 @@ class Confirmation:
         follower: Follower,
         papers: Papers,
         hosts: Mapping[str, str],
+        config_hash: Callable[[], str],
     ) -> None:
         self._engine = engine
         self._follower = follower
         self._papers = papers
         self._hosts = hosts
+        self._config_hash = config_hash
 
-    async def confirm(
-        self, run_id: str, ask: ConfirmCanary, venue: str, operator: str, config_hash: str
-    ) -> CanaryRow:
+    async def confirm(self, run_id: str, ask: ConfirmCanary, venue: str, operator: str) -> CanaryRow:
         papers = self._papers
-        scope = Scope(
-            venue=venue,
-            symbol=ask.symbol,
-            side=ask.side,
-            quantity=ask.quantity,
-            config_hash=config_hash,
-        )
-        rows = list(self._engine.journal.state.canaries.values())
+        near = latest_run(self._rows(), self._scope(ask, venue))
+        evidence = await papers.archive.trouble(near) if near is not None else ""
+        scope, rows = self._scope(ask, venue), self._rows()  # as they are now that its evidence was judged
         run = latest_run(rows, scope)
+        if run != near:
+            evidence = "a newer run came in while it was judged; ask again"
         request = _order_of(run) if run is not None else None
         worth = self._worth(request) if request is not None else None
         checks = judge(
@@ -64,7 +61,7 @@ class Confirmation:
                 run=run,
                 now_ms=papers.now_ms(),
                 worth=worth,
-                evidence=papers.archive.trouble(run) if run is not None else "",
+                evidence=evidence,
                 used=run is not None and any(row.rests_on == run.run_id for row in rows),
             )
         )
@@ -124,6 +121,18 @@ class Confirmation:
             residue=done.residue,
         )
         return await self._papers.conclude(row, _sections(run, done))
+
+    def _rows(self) -> list[CanaryRow]:
+        return list(self._engine.journal.state.canaries.values())
+
+    def _scope(self, ask: ConfirmCanary, venue: str) -> Scope:
+        return Scope(
+            venue=venue,
+            symbol=ask.symbol,
+            side=ask.side,
+            quantity=ask.quantity,
+            config_hash=self._config_hash(),
+        )
 
     def _worth(self, request: OrderRequest) -> Decimal | None:
         """In USDT, now: the most it can take."""

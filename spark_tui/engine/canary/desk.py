@@ -51,7 +51,9 @@ class CanaryDesk:
         self._settings = settings
         self._clock = clock
         self._papers = Papers(engine, settings, clock, self.config)
-        self._confirmation = Confirmation(engine, self.follower, self._papers, settings.hosts)
+        self._confirmation = Confirmation(
+            engine, self.follower, self._papers, settings.hosts, self.config_hash
+        )
         self._dry = DryRun(engine, self._papers, clock, self.config_hash)
         self._soaks = Soaks(engine, self._papers, clock, self._dry, self._confirmation)
         self.archive = self._papers.archive
@@ -70,7 +72,9 @@ class CanaryDesk:
 
     async def confirm(self, ask: ConfirmCanary, venue: str, operator: str) -> CanaryRow:
         self._unfinished.refuse(venue, ask.symbol)
-        return await self._alone("confirm", lambda run_id: self._confirm(run_id, ask, venue, operator))
+        return await self._alone(
+            "confirm", lambda run_id: self._confirmation.confirm(run_id, ask, venue, operator)
+        )
 
     async def soak(self, ask: SoakCanary, venue: str, operator: str) -> CanaryRow:
         if not 0 < ask.duration_s <= MAX_SOAK_S:
@@ -87,6 +91,11 @@ class CanaryDesk:
         if not self._running.startswith("soak"):
             raise LinkError("NO_SOAK", "No soak is running.")
         self._soaks.stop()
+
+    async def look(self) -> Canaries:
+        """`view`, once what live trading lacks can be told."""
+        await self._engine.arming.look()
+        return self.view()
 
     def view(self) -> Canaries:
         engine = self._engine
@@ -156,9 +165,6 @@ class CanaryDesk:
         return row
 
     # --- confirm -------------------------------------------------------------------------------------------
-
-    async def _confirm(self, run_id: str, ask: ConfirmCanary, venue: str, operator: str) -> CanaryRow:
-        return await self._confirmation.confirm(run_id, ask, venue, operator, self.config_hash())
 
     async def finish_cut_short(self) -> None:
         """What an engine before this one began and did not end."""

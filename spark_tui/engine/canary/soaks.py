@@ -127,9 +127,7 @@ class Soaks:
             venue=request.venue,
             quantity=request.quantity,
         )
-        done = await self._confirmation.confirm(
-            f"{round_id}c", confirm, request.venue, operator, self._dry.config_hash()
-        )
+        done = await self._confirmation.confirm(f"{round_id}c", confirm, request.venue, operator)
         facts = {"confirm": done.run_id, "sha256": done.bundle_sha256}
         return Round(
             reasons=done.reasons,
