@@ -17,6 +17,7 @@ from tests.ui.fake_engine import FakeEngine, ManualClock
 
 WIDE, NARROW = (120, 36), (80, 24)
 TURNS = 40  # of the event loop: more than any message hops
+PAINTS = 3  # a layout, what it calls for after it, and the paint of that
 PATIENCE = 400  # rounds of the event loop a test may wait for an event
 
 
@@ -48,7 +49,8 @@ class Cockpit:
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             await self.app.pump.pump_once()
-        await self.pilot.pause()
+        for _ in range(PAINTS):
+            await self.pilot.pause(0)
 
     async def press(self, *keys: str) -> None:
         """A burst: all keys at once, as a terminal may deliver them."""
