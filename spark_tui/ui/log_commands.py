@@ -20,6 +20,6 @@ def log_commands(app: "CockpitApp") -> dict[str, Callable[[Mapping[str, str]], N
 
     return {
         "screen.log": lambda _: app.show_screen("log"),
-        "log.find": lambda _: screen().table.find(),
+        "log.find": lambda _: screen().find(),
         "log.all": lambda _: screen().toggle_all(),
     }

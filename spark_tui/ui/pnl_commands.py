@@ -27,7 +27,7 @@ def pnl_commands(app: "CockpitApp") -> dict[str, Callable[[Mapping[str, str]], N
     return {
         "screen.pnl": lambda _: app.show_screen("pnl"),
         "pnl.window": lambda _: screen().next_window(),
-        "pnl.table": lambda _: screen().next_table(),
+        "pnl.table": lambda _: screen().table.next_table(),
         "pnl.export": lambda _: _begin(app, screen()),
     }
 

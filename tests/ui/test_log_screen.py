@@ -145,7 +145,7 @@ async def test_a_search_goes_on_however_far_back_and_what_it_found_stays(
         assert list(screen.table.rows) == [(str(audit.REFUSED),)]
         assert "searching" not in face.pane("audit")
         monkeypatch.setattr(audit, "COUNT", 2_010)
-        screen._look_again()
+        screen.tick()
         await face.until(lambda: screen.table.entries == 2_010)
         assert list(screen.table.rows) == [(str(audit.REFUSED),)]
 
@@ -158,7 +158,7 @@ async def test_the_newest_is_followed_and_a_chosen_row_stays_under_the_cursor(
 
         async def more() -> str:
             monkeypatch.setattr(audit, "COUNT", audit.COUNT + 100)
-            screen._look_again()
+            screen.tick()
             await face.until(lambda: screen.table.entries == audit.COUNT)
             return next(iter(screen.table.rows))[0]
 
@@ -187,7 +187,7 @@ async def test_a_search_the_engine_left_unanswered_is_asked_again_when_it_is_bac
         await face.press("/", *"denied")
         assert len(screen.table.rows) == 200
         gone = False
-        screen._look_again()
+        screen.tick()
         await face.until(lambda: len(screen.table.rows) == 1)
 
 

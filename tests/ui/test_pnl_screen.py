@@ -154,7 +154,7 @@ async def test_a_curve_lives_between_two_samples() -> None:
         screen = await opened(face)
         for _ in range(3):
             face.clock.advance(1)
-            await screen._load()
+            await screen.ask()
         assert screen.known.curve is not None
         assert len(screen.known.trail) == 4
         assert all(one.at_ms > screen.known.curve.points[-1].at_ms for one in screen.known.trail)

@@ -88,11 +88,11 @@ async def test_figures_follow_once_a_second() -> None:
     async with cockpit() as face:
         screen = await opened(face)
         before = len(face.engine.asked)
-        screen.ask()
+        screen.tick()
         await face.until(lambda: len(face.engine.asked) > before)
         await face.press("f1")
         before = len(face.engine.asked)
-        screen.ask()
+        screen.tick()
         await face.settle()
         assert len(face.engine.asked) == before  # nobody looks
 

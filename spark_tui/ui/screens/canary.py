@@ -16,16 +16,15 @@ from spark_tui.link.messages import (
     Execution,
     GetCanaries,
 )
-from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Model, Topic
-from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.screens.asking import AskingScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
-from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
+from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
-from spark_tui.ui.workers import latest
+from spark_tui.ui.widgets.row_card import RowCard, RowTable
 
 VERDICTS = {
     CanaryVerdict.GREEN: ("● green", "b up"),
@@ -34,7 +33,6 @@ VERDICTS = {
 }
 HASH_SHOWN = 12
 WORTH_CELLS = 8
-ASK_S = 5.0
 
 
 class Next(Pane):
@@ -87,7 +85,7 @@ def _live(model: Model, known: Canaries, width: int) -> list[Line]:
     return [((" live    ", "dim"), (fmt.fit(text, width - 10), "b down"))]
 
 
-class CanaryTable(LineTable):
+class CanaryTable(RowTable[CanaryRow]):
     topics = frozenset({Topic.CANARIES, Topic.SECOND})
     newest_first = True
     cursor_follows = True
@@ -144,9 +142,6 @@ class CanaryTable(LineTable):
         )
         return cells(columns, (*head, *figures, age, reason))
 
-    def chosen(self, key: RowKey) -> None:
-        self.screen.query_one("#seen", Pane).pull()
-
 
 def _worth(amount: Decimal | None) -> str:
     """A number that is cut off is another number."""
@@ -154,26 +149,17 @@ def _worth(amount: Decimal | None) -> str:
     return text if amount is None or len(text) <= WORTH_CELLS else fmt.compact(float(amount))
 
 
-class Seen(Pane):
-    """What the selected canary looked at; of an order, expected beside actual."""
+class Seen(RowCard[CanaryRow]):
+    """What the canary looked at; of an order, expected beside actual."""
 
     topics = frozenset({Topic.CANARIES, Topic.SECOND})
+    nothing = "Evidence"
 
-    def __init__(self, context: Context, table: CanaryTable, *, id: str | None = None) -> None:
-        super().__init__(context, id=id)
-        self._table = table
-
-    def heading(self, width: int) -> Line:
-        row = self._table.selected()
-        if row is None:
-            return self.rule((("Evidence", "dim"),), (), width)
+    def title(self, row: CanaryRow) -> tuple[Line, Line]:
         tail: Line = ((f"{row.operator} · {row.environment} · {fmt.clock(row.at_ms)}Z ", "dim"),)
-        return self.rule(((f"{row.kind} {row.run_id}", "dim"),), tail, width)
+        return ((f"{row.kind} {row.run_id}", "dim"),), tail
 
-    def body(self, width: int, height: int) -> list[Line]:
-        row = self._table.selected()
-        if row is None:
-            return []
+    def lines(self, row: CanaryRow, width: int, height: int) -> list[Line]:
         said = [line for reason in _unsaid(row) for line in _reason_lines(reason, width)]
         lines = [*_beside(row, width), *_fate(row, width), *said]
         bundle = row.bundle.rpartition("/")[2]
@@ -255,8 +241,9 @@ def _fate(row: CanaryRow, width: int) -> list[Line]:
     return [fate, ((" residue   ", "dim"), (fmt.fit(left, width - 12), "b down" if row.residue else "up"))]
 
 
-class CanaryScreen(CockpitScreen):
+class CanaryScreen(AskingScreen):
     screen_name = "canary"
+    ask_s = 5.0  # what is new comes by itself
     DEFAULT_CSS = """
     CanaryScreen {
         #middle { layout: vertical; }
@@ -272,7 +259,7 @@ class CanaryScreen(CockpitScreen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.next = Next(context, id="next")
-        self.table = CanaryTable(context, id="canaries")
+        self.table: CanaryTable = CanaryTable(context, id="canaries")
 
     def compose_middle(self) -> ComposeResult:
         yield self.next
@@ -280,21 +267,8 @@ class CanaryScreen(CockpitScreen):
         yield Seen(self.context, self.table, id="seen")
         yield Events(self.context, id="events")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_focus(self.table)
-        self.set_interval(ASK_S, self.reload)
-        self.reload()
-
-    def reload(self) -> None:
-        latest(self, self._load, "canaries")
-
-    async def _load(self) -> None:
-        try:
-            result = await self.context.call(GetCanaries())
-        except LinkError:
-            return  # the banner says that the engine is gone
+    async def ask(self) -> None:
+        result = await self.context.call(GetCanaries())
         if isinstance(result, Canaries):
             self.context.model.set_canaries(result)
-            for pane in self.panes:
-                pane.pull()
+            self.show_all()

@@ -1,6 +1,5 @@
 """The Diff screen: orders beside their paper twins, the total with its grade on top."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import PurePath
@@ -13,13 +12,13 @@ from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
-from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.screens.asking import AskingScreen
 from spark_tui.ui.widgets.desk import NARROW
-from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
+from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.widgets.row_card import RowCard, RowTable
 from spark_tui.ui.workers import latest
 
-ASK_S = 1.0
 WORDS = {
     DiffGrade.A: ("as paper says", "up"),
     DiffGrade.B: ("near", "ink"),
@@ -75,23 +74,18 @@ class Totals(Pane):
         ][:height]
 
 
-class TwinTable(LineTable):
+class TwinTable(RowTable[DiffRow]):
     """A column called `twin` belongs to the one before it."""
 
-    topics = frozenset({Topic.SECOND})
     newest_first = True
     cursor_follows = True
 
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
-        self.rows: dict[RowKey, DiffRow] = {}
         self.why_not = ""
 
     def heading(self, width: int) -> Line:
         return self.rule(self.name_span("By order"), (("slip and error in bp, time in s ", "dim"),), width)
-
-    def keys(self) -> Sequence[RowKey]:
-        return list(self.rows)
 
     def columns(self, width: int) -> tuple[Column, ...]:
         measured = (
@@ -149,33 +143,14 @@ class TwinTable(LineTable):
         steps = self.context.model.steps((row.venue, row.symbol))
         return fmt.fixed(side.average_price, steps.price)
 
-    def chosen(self, key: RowKey) -> None:
-        self.screen.query_one("#twin", Pane).pull()
 
-    def selected(self) -> DiffRow | None:
-        return self.rows.get(self.cursor) if self.cursor else None
+class TwinDetails(RowCard[DiffRow]):
+    """The order and its twin."""
 
+    def title(self, row: DiffRow) -> tuple[Line, Line]:
+        return ((row.client_order_id, "dim"),), ((f"{day(row.at_ms)} · {row.venue} ", "dim"),)
 
-class TwinDetails(Pane):
-    """The selected order and its twin in full."""
-
-    topics = frozenset({Topic.SECOND})
-
-    def __init__(self, context: Context, table: TwinTable, *, id: str | None = None) -> None:
-        super().__init__(context, id=id)
-        self._table = table
-
-    def heading(self, width: int) -> Line:
-        row = self._table.selected()
-        name = row.client_order_id if row else "Details"
-        return self.rule(
-            ((name, "dim"),), ((f"{day(row.at_ms)} · {row.venue} " if row else "", "dim"),), width
-        )
-
-    def body(self, width: int, height: int) -> list[Line]:
-        row = self._table.selected()
-        if row is None:
-            return []
+    def lines(self, row: DiffRow, width: int, height: int) -> list[Line]:
         asked = f" {row.side.value} {fmt.exact(row.quantity)} {row.symbol} {row.order_type.value}"
         said, tone = WORDS[row.grade]
         told = "running" if row.running else f"grade {row.grade.value}, {said}"
@@ -190,7 +165,7 @@ class TwinDetails(Pane):
             _side("order", row.order, "ink", width),
             _side("twin", row.twin, "dim", width, known=row.ungraded is not Ungraded.CUT),
             ((fmt.fit(apart, width), "ink"),),
-        ][:height]
+        ]
 
 
 def _side(name: str, side: DiffSide, tone: str, width: int, *, known: bool = True) -> Line:
@@ -226,7 +201,7 @@ def seconds(value: float | None, *, sign: bool = False) -> str:
     return f"{fmt.fixed(value, 2, sign=sign)} s"
 
 
-class DiffScreen(CockpitScreen):
+class DiffScreen(AskingScreen):
     screen_name = "diff"
     DEFAULT_CSS = """
     DiffScreen {
@@ -239,34 +214,23 @@ class DiffScreen(CockpitScreen):
     }
     """
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.totals = Totals(context, id="totals")
+        self.table: TwinTable = TwinTable(context, id="twins")
+
     def compose_middle(self) -> ComposeResult:
-        table = TwinTable(self.context, id="twins")
-        yield Totals(self.context, id="totals")
-        yield table
-        yield TwinDetails(self.context, table, id="twin")
+        yield self.totals
+        yield self.table
+        yield TwinDetails(self.context, self.table, id="twin")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_focus(self.query_one("#twins", TwinTable))
-        self.set_interval(ASK_S, self.reload)
-        self.reload()
-
-    def reload(self) -> None:
-        if self.is_current:
-            latest(self, self._load, "diff")
+    async def ask(self) -> None:
+        found = await self.context.call(GetDiff())
+        if isinstance(found, Diff):
+            self._show(found)
 
     def write_report(self) -> None:
         latest(self, self._write, "diff-report")
-
-    async def _load(self) -> None:
-        try:
-            found = await self.context.call(GetDiff())
-        except LinkError as error:
-            if error.code != "ENGINE_GONE":  # the banner says that
-                self.context.say("warn", f"Diff: {error.text}")
-            return
-        if isinstance(found, Diff):
-            self._show(found)
 
     async def _write(self) -> None:
         try:
@@ -281,14 +245,11 @@ class DiffScreen(CockpitScreen):
             self._note(f"wrote {PurePath(found.path).name}")
 
     def _note(self, text: str) -> None:
-        totals = self.query_one("#totals", Totals)
-        totals.report = text
-        totals.pull()
+        self.totals.report = text
+        self.totals.pull()
 
     def _show(self, found: Diff) -> None:
-        table = self.query_one("#twins", TwinTable)
-        table.rows = {(row.client_order_id,): row for row in found.rows}
-        table.why_not = found.why_not
-        self.query_one("#totals", Totals).diff = found
-        for pane in self.panes:
-            pane.pull()
+        self.table.rows = {(row.client_order_id,): row for row in found.rows}
+        self.table.why_not = found.why_not
+        self.totals.diff = found
+        self.show_all()

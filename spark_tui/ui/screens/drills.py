@@ -8,13 +8,12 @@ from textual.app import ComposeResult
 from spark_tui.link.messages import DrillRow, Drills, GetDrills
 from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
-from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
 from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
-from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
-from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.widgets.line_table import Column, RowKey, cells
+from spark_tui.ui.widgets.row_card import RowCard, RowTable
 from spark_tui.ui.workers import latest
 
 STATES = {
@@ -25,7 +24,7 @@ STATES = {
 }
 
 
-class DrillsTable(LineTable):
+class DrillsTable(RowTable[DrillRow]):
     topics = frozenset({Topic.DRILLS, Topic.STATUS, Topic.SECOND})
 
     def heading(self, width: int) -> Line:
@@ -70,28 +69,17 @@ class DrillsTable(LineTable):
         )
         return cells(columns, values[: len(columns)])
 
-    def chosen(self, key: RowKey) -> None:
-        self.screen.query_one("#verdict", Pane).pull()
 
-
-class Verdict(Pane):
-    """What was checked in the selected drill, and the sentence it ended with."""
+class Verdict(RowCard[DrillRow]):
+    """What was checked in the drill, and the sentence it ended with."""
 
     topics = frozenset({Topic.DRILLS, Topic.SECOND})
+    nothing = "Verdict"
 
-    def __init__(self, context: Context, table: DrillsTable, *, id: str | None = None) -> None:
-        super().__init__(context, id=id)
-        self._table = table
+    def title(self, row: DrillRow) -> tuple[Line, Line]:
+        return ((row.title, "dim"),), ((f"{', '.join(row.faults)} ", "dim"),)
 
-    def heading(self, width: int) -> Line:
-        row = self._table.selected()
-        faults: Line = ((f"{', '.join(row.faults)} ", "dim"),) if row else ()
-        return self.rule(((row.title if row else "Verdict", "dim"),), faults, width)
-
-    def body(self, width: int, height: int) -> list[Line]:
-        row = self._table.selected()
-        if row is None:
-            return []
+    def lines(self, row: DrillRow, width: int, height: int) -> list[Line]:
         if row.state == "READY":
             return [((" not run yet: r causes the fault and the engine copes through its own gate", "dim"),)]
         running = row.state == "RUNNING"

@@ -7,18 +7,15 @@ from textual.widget import Widget
 
 from spark_tui.domain.health import StreamHealth
 from spark_tui.link.messages import GetHealth, Health, Status
-from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
-from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.screens.asking import AskingScreen
 from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
-from spark_tui.ui.workers import latest
 
 STATE_TONES = {"live": ("● live", "up"), "connecting": ("◐ connecting", "warn"), "stale": ("◐ stale", "warn")}
-ASK_S = 1.0
 LABEL = 13
 SLOW_LEDGER_MS = 10.0
 SLOW_LOOP_MS = 50.0
@@ -196,7 +193,7 @@ class TerminalFacts(Facts):
         ]
 
 
-class HealthScreen(CockpitScreen):
+class HealthScreen(AskingScreen):
     screen_name = "health"
     DEFAULT_CSS = """
     HealthScreen {
@@ -209,27 +206,18 @@ class HealthScreen(CockpitScreen):
     }
     """
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.table: Streams = Streams(context, id="streams")
+
     def compose_middle(self) -> ComposeResult:
-        yield Streams(self.context, id="streams")
+        yield self.table
         with Widget(id="facts"):
             yield EngineFacts(self.context, id="engine-facts")
             yield VenueFacts(self.context, id="venue-facts")
             yield TerminalFacts(self.context, id="terminal-facts")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_focus(self.query_one("#streams", Streams))
-        self.set_interval(ASK_S, self._ask)
-        self._ask()
-
-    def _ask(self) -> None:
-        if self.is_current:
-            latest(self, self._refresh_health, "health")
-
-    async def _refresh_health(self) -> None:
-        try:
-            result = await self.context.call(GetHealth())
-        except LinkError:
-            return  # the banner says that the engine is lost
+    async def ask(self) -> None:
+        result = await self.context.call(GetHealth())
         if isinstance(result, Health):
             self.context.model.apply(result)

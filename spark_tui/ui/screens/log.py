@@ -1,7 +1,7 @@
 """The Log screen: who did what through which face, what the rules said, what came of it; with a search."""
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from textual.app import ComposeResult
@@ -13,28 +13,24 @@ from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.entry import Entry
 from spark_tui.ui.lines import Line
-from spark_tui.ui.model import Topic
-from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.screens.asking import LOST, AskingScreen
 from spark_tui.ui.widgets.desk import NARROW
-from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
-from spark_tui.ui.widgets.pane import Pane
+from spark_tui.ui.widgets.line_table import Column, RowKey, cells
+from spark_tui.ui.widgets.row_card import RowCard, RowTable
 
-ASK_S = 1.0
 PAGE = 200
 MAX_ROWS = 20_000  # held here; what is older is found by a search
 MARKS = {True: ("✓", "up"), False: ("✗", "down"), None: ("·", "dim")}
 
 
-class AuditTable(LineTable):
+class AuditTable(RowTable[AuditRow]):
     """Older rows are asked for when the cursor comes to the last one."""
 
-    topics = frozenset({Topic.SECOND})
     newest_first = True
     cursor_follows = True
 
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
-        self.rows: dict[RowKey, AuditRow] = {}
         self.before = 0  # older rows begin here; 0: there are none
         self.entries = 0
         self.all_entries = False
@@ -52,9 +48,6 @@ class AuditTable(LineTable):
             title = (*title, ("  / ", "accent"), (self.entry.text, "ink"))
         shown = f"{len(self.rows)}{'+' if self.before else ''} of {fmt.group(str(self.entries))} entries "
         return self.rule(title, ((shown, "dim"),), width)
-
-    def keys(self) -> Sequence[RowKey]:
-        return list(self.rows)
 
     def columns(self, width: int) -> tuple[Column, ...]:
         if width < NARROW:
@@ -105,12 +98,9 @@ class AuditTable(LineTable):
         )
 
     def chosen(self, key: RowKey) -> None:
-        self.screen.query_one("#deed", Pane).pull()
+        super().chosen(key)
         if self.before and key == next(reversed(self.rows)):
             self._log.load_more()
-
-    def selected(self) -> AuditRow | None:
-        return self.rows.get(self.cursor) if self.cursor else None
 
     @property
     def _log(self) -> "LogScreen":
@@ -118,11 +108,6 @@ class AuditTable(LineTable):
         return self.screen
 
     # --- finding -------------------------------------------------------------------------------------------
-
-    def find(self) -> None:
-        self.finding = True
-        self.screen.set_focus(self)
-        self.pull()
 
     def take_key(self, name: str, character: str | None) -> bool:
         """While finding, keys are the search's: Enter keeps it, Esc drops it."""
@@ -184,28 +169,14 @@ def _page(found: Audit) -> dict[RowKey, AuditRow]:
     return {(str(row.seq),): row for row in found.rows}
 
 
-class Deed(Pane):
-    """The selected row in full, with every rule's verdict."""
+class Deed(RowCard[AuditRow]):
+    """With every rule's verdict."""
 
-    topics = frozenset({Topic.SECOND})
-
-    def __init__(self, context: Context, table: AuditTable, *, id: str | None = None) -> None:
-        super().__init__(context, id=id)
-        self._table = table
-
-    def heading(self, width: int) -> Line:
-        row = self._table.selected()
-        if row is None:
-            return self.rule((("Details", "dim"),), (), width)
+    def title(self, row: AuditRow) -> tuple[Line, Line]:
         by = f"{row.who}{f' · {row.face}' if row.face else ''}"
-        return self.rule(
-            ((row.action, "dim"),), ((f"{by} · {when(row.at_ms)} · entry {row.seq} ", "dim"),), width
-        )
+        return ((row.action, "dim"),), ((f"{by} · {when(row.at_ms)} · entry {row.seq} ", "dim"),)
 
-    def body(self, width: int, height: int) -> list[Line]:
-        row = self._table.selected()
-        if row is None:
-            return []
+    def lines(self, row: AuditRow, width: int, height: int) -> list[Line]:
         what = textwrap.wrap(row.what, max(20, width - 10))[:2] or [""]
         result = textwrap.wrap(row.result, max(20, width - 10))[:2] or [""]
         lines = [
@@ -214,7 +185,7 @@ class Deed(Pane):
         ]
         shown = sorted(row.verdicts, key=lambda verdict: verdict.ok)
         lines += _in_columns([_verdict(verdict) for verdict in shown], width, max(0, height - len(lines)))
-        return lines[:height]
+        return lines
 
 
 def brief(what: str) -> str:
@@ -260,7 +231,7 @@ def _in_columns(texts: list[tuple[str, str]], width: int, height: int) -> list[L
     return lines
 
 
-class LogScreen(CockpitScreen):
+class LogScreen(AskingScreen):
     screen_name = "log"
     DEFAULT_CSS = """
     LogScreen {
@@ -274,71 +245,62 @@ class LogScreen(CockpitScreen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._wanted: tuple[GetAudit, Callable[[Audit], None]] | None = None
-        self._loading = False
+        self.table: AuditTable = AuditTable(context, id="audit")
 
     def compose_middle(self) -> ComposeResult:
-        table = AuditTable(self.context, id="audit")
-        yield table
-        yield Deed(self.context, table, id="deed")
+        yield self.table
+        yield Deed(self.context, self.table, id="deed")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_focus(self.table)
-        self.set_interval(ASK_S, self._look_again)
-        self.reload()
-
-    @property
-    def table(self) -> AuditTable:
-        return self.query_one("#audit", AuditTable)
+    def find(self) -> None:
+        self.table.finding = True
+        if self.is_mounted:  # it begins with the focus there
+            self.set_focus(self.table)
+        self.table.pull()
 
     def reload(self) -> None:
         """From the newest on; a search that is typed on overtakes the one before."""
-        self._ask(self.table.begin)
+        self._want(self.table.begin)
 
     def load_more(self) -> None:
-        self._ask(self.table.add_older, before=self.table.before)
+        self._want(self.table.add_older, before=self.table.before)
 
     def toggle_all(self) -> None:
         self.table.all_entries = not self.table.all_entries
         self.reload()
 
-    def _look_again(self) -> None:
+    def tick(self) -> None:
+        if not self.idle:
+            return
         if self._wanted is not None:  # the engine was gone
-            self._start()
-        elif self.is_current and not self._loading:
-            self._ask(self.table.add_newer, after=self.table.entries)
+            self.begin()
+        elif self.is_current:
+            self._want(self.table.add_newer, after=self.table.entries)
 
-    def _ask(self, take: Callable[[Audit], None], *, before: int = 0, after: int = 0) -> None:
+    def _want(self, take: Callable[[Audit], None], *, before: int = 0, after: int = 0) -> None:
         table = self.table
         ask = GetAudit(
             text=table.entry.text, before=before, after=after, limit=PAGE, all_entries=table.all_entries
         )
         self._wanted = (ask, take)
-        self._start()
+        if self.idle:
+            self.begin()
 
-    def _start(self) -> None:
-        if not self._loading:
-            self._loading = True
-            self.run_worker(self._load(), group="audit")
-
-    async def _load(self) -> None:
+    async def ask(self) -> None:
         """One question at a time. An answer that a newer question has overtaken is dropped; a question that a
         lost engine left open is asked again."""
-        try:
-            while (asked := self._wanted) is not None:
-                ask, take = asked
+        while (asked := self._wanted) is not None:
+            ask, take = asked
+            try:
                 result = await self.context.call(ask)
-                if self._wanted is not asked:
-                    continue
-                self._wanted = None
-                if isinstance(result, Audit):
-                    take(result)
-                    self.query_one("#deed", Pane).pull()
-                    if self.table.lacks_rows():
-                        self.load_more()
-        except LinkError as error:
-            if error.code != "ENGINE_GONE":  # the banner says that
-                self._wanted = None
-                self.context.say("warn", f"Log: {error.text}")
-        finally:
-            self._loading = False
+            except LinkError as error:
+                if error.code not in LOST:
+                    self._wanted = None
+                raise
+            if self._wanted is not asked:
+                continue
+            self._wanted = None
+            if isinstance(result, Audit):
+                take(result)
+                self.show_all()
+                if self.table.lacks_rows():
+                    self.load_more()

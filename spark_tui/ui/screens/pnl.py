@@ -17,21 +17,19 @@ from spark_tui.link.messages import (
     Pnl,
     Result,
 )
-from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line, Span
 from spark_tui.ui.model import Topic
 from spark_tui.ui.pnl_data import DAY_MS, FEW, FINER, STRETCHES, YOUNG_MS, Money
 from spark_tui.ui.pnl_tables import TABLES, Entry, gain, money
-from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.screens.asking import AskingScreen
 from spark_tui.ui.widgets.desk import NARROW
-from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
+from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.plot import Sample, plot
-from spark_tui.ui.workers import latest
+from spark_tui.ui.widgets.row_card import RowCard, RowTable
 
-ASK_S = 1.0
 LABEL = 13
 CENT = Decimal("0.01")
 LEAST_FALL = 0.1  # percent that fill the chart: a smaller fall looks as small as it is
@@ -165,19 +163,21 @@ def _day_word(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1_000, UTC).strftime("%d %b")
 
 
-class MoneyTable(LineTable):
+class MoneyTable(RowTable[tuple[str, Entry]]):
+    """Rows with their names."""
+
     topics = frozenset({Topic.SECOND, Topic.BALANCES})
 
     def __init__(self, context: Context, known: Money, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
         self._known = known
         self.shown = TABLES[0]
-        self.rows: dict[RowKey, Entry] = {}
 
     def next_table(self) -> None:
         self.shown = TABLES[(TABLES.index(self.shown) + 1) % len(TABLES)]
         self.cursor = None
-        self.pull()
+        for pane in (self, *self.cards):
+            pane.pull()
 
     def heading(self, width: int) -> Line:
         names: list[Span] = []
@@ -187,16 +187,16 @@ class MoneyTable(LineTable):
         return self.rule(tuple(names), ((f"{len(self.keys())} ", "dim"),), width)
 
     def keys(self) -> Sequence[RowKey]:
-        self.rows = self.shown.rows(self._known, self.context.model.balances)
+        entries = self.shown.rows(self._known, self.context.model.balances)
+        self.rows = {key: (key[-1], entry) for key, entry in entries.items()}
         return list(self.rows)
 
     def selected(self) -> tuple[str, Entry] | None:
-        """Name and row under the cursor, which is on the first row before anything was painted."""
+        """The cursor is on the first row before anything was painted."""
         keys = self.keys()
-        if not keys:
-            return None
-        key = self.cursor if self.cursor in self.rows else keys[0]
-        return key[-1], self.rows[key]
+        if keys and self.cursor not in self.rows:
+            return self.rows[keys[0]]
+        return super().selected()
 
     def columns(self, width: int) -> tuple[Column, ...]:
         return self.shown.narrow if width < NARROW else self.shown.wide
@@ -205,37 +205,22 @@ class MoneyTable(LineTable):
         return self.shown.empty
 
     def row(self, key: RowKey, width: int) -> Line:
-        entry = self.rows[key]
+        _, entry = self.rows[key]
         return cells(self.columns(width), entry.narrow if width < NARROW else entry.wide)
 
-    def chosen(self, key: RowKey) -> None:
-        self.screen.query_one("#row", Pane).pull()
 
+class MoneyCard(RowCard[tuple[str, Entry]]):
+    def title(self, row: tuple[str, Entry]) -> tuple[Line, Line]:
+        return ((row[0] or "by hand", "dim"),), ()
 
-class RowCard(Pane):
-    """The selected row in full."""
-
-    topics = frozenset({Topic.SECOND})
-
-    def __init__(self, context: Context, table: MoneyTable, *, id: str | None = None) -> None:
-        super().__init__(context, id=id)
-        self._table = table
-
-    def heading(self, width: int) -> Line:
-        found = self._table.selected()
-        name = found[0] if found else "Details"
-        return self.rule(((name or "by hand", "dim"),), (), width)
-
-    def body(self, width: int, height: int) -> list[Line]:
-        found = self._table.selected()
-        facts = found[1].facts if found else ()
+    def lines(self, row: tuple[str, Entry], width: int, height: int) -> list[Line]:
         return [
             ((f" {label:<{LABEL}}", "dim"), (fmt.fit(text, width - LABEL - 2), "ink"))
-            for label, text in facts[:height]
+            for label, text in row[1].facts
         ]
 
 
-class PnlScreen(CockpitScreen):
+class PnlScreen(AskingScreen):
     screen_name = "pnl"
     DEFAULT_CSS = """
     PnlScreen {
@@ -254,53 +239,33 @@ class PnlScreen(CockpitScreen):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.known = Money()
+        self.headline = Headline(context, self.known, id="headline")
+        self.table: MoneyTable = MoneyTable(context, self.known, id="money")
 
     def compose_middle(self) -> ComposeResult:
-        table = MoneyTable(self.context, self.known, id="money")
-        yield Headline(self.context, self.known, id="headline")
+        yield self.headline
         with Widget(id="charts"):
             yield Chart(self.context, self.known, falls=False, id="equity")
             yield Chart(self.context, self.known, falls=True, id="drawdown")
-        yield table
-        yield RowCard(self.context, table, id="row")
-
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_focus(self.table)
-        self.set_interval(ASK_S, self.ask)
-        self.ask()
-
-    @property
-    def table(self) -> MoneyTable:
-        return self.query_one("#money", MoneyTable)
+        yield self.table
+        yield MoneyCard(self.context, self.table, id="row")
 
     def next_window(self) -> None:
         self.known.next_stretch()
-        self.ask()
-
-    def next_table(self) -> None:
-        self.table.next_table()
-        self.query_one("#row", Pane).pull()
+        self.reload()
 
     def note_export(self, text: str) -> None:
         self.known.exported = text
         if self.is_attached:  # it may have been left meanwhile
-            self.query_one("#headline", Pane).pull()
+            self.headline.pull()
 
-    def ask(self) -> None:
-        if self.is_current:
-            latest(self, self._load, "money")
-
-    async def _load(self) -> None:
+    async def ask(self) -> None:
         stretch = self.known.stretch
-        try:
-            answers = [
-                await self.context.call(GetPnl()),
-                await self._curve(stretch.window),
-                await self.context.call(GetExplanation()),
-            ]
-        except LinkError:
-            return  # the banner says that the engine is lost
+        answers = [
+            await self.context.call(GetPnl()),
+            await self._curve(stretch.window),
+            await self.context.call(GetExplanation()),
+        ]
         for answer in answers:
             match answer:
                 case Pnl():
@@ -309,8 +274,7 @@ class PnlScreen(CockpitScreen):
                     self.known.take_curve(answer)
                 case Explanation():
                     self.known.explanation = answer
-        for pane in self.panes:
-            pane.pull()
+        self.show_all()
 
     async def _curve(self, window: Window) -> Result:
         """By the day or the hour, unless that is no curve yet: then finer."""

@@ -1,43 +1,26 @@
 """The Risk screen: every rule, what is used of it now, and what follows when it breaks."""
 
 import textwrap
-from collections.abc import Sequence
 from decimal import Decimal
 
 from textual.app import ComposeResult
 
 from spark_tui.link.messages import GetRules, RuleRow, Rules
-from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
-from spark_tui.ui.model import Topic
 from spark_tui.ui.rule_words import EFFECTS, FOLLOWS, about, figure, left, most, room, scope_words
-from spark_tui.ui.screens.base import CockpitScreen
+from spark_tui.ui.screens.asking import AskingScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
-from spark_tui.ui.widgets.line_table import Column, LineTable, RowKey, cells
-from spark_tui.ui.widgets.pane import Pane
-from spark_tui.ui.workers import latest
+from spark_tui.ui.widgets.line_table import Column, RowKey, cells
+from spark_tui.ui.widgets.row_card import RowCard, RowTable
 
-ASK_S = 1.0
 BAR = 10
 LABEL = 9
 NEAR = Decimal("0.6")  # of a limit: from here on it is shown as near
 
 
-class RulesTable(LineTable):
-    topics = frozenset({Topic.SECOND})
-
-    def __init__(self, context: Context, *, id: str | None = None) -> None:
-        super().__init__(context, id=id)
-        self.rows: dict[RowKey, RuleRow] = {}
-
-    def take(self, rules: Rules) -> None:
-        self.rows = {(row.rule.id,): row for row in rules.rows}
-
-    def selected(self) -> RuleRow | None:
-        return self.rows.get(self.cursor) if self.cursor else None
-
+class RulesTable(RowTable[RuleRow]):
     def heading(self, width: int) -> Line:
         on = [row for row in self.rows.values() if row.rule.enabled]
         broken = sum(not row.ok for row in on)
@@ -49,9 +32,6 @@ class RulesTable(LineTable):
             (" ", "dim"),
         )
         return self.rule(self.name_span("Risk rules"), counts, width)
-
-    def keys(self) -> Sequence[RowKey]:
-        return list(self.rows)
 
     def columns(self, width: int) -> tuple[Column, ...]:
         if width < NARROW:
@@ -103,9 +83,6 @@ class RulesTable(LineTable):
         first = cells(columns[: len(before)], before)
         return (*first, (" ", "ink"), *_meter(row, meter_width), *cells(columns[len(before) + 1 :], after))
 
-    def chosen(self, key: RowKey) -> None:
-        self.screen.query_one("#rule", Pane).pull()
-
 
 def _mark(row: RuleRow) -> tuple[str, str]:
     if not row.rule.enabled:
@@ -124,28 +101,16 @@ def _meter(row: RuleRow, width: int) -> Line:
     return (("━" * filled, tone), ("━" * (width - filled), "faint"))
 
 
-class RuleCard(Pane):
-    """The selected rule in full: what it says, how it stands, what follows, and who made it so."""
+class RuleCard(RowCard[RuleRow]):
+    """What the rule says, how it stands, what follows, and who made it so."""
 
-    topics = frozenset({Topic.SECOND})
+    nothing = "Rule"
 
-    def __init__(self, context: Context, table: RulesTable, *, id: str | None = None) -> None:
-        super().__init__(context, id=id)
-        self._table = table
-
-    def heading(self, width: int) -> Line:
-        row = self._table.selected()
-        if row is None:
-            return self.rule((("Rule", "dim"),), (), width)
+    def title(self, row: RuleRow) -> tuple[Line, Line]:
         state = "on" if row.rule.enabled else "off"
-        return self.rule(
-            ((row.rule.id, "b ink"), (f"  {row.rule.kind}", "dim")), ((f"{state} ", "dim"),), width
-        )
+        return ((row.rule.id, "b ink"), (f"  {row.rule.kind}", "dim")), ((f"{state} ", "dim"),)
 
-    def body(self, width: int, height: int) -> list[Line]:
-        row = self._table.selected()
-        if row is None:
-            return []
+    def lines(self, row: RuleRow, width: int, height: int) -> list[Line]:
         rule = row.rule
         stands = row.text if row.used is None else f"{row.text}: {figure(row)}, {room(row)} left"
         if not rule.enabled:
@@ -160,7 +125,7 @@ class RuleCard(Pane):
         for label, text, tone in facts:
             for index, part in enumerate(textwrap.wrap(text, max(20, width - LABEL - 2))[:2]):
                 lines.append(((f" {label if not index else '':<{LABEL}}", "dim"), (part, tone)))
-        return lines[:height]
+        return lines
 
 
 def _origin(row: RuleRow) -> str:
@@ -176,7 +141,7 @@ def _origin(row: RuleRow) -> str:
             return f"made here by {by}"
 
 
-class RiskScreen(CockpitScreen):
+class RiskScreen(AskingScreen):
     screen_name = "risk"
     DEFAULT_CSS = """
     RiskScreen {
@@ -188,35 +153,20 @@ class RiskScreen(CockpitScreen):
     }
     """
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self.table: RulesTable = RulesTable(context, id="rules")
+
     def compose_middle(self) -> ComposeResult:
-        table = RulesTable(self.context, id="rules")
-        yield table
-        yield RuleCard(self.context, table, id="rule")
+        yield self.table
+        yield RuleCard(self.context, self.table, id="rule")
         yield Events(self.context, id="events")
 
-    def on_mount(self) -> None:
-        super().on_mount()
-        self.set_focus(self.table)
-        self.set_interval(ASK_S, self.ask)
-        self.ask()
-
-    @property
-    def table(self) -> RulesTable:
-        return self.query_one("#rules", RulesTable)
-
-    def ask(self) -> None:
-        if self.is_current:
-            latest(self, self._load, "rules")
-
-    async def _load(self) -> None:
-        try:
-            result = await self.context.call(GetRules())
-        except LinkError:
-            return  # the banner says that the engine is lost
+    async def ask(self) -> None:
+        result = await self.context.call(GetRules())
         if isinstance(result, Rules):
             self.take(result)
 
     def take(self, rules: Rules) -> None:
-        self.table.take(rules)
-        self.table.pull()
-        self.query_one("#rule", Pane).pull()
+        self.table.rows = {(row.rule.id,): row for row in rules.rows}
+        self.show_all()

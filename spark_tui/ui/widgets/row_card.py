@@ -1,0 +1,63 @@
+"""A table and the card under it that shows the selected row in full."""
+
+from collections.abc import Sequence
+from typing import Generic, TypeVar
+
+from spark_tui.ui.context import Context
+from spark_tui.ui.lines import Line
+from spark_tui.ui.model import Topic
+from spark_tui.ui.widgets.line_table import LineTable, RowKey
+from spark_tui.ui.widgets.pane import Pane
+
+Row = TypeVar("Row")
+
+
+class RowTable(LineTable, Generic[Row]):
+    """Its rows are values in `rows`, in the order shown; subclasses may have them elsewhere."""
+
+    topics = frozenset({Topic.SECOND})
+
+    def __init__(self, context: Context, *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self.rows: dict[RowKey, Row] = {}
+        self.cards: list[Pane] = []
+
+    def keys(self) -> Sequence[RowKey]:
+        return list(self.rows)
+
+    def selected(self) -> Row | None:
+        return self.rows.get(self.cursor) if self.cursor else None
+
+    def chosen(self, key: RowKey) -> None:
+        for card in self.cards:
+            card.pull()
+
+
+class RowCard(Pane, Generic[Row]):
+    """Follows the table's cursor. Subclasses give `title` and `lines` of a row."""
+
+    topics = frozenset({Topic.SECOND})
+    nothing = "Details"  # the title while no row is selected
+
+    def __init__(self, context: Context, table: RowTable[Row], *, id: str | None = None) -> None:
+        super().__init__(context, id=id)
+        self._table = table
+        table.cards.append(self)
+
+    def title(self, row: Row) -> tuple[Line, Line]:
+        """Left and right end of the rule over the card."""
+        raise NotImplementedError
+
+    def lines(self, row: Row, width: int, height: int) -> list[Line]:
+        """What does not fit into `height` is cut off."""
+        raise NotImplementedError
+
+    def heading(self, width: int) -> Line:
+        row = self._table.selected()
+        if row is None:
+            return self.rule(((self.nothing, "dim"),), (), width)
+        return self.rule(*self.title(row), width)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        row = self._table.selected()
+        return [] if row is None else self.lines(row, width, height)[:height]
