@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import EXACT, ZERO, add, multiply
+from spark_tui.domain.decimals import EXACT, ZERO, add, multiply, negate, subtract
 from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Side
 
@@ -47,40 +47,56 @@ def apply_fill(position: Position, side: Side, fill: Fill, base: str, quote: str
     Commission in base leaves less held (the average rises by it), in quote it lowers what was realised, in
     any other asset it stands in `fees` only. The caller sees to it that a trade is applied once.
     """
-    traded = fill.quantity if side is Side.BUY else -fill.quantity
-    cash = EXACT.minus(multiply(traded, fill.price))
+    traded = fill.quantity if side is Side.BUY else negate(fill.quantity)
+    cash = negate(multiply(traded, fill.price))
     in_base = fill.commission if fill.commission_asset == base else ZERO
-    moved = move(position, EXACT.subtract(traded, in_base), cash)
+    quantity, cost, gained = _moved(position, subtract(traded, in_base), cash)
     in_quote = fill.commission if fill.commission_asset == quote else ZERO
-    return msgspec.structs.replace(
-        moved, realised=EXACT.subtract(moved.realised, in_quote), fees=with_fee(position.fees, fill)
+    return Position(
+        venue=position.venue,
+        symbol=position.symbol,
+        quantity=quantity,
+        average_price=_average(cost, quantity),
+        realised=subtract(add(position.realised, gained), in_quote),
+        fees=with_fee(position.fees, fill),
+        cost=cost,
     )
 
 
 def unrealised(position: Position, mark: Decimal) -> Decimal:
     """What closing at `mark` would add to `realised`, fees aside; quote money."""
-    return EXACT.subtract(multiply(position.quantity, mark), position.cost)
+    return subtract(multiply(position.quantity, mark), position.cost)
 
 
 def move(position: Position, delta: Decimal, cash: Decimal) -> Position:
     """`delta` base came in for `cash` quote: what closes is realised at average cost, what opens is cost."""
-    held, moved = position.quantity.copy_abs(), delta.copy_abs()
-    closing = min(held, moved) if position.quantity * delta < 0 else ZERO
-    closing_cash = cash if closing == moved else _share(cash, closing, moved)
-    released = position.cost if closing == held else _share(position.cost, closing, held)
-    quantity = add(position.quantity, delta)
-    cost = EXACT.subtract(EXACT.subtract(position.cost, released), EXACT.subtract(cash, closing_cash))
+    quantity, cost, gained = _moved(position, delta, cash)
     return msgspec.structs.replace(
         position,
         quantity=quantity,
         cost=cost,
-        average_price=_DIGITS.divide(cost, quantity) if quantity else ZERO,
-        realised=add(position.realised, EXACT.subtract(closing_cash, released)),
+        average_price=_average(cost, quantity),
+        realised=add(position.realised, gained),
     )
+
+
+def _moved(position: Position, delta: Decimal, cash: Decimal) -> tuple[Decimal, Decimal, Decimal]:
+    """Quantity and cost then, and what was gained."""
+    held, moved = position.quantity.copy_abs(), delta.copy_abs()
+    opposite = held and moved and position.quantity.is_signed() != delta.is_signed()
+    closing = min(held, moved) if opposite else ZERO
+    closing_cash = cash if closing == moved else _share(cash, closing, moved)
+    released = position.cost if closing == held else _share(position.cost, closing, held)
+    cost = subtract(subtract(position.cost, released), subtract(cash, closing_cash))
+    return add(position.quantity, delta), cost, subtract(closing_cash, released)
 
 
 _DIGITS = EXACT.copy()
 _DIGITS.prec = 28  # a share or an average is rounded here, once; sums stay exact
+
+
+def _average(cost: Decimal, quantity: Decimal) -> Decimal:
+    return _DIGITS.divide(cost, quantity) if quantity else ZERO
 
 
 def _share(money: Decimal, part: Decimal, whole: Decimal) -> Decimal:

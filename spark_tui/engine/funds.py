@@ -6,7 +6,7 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.decimals import ZERO, add, multiply, subtract
+from spark_tui.domain.decimals import ZERO, add, multiply, negate, subtract
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import UNCONFIRMED, Order, OrderRequest
 from spark_tui.domain.values import Side
@@ -46,8 +46,8 @@ def funds(
     if first is not None and first.quantity is not None:
         money = multiply(first.quantity, first.price or ZERO)
         buys = first.side is Side.BUY
-        _add(free, base, first.quantity if buys else -first.quantity)
-        _add(free, quote, -money if buys else money)
+        _add(free, base, first.quantity if buys else negate(first.quantity))
+        _add(free, quote, negate(money) if buys else money)
     return Funds(free, untold)
 
 

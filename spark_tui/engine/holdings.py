@@ -8,6 +8,7 @@ import msgspec
 
 from spark_tui.domain import account
 from spark_tui.domain.account import Position
+from spark_tui.domain.decimals import add, subtract
 from spark_tui.domain.values import Side
 from spark_tui.link.messages import FillRow
 
@@ -42,7 +43,7 @@ class Holdings:
         before = self._traded.get(pair)
         after = self._traded[pair] = self._after(before, row)
         if before is not None and (before.quantity > 0) is (row.side is Side.SELL) and before.quantity != 0:
-            self._close(row, after.realised - before.realised)
+            self._close(row, subtract(after.realised, before.realised))
         self._lay(pair)
 
     def cover(self, pair: Pair, client_order_id: str, row: FillRow | None) -> None:
@@ -76,7 +77,7 @@ class Holdings:
         latest = self.closings[-1] if self.closings else None
         if latest is not None and latest.client_order_id == row.client_order_id:
             self.closings.pop()
-            gain += latest.gain
+            gain = add(gain, latest.gain)
         self.closings.append(
             Closing(
                 venue=row.venue,

@@ -150,7 +150,9 @@ class CashBook:
 
     def _take(self, venue: str, time_ms: int, flows: tuple[Flow, ...]) -> None:
         for flow in flows:
-            recent = self._recent.setdefault((venue, flow.asset), deque(maxlen=MAX_RECENT))
+            recent = self._recent.get((venue, flow.asset))
+            if recent is None:
+                recent = self._recent[venue, flow.asset] = deque(maxlen=MAX_RECENT)
             recent.append(_Recent(time_ms, flow, max(time_ms, recent[-1].latest_ms if recent else 0)))
         account = self._accounts.get(venue)
         if account is not None and time_ms > account.since_ms:
@@ -192,6 +194,8 @@ class CashBook:
 
 def _add(account: _Account, flows: Iterable[Flow]) -> None:
     for flow in flows:
-        sums = account.sums.setdefault(flow.asset, {})
+        sums = account.sums.get(flow.asset)
+        if sums is None:
+            sums = account.sums[flow.asset] = {}
         sums[flow.kind] = add(sums.get(flow.kind, ZERO), flow.amount)
         account.moved[flow.asset] = add(account.moved.get(flow.asset, ZERO), flow.amount.copy_abs())

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import EXACT, ZERO, add, multiply
+from spark_tui.domain.decimals import EXACT, ZERO, add, multiply, negate, subtract
 from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Side
 
@@ -41,17 +41,17 @@ class Lots(msgspec.Struct, frozen=True, kw_only=True):
 
     def unrealised(self, mark: Decimal) -> Decimal:
         """What closing at `mark` would add to `realised`; quote money."""
-        return EXACT.subtract(multiply(self.quantity, mark), self.cost)
+        return subtract(multiply(self.quantity, mark), self.cost)
 
 
 def apply_fill(lots: Lots, side: Side, fill: Fill, base: str, quote: str) -> Lots:
     """The lots after one execution; commission as in `account.apply_fill`."""
-    traded = fill.quantity if side is Side.BUY else -fill.quantity
+    traded = fill.quantity if side is Side.BUY else negate(fill.quantity)
     in_base = fill.commission if fill.commission_asset == base else ZERO
     in_quote = fill.commission if fill.commission_asset == quote else ZERO
-    cash = EXACT.minus(multiply(traded, fill.price))
-    moved = move(lots, EXACT.subtract(traded, in_base), cash, fill.time_ms)
-    return msgspec.structs.replace(moved, realised=EXACT.subtract(moved.realised, in_quote))
+    cash = negate(multiply(traded, fill.price))
+    moved = move(lots, subtract(traded, in_base), cash, fill.time_ms)
+    return msgspec.structs.replace(moved, realised=subtract(moved.realised, in_quote))
 
 
 def move(lots: Lots, delta: Decimal, cash: Decimal, time_ms: int) -> Lots:
@@ -61,7 +61,7 @@ def move(lots: Lots, delta: Decimal, cash: Decimal, time_ms: int) -> Lots:
     open_lots = lots.lots
     closed = 0
     for lot in open_lots:
-        if rest * lot.quantity >= 0:
+        if not rest or rest.is_signed() == lot.quantity.is_signed():
             break
         closing = min(lot.quantity.copy_abs(), rest.copy_abs())
         share = money if closing == rest.copy_abs() else _share(money, closing, rest)
@@ -71,17 +71,17 @@ def move(lots: Lots, delta: Decimal, cash: Decimal, time_ms: int) -> Lots:
         else:
             released = _share(lot.cost, closing, lot.quantity)
             left = Lot(
-                quantity=EXACT.subtract(lot.quantity, closing.copy_sign(lot.quantity)),
-                cost=EXACT.subtract(lot.cost, released),
+                quantity=subtract(lot.quantity, closing.copy_sign(lot.quantity)),
+                cost=subtract(lot.cost, released),
                 time_ms=lot.time_ms,
             )
             open_lots = (*open_lots[:closed], left, *open_lots[closed + 1 :])
-        gained = add(gained, EXACT.subtract(share, released))
-        rest = EXACT.subtract(rest, closing.copy_sign(rest))
-        money = EXACT.subtract(money, share)
+        gained = add(gained, subtract(share, released))
+        rest = subtract(rest, closing.copy_sign(rest))
+        money = subtract(money, share)
     open_lots = open_lots[closed:]
     if rest:
-        open_lots = _bounded((*open_lots, Lot(quantity=rest, cost=EXACT.minus(money), time_ms=time_ms)))
+        open_lots = _bounded((*open_lots, Lot(quantity=rest, cost=negate(money), time_ms=time_ms)))
     elif money:  # commission ate the trade: money without anything to hold it
         gained = add(gained, money)
     return Lots(
@@ -89,7 +89,7 @@ def move(lots: Lots, delta: Decimal, cash: Decimal, time_ms: int) -> Lots:
         realised=gained,
         quantity=add(lots.quantity, delta),
         # realised - cost is the cash that flowed, so what was not realised of it is cost
-        cost=EXACT.subtract(add(lots.cost, EXACT.subtract(gained, lots.realised)), cash),
+        cost=subtract(add(lots.cost, subtract(gained, lots.realised)), cash),
     )
 
 

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from spark_tui.domain.decimals import EXACT, ZERO, add, multiply
+from spark_tui.domain.decimals import ZERO, add, multiply, negate
 from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Side
 
@@ -64,10 +64,10 @@ def flows_of(trade: Trade) -> tuple[Flow, ...]:
         came, went = went, came
     flows = [
         Flow(asset=came[0], kind=FlowKind.BOUGHT if buy else FlowKind.SOLD, amount=came[1]),
-        Flow(asset=went[0], kind=FlowKind.BOUGHT if buy else FlowKind.SOLD, amount=EXACT.minus(went[1])),
+        Flow(asset=went[0], kind=FlowKind.BOUGHT if buy else FlowKind.SOLD, amount=negate(went[1])),
     ]
     if fill.commission:
-        fee = EXACT.minus(fill.commission)
+        fee = negate(fill.commission)
         flows.append(Flow(asset=fill.commission_asset, kind=FlowKind.FEE, amount=fee))
     return tuple(flows)
 

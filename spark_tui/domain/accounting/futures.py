@@ -13,7 +13,7 @@ import msgspec
 from spark_tui.domain import account
 from spark_tui.domain.account import Position, unrealised
 from spark_tui.domain.accounting.flows import Flow, FlowKind
-from spark_tui.domain.decimals import EXACT, ZERO, add
+from spark_tui.domain.decimals import EXACT, ZERO, add, negate
 from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Side
 
@@ -57,7 +57,7 @@ class FuturesBook:
         """One execution; reduce-only or not, it moves the one position of its key. What closes is realised at
         the average entry price, in `asset`, the margin asset."""
         before = self._at((account_name, symbol, position_side), asset)
-        traded = fill.quantity if side is Side.BUY else -fill.quantity
+        traded = fill.quantity if side is Side.BUY else negate(fill.quantity)
         cash = EXACT.minus(EXACT.multiply(traded, fill.price))
         moved = account.move(before.held, traded, cash)
         held = msgspec.structs.replace(moved, fees=account.with_fee(moved.fees, fill))

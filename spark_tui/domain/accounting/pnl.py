@@ -8,8 +8,9 @@ time of the fill; that price is a record of its own, as a fold may ask nobody.
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import date, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final
 
 from spark_tui.domain.account import Position, apply_fill, closed
@@ -17,12 +18,15 @@ from spark_tui.domain.accounting import fifo
 from spark_tui.domain.accounting.fifo import Lots
 from spark_tui.domain.accounting.flows import Trade
 from spark_tui.domain.accounting.tally import Measure, Tally
-from spark_tui.domain.decimals import EXACT, ONE, ZERO, add, multiply
+from spark_tui.domain.decimals import EXACT, ONE, ZERO, add, multiply, negate, subtract
 
 Pair = tuple[str, str]  # (venue, symbol)
 TradeKey = tuple[str, str, str]  # (venue, symbol, trade id)
+Amount = tuple[Measure, str, Decimal]  # the asset, and how much of it
 Posting = tuple[Tally, Measure, str, Decimal]
 
+_DAY_MS: Final = 86_400_000
+_EPOCH: Final = date(1970, 1, 1)
 ACCOUNT_CURRENCY: Final = "USDT"
 OLDER: Final = "older"  # strategies that are over and left memory, as one
 MAX_STRATEGIES: Final = 500
@@ -95,22 +99,23 @@ class PnlBook:
         lots = sheet.lots
         sheet.lots = fifo.apply_fill(lots, trade.side, trade.fill, trade.base, trade.quote)
         strategy = self._strategy(trade.strategy)
-        own = strategy.positions.get(
-            (trade.venue, trade.symbol), Position(venue=trade.venue, symbol=trade.symbol)
-        )
+        own = strategy.positions.get((trade.venue, trade.symbol))
+        if own is None:
+            own = Position(venue=trade.venue, symbol=trade.symbol)
         after = apply_fill(own, trade.side, trade.fill, trade.base, trade.quote)
         strategy.positions[trade.venue, trade.symbol] = after
-        gained = EXACT.subtract(sheet.position.realised, before.realised)
+        gained = subtract(sheet.position.realised, before.realised)
         waiting = Awaiting(trade.fill.time_ms)
-        self._post(waiting, sheet.tally, trade, gained)
-        self._post(waiting, self._day(trade.fill.time_ms), trade, gained)
-        self._post(waiting, strategy.tally, trade, EXACT.subtract(after.realised, own.realised))
+        beside = _beside(trade)
+        _post(waiting, sheet.tally, trade, gained, beside)
+        _post(waiting, self._day(trade.fill.time_ms), trade, gained, beside)
+        _post(waiting, strategy.tally, trade, subtract(after.realised, own.realised), beside)
         if waiting.postings:
             self.awaiting[trade.key] = waiting
             if len(self.awaiting) > MAX_AWAITING:
                 self.awaiting.popitem(last=False)
         self._forget_strategies()
-        self.heard(trade, gained, EXACT.subtract(sheet.lots.realised, lots.realised))
+        self.heard(trade, gained, subtract(sheet.lots.realised, lots.realised))
 
     def cover(self, client_order_id: str, trade: Trade | None) -> None:
         """An order's synthetic fill as it now is; None: its trades explain everything."""
@@ -204,29 +209,6 @@ class PnlBook:
             "covers": sorted(self._covers),
         }
 
-    def _post(self, waiting: Awaiting, tally: Tally, trade: Trade, gained: Decimal) -> None:
-        """`gained` has the fees in base and quote taken off; a fee in a third asset is taken off here."""
-        fill = trade.fill
-        fee, asset = fill.commission, fill.commission_asset
-        third = asset not in (trade.base, trade.quote)
-        postings: list[tuple[Measure, str, Decimal]] = [
-            (Measure.REALISED, trade.quote, gained),
-            (Measure.VOLUME, trade.quote, trade.value),
-        ]
-        if asset == trade.base:
-            postings.append((Measure.FEES, trade.quote, multiply(fee, fill.price)))
-        elif fee:
-            postings.append((Measure.FEES, asset, fee))
-        if third and fee:
-            postings.append((Measure.REALISED, asset, EXACT.minus(fee)))
-            postings.append((Measure.BESIDE, asset, EXACT.minus(fee)))
-        tally.trades += 1
-        for measure, money, amount in postings:
-            rate = ONE if money == ACCOUNT_CURRENCY else None
-            tally.post(measure, money, amount, rate)
-            if rate is None and amount:
-                waiting.postings.append((tally, measure, money, amount))
-
     def _sheet(self, trade: Trade) -> Sheet:
         pair = (trade.venue, trade.symbol)
         if pair not in self.symbols:
@@ -234,7 +216,9 @@ class PnlBook:
         return self.symbols[pair]
 
     def _strategy(self, name: str) -> StrategySheet:
-        sheet = self.strategies.setdefault(name, StrategySheet())
+        sheet = self.strategies.get(name)
+        if sheet is None:
+            sheet = self.strategies[name] = StrategySheet()
         self.strategies.move_to_end(name)
         return sheet
 
@@ -259,7 +243,7 @@ class PnlBook:
             known = older.positions.get(pair)
             whole = older.positions[pair] = position if known is None else joined(known, position)
             apart = position.realised if known is None else add(position.realised, known.realised)
-            quote, met = self.symbols[pair].quote, EXACT.subtract(whole.realised, apart)
+            quote, met = self.symbols[pair].quote, subtract(whole.realised, apart)
             older.tally.post(Measure.REALISED, quote, met, ONE if quote == ACCOUNT_CURRENCY else None)
         for waiting in self.awaiting.values():
             if any(tally is sheet.tally for tally, _, _, _ in waiting.postings):
@@ -269,8 +253,39 @@ class PnlBook:
                 ]
 
 
+def _beside(trade: Trade) -> tuple[Amount, ...]:
+    """What is posted beside the gain, which has the fees in base and quote taken off: a fee in a third asset
+    is taken off here."""
+    fill = trade.fill
+    fee, asset = fill.commission, fill.commission_asset
+    volume = (Measure.VOLUME, trade.quote, trade.value)
+    if asset == trade.base:
+        return (volume, (Measure.FEES, trade.quote, multiply(fee, fill.price)))
+    if not fee:
+        return (volume,)
+    paid = (Measure.FEES, asset, fee)
+    if asset == trade.quote:
+        return (volume, paid)
+    off = negate(fee)
+    return (volume, paid, (Measure.REALISED, asset, off), (Measure.BESIDE, asset, off))
+
+
+def _post(waiting: Awaiting, tally: Tally, trade: Trade, gained: Decimal, beside: tuple[Amount, ...]) -> None:
+    tally.trades += 1
+    for measure, asset, amount in ((Measure.REALISED, trade.quote, gained), *beside):
+        rate = ONE if asset == ACCOUNT_CURRENCY else None
+        tally.post(measure, asset, amount, rate)
+        if rate is None and amount:
+            waiting.postings.append((tally, measure, asset, amount))
+
+
 def _day_name(time_ms: int) -> str:
-    return datetime.fromtimestamp(time_ms / 1_000, UTC).date().isoformat()
+    return _day_names(time_ms // _DAY_MS)
+
+
+@lru_cache(maxsize=64)
+def _day_names(days: int) -> str:
+    return (_EPOCH + timedelta(days=days)).isoformat()
 
 
 def _unheard(trade: Trade, gained: Decimal, by_fifo: Decimal) -> None:
@@ -285,7 +300,7 @@ def joined(one: Position, other: Position) -> Position:
     for asset, fee in other.fees.items():
         fees[asset] = add(fees.get(asset, ZERO), fee)
     if not quantity:  # the two cancel each other out: what is left of the cost is realised
-        realised, cost = EXACT.subtract(realised, cost), ZERO
+        realised, cost = subtract(realised, cost), ZERO
     average = _AVERAGE.divide(cost, quantity) if quantity else ZERO
     return Position(
         venue=one.venue,

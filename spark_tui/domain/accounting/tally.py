@@ -4,7 +4,7 @@ with such a part is unknown, never the part that happens to be known."""
 from decimal import Decimal
 from enum import StrEnum
 
-from spark_tui.domain.decimals import ZERO, add, multiply
+from spark_tui.domain.decimals import ONE, ZERO, add, multiply, negate
 
 
 class Measure(StrEnum):
@@ -47,14 +47,15 @@ class Tally:
         if not amount:
             return
         if rate is not None:
-            self._known[measure] = add(self.known(measure), multiply(amount, rate))
+            worth = amount if rate is ONE else multiply(amount, rate)
+            self._known[measure] = add(self._known.get(measure, ZERO), worth)
         else:
             self._hold(measure, asset, amount)
 
     def price(self, measure: Measure, asset: str, amount: Decimal, rate: Decimal) -> None:
         """What was posted without a rate has one now."""
         if amount:
-            self._hold(measure, asset, -amount)
+            self._hold(measure, asset, negate(amount))
             self.post(measure, asset, amount, rate)
 
     def absorb(self, other: "Tally") -> None:
@@ -66,7 +67,9 @@ class Tally:
                 self._hold(measure, asset, amount)
 
     def _hold(self, measure: Measure, asset: str, amount: Decimal) -> None:
-        parts = self._unknown.setdefault(measure, {})
+        parts = self._unknown.get(measure)
+        if parts is None:
+            parts = self._unknown[measure] = {}
         total = add(parts.get(asset, ZERO), amount)
         if total:
             parts[asset] = total

@@ -81,7 +81,7 @@ def _accuracy(rows: Iterable[ExplainedRow], valuation: Valuation) -> Decimal | N
         value = valuation.worth(one.venue, one.asset, one.moved)
         if value is None or row.rest_worth is None:
             return None
-        moved, rest = add(moved, value), add(rest, abs(row.rest_worth))
+        moved, rest = add(moved, value), add(rest, row.rest_worth.copy_abs())
     if not any_row:
         return None
     if not rest:

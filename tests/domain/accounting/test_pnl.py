@@ -141,6 +141,25 @@ def test_prices_may_come_in_any_order_and_in_parts(all_trades: list[Trade], dice
     assert not one.awaiting
     assert not other.awaiting
     assert msgspec.json.encode(one.digest()) == msgspec.json.encode(other.digest())
+    sheets = (*one.symbols.values(), *one.strategies.values())
+    tallies = [*(sheet.tally for sheet in sheets), *one.days.values()]
+    assert [
+        tally.unknown(measure) for tally in tallies for measure in Measure if tally.unknown(measure)
+    ] == []
+
+
+def test_what_has_its_price_leaves_no_rest_without_one() -> None:
+    """A gain of more than 28 digits: what is taken off what has no price is all of it, to the last digit."""
+    book = book_of(
+        trade(BUY, "3", "0.00001", "0.1", BASE, quote="TRY", trade_id="1"),
+        trade(SELL, "1", "123456.78", quote="TRY", trade_id="2"),
+    )
+    tally = book.symbols["sim", "BTCTRY"].tally
+    assert len(tally.unknown(Measure.REALISED)["TRY"].as_tuple().digits) > 28
+    for number in "12":
+        book.price(("sim", "BTCTRY", number), {"TRY": D("0.03")})
+    assert tally.unknown(Measure.REALISED) == {}
+    assert value(tally) is not None
 
 
 def test_a_symbol_in_another_quote_is_unknown_until_its_rate_is_known() -> None:
