@@ -5,6 +5,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from spark_tui.domain.instrument import Instrument
 from spark_tui.engine.balance_watch import BalanceWatch
 from spark_tui.engine.book_proof import BookProof
 from spark_tui.engine.bookkeeper import Bookkeeper
@@ -32,7 +33,7 @@ from spark_tui.wire.backoff import Backoff
 from spark_tui.wire.clock import Clock
 
 REFUSED_RETRY_S = 30.0  # a key that is refused will be refused again; do not hammer
-INSTRUMENTS_EVERY_S = 60.0  # the adapter caches; this is how soon a halted symbol is noticed here
+INSTRUMENTS_EVERY_S = 5.0  # the adapter caches; this is how soon what it knows of a halt is noticed here
 HISTORY = 500  # candles
 _HOLES_EVERY_S = 1.0
 
@@ -78,6 +79,7 @@ class VenueRunner:
         self._notices = notices
         self._on_frame = on_frame
         self._on_started = on_started
+        self._listed: tuple[Instrument, ...] | None = None  # as taken last
         self._revived = False
         self._closing = False
 
@@ -188,6 +190,9 @@ class VenueRunner:
 
     async def _take_instruments(self) -> None:
         instruments = await self.venue.instruments()
+        if instruments is self._listed:
+            return
+        self._listed = instruments
         self.desk.instruments = {instrument.symbol: instrument for instrument in instruments}
         self._portfolio.set_instruments(self.venue.name, instruments)
         for symbol in self.market.symbols:

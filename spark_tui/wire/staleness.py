@@ -41,6 +41,11 @@ class StreamClock:
         """Seconds since the last message; None before the first."""
         return None if self.last_ns is None else (now_mono_ns - self.last_ns) / NS_PER_S
 
+    def silent_s(self, now_mono_ns: int) -> float:
+        """Seconds since the last message, or since it was subscribed to."""
+        since = self.started_ns if self.last_ns is None else self.last_ns
+        return (now_mono_ns - since) / NS_PER_S
+
     def state(self, now_mono_ns: int) -> Freshness:
         """Silence since `started_ns` counts too: a stream that never speaks goes stale as well."""
         since = self.started_ns if self.last_ns is None else self.last_ns

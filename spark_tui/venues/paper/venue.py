@@ -87,6 +87,7 @@ class PaperVenue:
         self.keep_home: Callable[[], str] = str
         self.on_call: Callable[[Call], None] = _nobody
         self._source = source
+        self._listed: tuple[tuple[Instrument, ...], tuple[Instrument, ...]] | None = None  # theirs, ours
         self._clock = clock
         self._settings = settings or PaperSettings()
         self.latency = Latency(rng, self._settings.round_trip_ms)
@@ -153,12 +154,13 @@ class PaperVenue:
         return round(LONGEST_MS) + _MARGIN_MS
 
     async def instruments(self) -> tuple[Instrument, ...]:
-        modes = frozenset({SelfTradePrevention.EXPIRE_TAKER})
-        found = tuple(
-            msgspec.structs.replace(one, allowed_stp_modes=modes) for one in await self._source.instruments()
-        )
-        self._account.instruments = {one.symbol: one for one in found}
-        return found
+        listed = await self._source.instruments()
+        if self._listed is None or listed is not self._listed[0]:
+            modes = frozenset({SelfTradePrevention.EXPIRE_TAKER})
+            own = tuple(msgspec.structs.replace(one, allowed_stp_modes=modes) for one in listed)
+            self._listed = (listed, own)
+            self._account.instruments = {one.symbol: one for one in own}
+        return self._listed[1]
 
     async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
         """The paper account reads along: it needs the book as much as who asks."""

@@ -17,6 +17,7 @@ from spark_tui.venues.binance.credentials import Credentials
 from spark_tui.venues.binance.errors import parse_body
 from spark_tui.venues.binance.spot.account import ORDER_LIMIT, REPLACED_IN_PART, Account, SpotSettings
 from spark_tui.venues.binance.spot.endpoints import Endpoints
+from spark_tui.venues.binance.spot.halts import SILENT_S, HaltWatch, says_closed
 from spark_tui.venues.binance.spot.instruments import ExchangeInfo, InstrumentCache
 from spark_tui.venues.binance.spot.list_ids import ListIds
 from spark_tui.venues.binance.spot.numbers import VENUE
@@ -29,6 +30,7 @@ from spark_tui.venues.binance.spot.ws_api import WsApi
 from spark_tui.venues.port import (
     BalancesReport,
     FrameSink,
+    HalfOutcome,
     ListLeg,
     MarketSink,
     OrderReport,
@@ -92,6 +94,9 @@ class BinanceSpot:
         self._focuses = Focuses()
         self._watched: tuple[str, ...] = ()
         self._on_frame: FrameSink | None = None
+        self._halts = HaltWatch(
+            self._rest.instruments_of, self._silent, self._cache.trades, self._cache.learn, clock
+        )
         self._trading = Trading(self._account, self._rest, lambda: self._api, self._lists)
 
     @property
@@ -154,6 +159,7 @@ class BinanceSpot:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._streams.run(), name="market streams")
                 group.create_task(self._keep_clock(), name="venue clock")
+                group.create_task(self._halts.run(), name="halts")
                 if self._account.has_key:
                     self._api = WsApi(
                         self._endpoints.ws_api,
@@ -221,11 +227,11 @@ class BinanceSpot:
     async def place(
         self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
     ) -> OrderReport:
-        with self._minding_rules():
+        with self._minding_rules(request.symbol):
             return await self._trading.place(client_order_id, request, on_sent)
 
     async def test_order(self, client_order_id: str, request: OrderRequest) -> None:
-        with self._minding_rules():
+        with self._minding_rules(request.symbol):
             await self._rest.test_order(order_params(client_order_id, request))
 
     async def replace(
@@ -237,22 +243,22 @@ class BinanceSpot:
         mode: ReplaceMode,
         on_sent: Callable[[], None],
     ) -> ReplaceOutcome:
-        with self._minding_rules():
+        with self._minding_rules(symbol):
             outcome = await self._trading.replace(
                 symbol, client_order_id, new_client_order_id, request, mode, on_sent
             )
-        if outcome.new.code in _RULES_CHANGED:
-            self._cache.expire()
+            if outcome.new.outcome is HalfOutcome.FAILURE:
+                self._mind(symbol, VenueError(Reaction.DEFINITE_REJECT, outcome.new.code, outcome.new.text))
         return outcome
 
     async def amend(self, symbol: str, client_order_id: str, quantity: Decimal) -> OrderReport:
-        with self._minding_rules():
+        with self._minding_rules(symbol):
             return await self._trading.amend(symbol, client_order_id, quantity)
 
     async def place_list(
         self, list_id: str, kind: ListKind, legs: tuple[ListLeg, ...], on_sent: Callable[[], None]
     ) -> tuple[OrderReport, ...]:
-        with self._minding_rules():
+        with self._minding_rules(legs[0].request.symbol):
             return await self._trading.place_list(list_id, kind, legs, on_sent)
 
     async def cancel_list(self, symbol: str, list_id: str) -> tuple[OrderReport, ...]:
@@ -307,14 +313,22 @@ class BinanceSpot:
     # --- inside --------------------------------------------------------------------------------------
 
     @contextmanager
-    def _minding_rules(self) -> Iterator[None]:
-        """A refusal by a rule our gate let pass means that our copy of the rules is old."""
+    def _minding_rules(self, symbol: str) -> Iterator[None]:
         try:
             yield
         except VenueError as error:
-            if error.code in _RULES_CHANGED:
-                self._cache.expire()
+            self._mind(symbol, error)
             raise
+
+    def _mind(self, symbol: str, error: VenueError) -> None:
+        """A refusal by a rule our gate let pass means that our copy of the rules is old."""
+        if error.code in _RULES_CHANGED:
+            self._cache.expire()
+        if says_closed(error):
+            self._halts.doubt(symbol)
+
+    def _silent(self) -> set[str]:
+        return self._streams.silent(SILENT_S) if self._streams is not None else set()
 
     async def _fetch_info(self) -> ExchangeInfo:
         info, body = await self._rest.exchange_info()

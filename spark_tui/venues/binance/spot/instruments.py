@@ -141,6 +141,20 @@ class InstrumentCache:
         """The venue refused an order by rules we do not have: ask again, but not for every refusal."""
         self._due_s = min(self._due_s, self._asked_s + RETRY_S)
 
+    def trades(self, symbol: str) -> bool:
+        """As far as we know; False for what is not listed."""
+        known = self._info.instruments if self._info else ()
+        return any(one.symbol == symbol and one.status is SymbolStatus.TRADING for one in known)
+
+    def learn(self, found: tuple[Instrument, ...]) -> None:
+        """Newer than the rest: what the venue said about some of them alone."""
+        if self._info is None:
+            return
+        newer = {one.symbol: one for one in found}
+        instruments = tuple(newer.get(one.symbol, one) for one in self._info.instruments)
+        if instruments != self._info.instruments:
+            self._info = msgspec.structs.replace(self._info, instruments=instruments)
+
     async def get(self) -> ExchangeInfo:
         if self._info is not None and self._now_s() < self._due_s:
             return self._info

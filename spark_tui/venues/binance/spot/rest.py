@@ -6,6 +6,7 @@ from typing import TypeVar
 
 import msgspec
 
+from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.market import Candle, DepthSnapshot
 from spark_tui.domain.selection import Day
 from spark_tui.venues.binance.errors import Phase
@@ -86,6 +87,11 @@ class SpotRest:
         body = await self._public(EXCHANGE_INFO, {}, timeout_s=_EXCHANGE_INFO_TIMEOUT_S)
         # live answers are megabytes: decoded beside the event loop, which has streams to serve
         return await asyncio.to_thread(_decoded, codec.decode_exchange_info, body), body
+
+    async def instruments_of(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
+        """What the venue says about these now. All of them must be listed."""
+        body = await self._public(EXCHANGE_INFO, {"symbols": msgspec.json.encode(symbols).decode()})
+        return _decoded(codec.decode_exchange_info, body).instruments
 
     async def days(self) -> tuple[Day, ...]:
         """The last 24 hours of every symbol."""

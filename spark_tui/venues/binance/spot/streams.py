@@ -110,6 +110,7 @@ class MarketStreams:
         self._on_frame = on_frame
         if len(symbols) > MAX_SYMBOLS:
             raise ValueError(f"{len(symbols)} symbols are more than one connection carries; watch fewer.")
+        self._symbols = symbols
         self._watched = [name for symbol in symbols for name in streams_of(symbol)]
         self._focuses = focuses
         self._streams: dict[bytes, _Stream] = {}
@@ -168,6 +169,18 @@ class MarketStreams:
             detail=socket.detail,
         )
         return (connection, *streams)
+
+    def silent(self, seconds: float) -> set[str]:
+        """Symbols from whose book nothing came for so long, while the connection lives."""
+        if self._socket.session is None:
+            return set()
+        now_ns = self._clock.mono_ns()
+        return {
+            symbol
+            for symbol in self._symbols
+            if (stream := self._streams.get(f"{symbol.lower()}@depth@100ms".encode())) is not None
+            and stream.clock.silent_s(now_ns) > seconds
+        }
 
     # --- what is wanted ------------------------------------------------------------------------------
 
