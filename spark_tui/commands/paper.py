@@ -4,9 +4,11 @@ import argparse
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+import msgspec
 
 from spark_tui.commands import rows
 from spark_tui.commands.errors import USAGE, CommandError
@@ -30,7 +32,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     if arguments.verb == "reset":
         return _reset(path, settings, confirmed=arguments.yes)
-    with _opened(path, settings) as store:
+    with _opened(lambda: PaperStore.read(path)) as store:
         balances, orders = store.balances(), store.open_orders()
     if arguments.json:
         print(rows.to_json({"balances": [rows.simple(one) for one in balances], "open_orders": len(orders)}))
@@ -50,7 +52,7 @@ def _reset(path: Path, settings: Settings, *, confirmed: bool) -> int:
             " if that is what you mean, add --yes.",
             USAGE,
         )
-    with _alone(path.parent), _opened(path, settings) as store:
+    with _alone(path.parent), _opened(lambda: PaperStore.open(path, start)) as store:
         try:
             cancelled = store.reset(start, time.time_ns() // NS_PER_MS, operator())
         except sqlite3.Error as error:
@@ -75,12 +77,14 @@ def _alone(data_dir: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _opened(path: Path, settings: Settings) -> Iterator[PaperStore]:
+def _opened(opening: Callable[[], PaperStore]) -> Iterator[PaperStore]:
     try:
-        store = PaperStore.open(path, settings.paper.start)
+        store = opening()
     except PaperStoreError as error:
         raise CommandError(error.text) from None
     try:
         yield store
+    except (sqlite3.Error, msgspec.MsgspecError, ArithmeticError) as error:
+        raise CommandError(f"The paper account cannot be read: {error}.") from None
     finally:
         store.close()

@@ -29,9 +29,10 @@ def sweep_paper(data_dir: Path, clock: Clock, engine: str) -> Sweep:
     try:
         if engine == "none":
             lock = DataDirLock.keep_engines_out(data_dir)  # another kill may do the same
-        store = PaperStore.open(path, {})
+        answered = engine == "answered"
+        store = PaperStore.read(path) if answered else PaperStore.open(path, {})
         try:
-            canceled = () if engine == "answered" else store.cancel_all(clock.wall_ns() // NS_PER_MS)
+            canceled = () if answered else store.cancel_all(clock.wall_ns() // NS_PER_MS)
             left = tuple(order.client_id for order in store.open_orders())
         finally:
             store.close()
@@ -72,7 +73,7 @@ async def paper_residue(data_dir: Path, plan: VenuePlan) -> tuple[Residue, ...]:
     path = data_dir / PAPER_FILE
     if not path.exists():
         return ()
-    store = PaperStore.open(path, {})
+    store = PaperStore.read(path)
     try:
         account = _FileTrades(plan.venue, store)
         reset_after = store.reset_after()

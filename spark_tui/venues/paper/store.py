@@ -84,6 +84,26 @@ class PaperStore:
                 raise
         return found
 
+    @classmethod
+    def read(cls, path: Path) -> "PaperStore":
+        """To look only, beside whoever writes: not a byte on the disk changes, and no file is left behind.
+        Raises PaperStoreError."""
+        with _told(path):
+            # without a log nobody has it open, and all of it is in the file itself
+            how = "mode=ro" if path.with_name(f"{path.name}-wal").exists() else "mode=ro&immutable=1"
+            database = sqlite3.connect(f"{path.absolute().as_uri()}?{how}", uri=True, isolation_level=None)
+            try:
+                (version,) = database.execute("PRAGMA user_version").fetchone()
+                if version != _VERSION:
+                    raise PaperStoreError(
+                        f"{path} is no paper account of this version of spark-tui; start an engine on it"
+                        " first: TRADE_MODE=paper spark-tui"
+                    )
+            except BaseException:
+                database.close()
+                raise
+        return cls(database)
+
     def close(self) -> None:
         self._database.close()
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from spark_tui.domain.values import Side
-from spark_tui.venues.paper import PaperStore
+from spark_tui.venues.paper import PaperStore, PaperStoreError
 from tests.engine.fake_venue import SYMBOL
 from tests.venues.paper.market import Market, ask
 
@@ -187,3 +187,34 @@ def _read(path: Path) -> tuple[object, ...]:
 def _account(store: PaperStore) -> tuple[object, ...]:
     orders = tuple((order.client_id, order.filled, order.reserved) for order in store.open_orders())
     return store.balances(), orders, store.next_ids()
+
+
+def test_whoever_only_looks_changes_nothing_on_the_disk(tmp_path: Path) -> None:
+    """Beside a writer, after it, and on a directory that takes no file."""
+    path = tmp_path / "paper.db"
+    store = PaperStore.open(path, START)
+    seen = PaperStore.read(path)
+    assert {one.asset: one.free for one in seen.balances()} == START
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        seen.reset(START, 1, "me")
+    seen.close()
+    store.close()
+    before = path.read_bytes()
+    tmp_path.chmod(0o500)
+    try:
+        seen = PaperStore.read(path)
+        assert seen.open_orders() == []
+        seen.close()
+    finally:
+        tmp_path.chmod(0o700)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("content", [b"", b"not a database at all" * 100])
+def test_what_is_no_account_is_one_sentence_to_whoever_looks(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "paper.db"
+    path.write_bytes(content)
+    with pytest.raises(PaperStoreError):
+        PaperStore.read(path)
+    assert path.read_bytes() == content
