@@ -1,10 +1,14 @@
 """Writes docs/keys.md from the cockpit's action table: `python docs/keys.py`."""
 
+import sys
 from itertools import groupby
 from pathlib import Path
 
-from spark_tui.ui.actions import ACTIONS, EVERYWHERE, Action
-from spark_tui.ui.keys import spoken
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # the tree this lies in, not one that happens to be installed
+
+from spark_tui.ui.actions import ACTIONS, EVERYWHERE, Action  # noqa: E402
+from spark_tui.ui.keys import spoken  # noqa: E402
 
 HEAD = """# Keys
 

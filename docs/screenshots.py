@@ -18,11 +18,14 @@ from pathlib import Path
 from msgspec import structs
 from textual.pilot import Pilot
 
-from spark_tui.domain.values import OrderType, Side
-from spark_tui.link.messages import Kill, Resume, StopEngine, SubmitOrder
-from spark_tui.link.remote import RemoteLink
-from spark_tui.ui.app import CockpitApp
-from spark_tui.ui.picture import svg
+ROOT = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(ROOT))  # the tree this lies in, not one that happens to be installed
+
+from spark_tui.domain.values import OrderType, Side  # noqa: E402
+from spark_tui.link.messages import Kill, Resume, StopEngine, SubmitOrder  # noqa: E402
+from spark_tui.link.remote import RemoteLink  # noqa: E402
+from spark_tui.ui.app import CockpitApp  # noqa: E402
+from spark_tui.ui.picture import svg  # noqa: E402
 
 PICTURES = Path(__file__).with_name("pictures")
 WIDE, NARROW = (120, 36), (80, 24)
@@ -40,6 +43,7 @@ async def engine() -> AsyncIterator[Path]:
             *command,
             "--ready-file",
             str(ready),
+            cwd=ROOT,
             env={**environment, "EXECUTOR_PORT": "0"},
             stdout=subprocess.DEVNULL,
         )
