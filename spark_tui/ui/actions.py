@@ -118,11 +118,11 @@ ACTIONS: tuple[Action, ...] = (
         keys=("=",), screens=(TRADE,), group="Ticket",
     ),
     Action(
-        "ticket.more", "One step more", "Raise the number under the cursor by one tick or step.",
+        "ticket.more", "One step more", "Raise a number by one tick or step; a slip while it is typed.",
         keys=("+",), screens=(TRADE,), group="Ticket",
     ),
     Action(
-        "ticket.less", "One step less", "Lower the number under the cursor by one tick or step.",
+        "ticket.less", "One step less", "Lower a number by one tick or step; a slip while it is typed.",
         keys=("-",), screens=(TRADE,), group="Ticket",
     ),
     Action(

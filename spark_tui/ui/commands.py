@@ -4,20 +4,16 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spark_tui.domain.values import Environment, Side, TradingState
+from spark_tui.domain.values import Environment, Side
 from spark_tui.link.messages import (
     AlgoRow,
     Algos,
     AnyRequest,
-    CancelAll,
-    CancelAllResult,
     Differences,
     DrillRow,
     Drills,
-    Kill,
     OrderList,
     OrderUpdate,
-    Resume,
     StopEngine,
     SubmitOrder,
 )
@@ -33,19 +29,18 @@ from spark_tui.ui.order_actions import ORDER_ACTIONS
 from spark_tui.ui.order_commands import OrderCommands
 from spark_tui.ui.pnl_commands import pnl_commands
 from spark_tui.ui.rule_commands import RuleCommands
+from spark_tui.ui.safety_commands import SafetyCommands
 from spark_tui.ui.screens.dialog import ConfirmScreen
 from spark_tui.ui.screens.trade import TradeScreen
-from spark_tui.ui.widgets.bars import Banner
 from spark_tui.ui.widgets.candles import INTERVALS
 from spark_tui.ui.widgets.desk import DeskTable
 from spark_tui.ui.widgets.differences import DiffTable
 from spark_tui.ui.widgets.line_table import LineTable
-from spark_tui.ui.widgets.ticket import Said, Ticket
+from spark_tui.ui.widgets.ticket import Ticket
+from spark_tui.ui.widgets.ticket_sending import Said
 
 if TYPE_CHECKING:
     from spark_tui.ui.app import CockpitApp
-
-_OUTSIDE = "or, outside: spark-tui kill"  # needs no engine
 
 Params = Mapping[str, str]
 Answer = Awaitable[str]  # of a dialog; "" when it was canceled
@@ -58,7 +53,6 @@ class Commands:
         self.app = app
         self.context = app.context
         self.model = app.model
-        self._kill_owed = ""  # the reason of a kill that the engine has not confirmed
         self.table: dict[str, Callable[[Params], None]] = {
             "ticket.buy": lambda _: self.ticket().take_side(Side.BUY),
             "ticket.sell": lambda _: self.ticket().take_side(Side.SELL),
@@ -68,9 +62,6 @@ class Commands:
             "ticket.trailing": lambda _: self.ticket().toggle_trailing(),
             "ticket.iceberg": lambda _: self.ticket().toggle_iceberg(),
             "ticket.prevention": lambda _: self.ticket().next_prevention(),
-            "order.cancel-all": self._cancel_all,
-            "kill": self._kill,
-            "resume": self._resume,
             "ticket.type": lambda _: self.ticket().next_type(),
             "ticket.time-in-force": lambda _: self.ticket().next_time_in_force(),
             "ticket.unit": lambda _: self.ticket().toggle_unit(),
@@ -109,6 +100,8 @@ class Commands:
             "engine.stop": self._stop_engine,
             **{action.id: partial(self.in_words, action) for action in (*ORDER_ACTIONS, *MONEY_ACTIONS)},
         }
+        self._safety = SafetyCommands(self)
+        self.table.update(self._safety.table)
         self._orders = OrderCommands(self)
         self.table.update(self._orders.table)
         self.table.update(log_commands(app))
@@ -153,11 +146,11 @@ class Commands:
         if params:
             self._fill_ticket(ticket, params)
             return
-        self.work(self._send(ticket, ticket.said))
+        self.work(self._send(ticket, ticket.sending.said))
 
     async def _send(self, ticket: Ticket, said: Said) -> None:
         """What was sent is then under the cursor of the orders: x cancels it."""
-        await ticket.send(said, self._orders.confirm)
+        await ticket.sending.send(said, self._orders.confirm)
         if ticket.state.sent_id in self.model.orders:
             self.trade().orders.go((ticket.state.sent_id,))
         elif ticket.state.sent_id in self.model.algos:
@@ -187,31 +180,6 @@ class Commands:
             ticket.pull()
         ticket.load(request)
 
-    def _cancel_all(self, params: Params) -> None:
-        orders = [
-            row
-            for row in self.model.open_orders()
-            if params.get("symbol", row.order.request.symbol).upper() == row.order.request.symbol
-        ]
-        if not orders:
-            self.context.say("info", "No open orders to cancel.")
-            return
-        code = str(10 + self.context.clock.wall_ms() // 1_000 % 90)
-        offer = offers.offer_cancel_all(orders, self.model, self.environment, code)
-        request = CancelAll(symbol=params.get("symbol", "").upper())
-        self.work(self._cancel_all_if(self.offer(offer), request))
-
-    async def _cancel_all_if(self, confirmed: Answer, request: CancelAll) -> None:
-        if not await confirmed:
-            return
-        try:
-            result = await self.context.call(request)
-        except LinkError as error:
-            self.context.say("bad", f"Cancel all: {error.text}")
-            return
-        if isinstance(result, CancelAllResult):
-            self.context.say("warn" if result.left else "good", f"Cancel all: {_swept(result)}")
-
     def in_words(self, action: Action, params: Params) -> None:
         """An action that is said with its parameters in the palette, and asked of the engine as it stands."""
         try:
@@ -234,64 +202,10 @@ class Commands:
         self.context.say("good", f"{action.title}: done.")
         self.app.pump.nudge()
 
-    # --- kill and resume -----------------------------------------------------------------------------------
-
-    def _kill(self, params: Params) -> None:
-        """At once, without asking: a halt is always safe. Whatever dialog was open is gone with it."""
-        self.work(self._kill_now(params.get("reason", "operator")))
-        self.app.close_dialogs()
-
-    async def _kill_now(self, reason: str) -> None:
-        self.model.alarm = f"KILL sent, waiting for the engine · {_OUTSIDE}"
-        self._kill_owed = reason
-        self._show_banner()
-        try:
-            result = await self.context.call(Kill(reason=reason))
-        except LinkError as error:
-            self.model.alarm = f"KILL NOT CONFIRMED, repeated when the engine is back · {_OUTSIDE}"
-            self.context.say("bad", f"{self.model.alarm} · {error.text}")
-            self.app.bell()
-        else:
-            self.model.alarm = self._kill_owed = ""
-            if isinstance(result, CancelAllResult):
-                self.model.kill_result = _swept(result)
-                self.context.say("bad", f"KILL: halted, {self.model.kill_result}")
-        self._show_banner()
-        self.app.pump.nudge()
-
     def attached(self) -> None:
-        """The engine is back: a kill it never confirmed is asked again, for a halt is always safe."""
-        if self._kill_owed:
-            self.work(self._kill_now(self._kill_owed))
+        """The engine is there, perhaps again."""
+        self._safety.attached()
         self._orders.attached()
-
-    def _show_banner(self) -> None:
-        self.app.cockpit_screen.query_one(Banner).pull()
-
-    def _resume(self, params: Params) -> None:
-        from spark_tui.ui.screens.reason import ReasonScreen  # lazy: rarely needed
-
-        status = self.model.status
-        if status is not None and status.trading_state is TradingState.ACTIVE:
-            self.context.say("info", "Trading is ACTIVE; there is nothing to resume.")
-            return
-        halted = f"halted by {status.halt_reason}" if status else "halted"
-        title = f"Resume trading · {self.environment}"
-        dialog = ReasonScreen(self.context, title, f"Trading is {halted}.", params.get("reason", ""))
-        self.work(self._resume_with(self.app.open(dialog)))
-
-    async def _resume_with(self, answer: Answer) -> None:
-        reason = await answer
-        if not reason:
-            return
-        try:
-            await self.context.call(Resume(reason=reason))
-        except LinkError as error:
-            self.context.say("bad", f"Not resumed: {error.text}")
-            return
-        self.model.kill_result = ""
-        self.context.say("good", f"Resumed: {reason}")
-        self.app.pump.nudge()
 
     # --- market --------------------------------------------------------------------------------------------
 
@@ -332,6 +246,7 @@ class Commands:
         screen = self.app.cockpit_screen
         if isinstance(screen, TradeScreen):
             screen.watch_pane.stop_finding()
+            screen.ticket.draft.settle()
             screen.set_focus(screen.desk)
         else:
             self.app.show_screen("trade")
@@ -413,8 +328,3 @@ class Commands:
                 self.context.say("bad", f"The engine was not stopped: {error.text}")
                 return
         self.app.exit("stopped")
-
-
-def _swept(result: CancelAllResult) -> str:
-    errors = f", {result.errors[0]}" if result.errors else ""
-    return f"{len(result.canceled)} canceled, {len(result.left)} left{errors}"

@@ -233,16 +233,17 @@ class Draft:
         if field in self.fields:
             self.field, self._fresh = field, True
 
-    def sent(self) -> None:
-        """What is typed next begins another one: it replaces the number under the cursor."""
+    def settle(self) -> None:
+        """The number stands there: what is typed next replaces it."""
         self._fresh = True
 
     def go(self, by: int) -> bool:
         """To the next or previous field; False at either end."""
+        self.settle()
         at = self.fields.index(self.field) + by
         if not 0 <= at < len(self.fields):
             return False
-        self.field, self._fresh = self.fields[at], True
+        self.field = self.fields[at]
         return True
 
     def set(self, field: str, value: Decimal) -> None:

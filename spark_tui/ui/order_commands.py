@@ -185,7 +185,7 @@ class OrderCommands:
         if params:
             self._commands.in_words(BY_ID["order.test"], params)
         else:
-            self._commands.work(self._commands.ticket().test())
+            self._commands.work(self._commands.ticket().sending.test())
 
     # --- algos ---------------------------------------------------------------------------------------------
 

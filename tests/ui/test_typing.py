@@ -56,7 +56,9 @@ async def test_a_burst_acts_in_its_order() -> None:
         assert (draft.side.value, draft.texts["quantity"]) == ("SELL", "0.02")
 
 
-@pytest.mark.parametrize("typed", ["1e-9", "1x", "0.5X", "2R", "1a", "1.2.3", "7 "])
+@pytest.mark.parametrize(
+    "typed", ["1e-9", "1x", "0.5X", "2R", "1a", "1.2.3", "7 ", "-5", "+5", "1-9", "1+9", "1e+9"]
+)
 async def test_what_is_no_number_is_no_other_number_and_no_command_about_orders(typed: str) -> None:
     async with cockpit() as face:
         before = dict(face.app.model.orders)
@@ -70,6 +72,26 @@ async def test_what_is_no_number_is_no_other_number_and_no_command_about_orders(
         assert not any(isinstance(asked, SubmitOrder) for asked in face.engine.asked)
         await face.press("backspace", *"0.25")
         assert face.trade.ticket.draft.texts["quantity"] == "0.25"
+
+
+async def test_a_sign_nudges_a_number_that_stands_there_and_spoils_one_being_typed() -> None:
+    async with cockpit(orders=False) as face:
+        await face.press("b", "tab")
+        texts = face.trade.ticket.draft.texts
+        assert texts["price"] == "67012.3"  # of the book, not typed
+        await face.press("-", "-", "+")
+        assert texts["price"] == "67012.2"
+        await face.press(*"66000")
+        assert texts["price"] == "66000"
+        await face.press("tab", "shift+tab", "+")  # left and come back to: it stands there
+        assert texts["price"] == "66000.1"
+        await face.press(*"66000", "escape", "+")
+        assert texts["price"] == "66000.1"
+        await face.press("1", "shift+tab")
+        await face.press(*"66000", "-")
+        assert texts["price"] == ""
+        await face.press("9")
+        assert texts["price"] == "", "66000-9 is not 9"
 
 
 async def test_after_the_number_the_keys_are_the_orders_again() -> None:
