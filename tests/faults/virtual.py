@@ -17,6 +17,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return super().time() if self.clock is None else self.clock.mono_ns() / NS_PER_S
 
+    @property
+    def quiet(self) -> bool:
+        """Nobody but who asks has anything to do before the clock moves."""
+        return not self._ready and not (self._scheduled and self._scheduled[0]._when <= self.time() + 0.001)
+
 
 def stage() -> asyncio.Runner:
     """Where a world is played, step by step."""
