@@ -43,6 +43,9 @@ BENCHMARKS = {
         "profit and its explanation with 100 000 fills: how long the engine waits (1 min)",
         ("--fills", "5000"),
     ),
+    "replay": Benchmark(
+        "a ledger of 100 000 fills read, decoded and folded at a start (2 min)", ("--fills", "5000")
+    ),
     "canary": Benchmark(
         "a canary's order and order/test, from the call to the venue's answer (1 min)",
         ("--confirms", "3"),

@@ -53,13 +53,14 @@ def synthetic_fill(
     return cover
 
 
-def real(fills: Iterable[Fill]) -> tuple[Fill, ...]:
-    return tuple(fill for fill in fills if not fill.synthetic)
+def real(fills: tuple[Fill, ...]) -> tuple[Fill, ...]:
+    """The trades among an order's fills."""
+    return fills if cover_of(fills) is None else fills[:-1]
 
 
-def cover_of(fills: Iterable[Fill]) -> Fill | None:
-    """The synthetic fill among an order's fills."""
-    return next((fill for fill in fills if fill.synthetic), None)
+def cover_of(fills: tuple[Fill, ...]) -> Fill | None:
+    """The synthetic fill among an order's fills: it comes last (`join`)."""
+    return fills[-1] if fills and fills[-1].synthetic else None
 
 
 def quantity_of(fills: Iterable[Fill]) -> Decimal:
@@ -95,6 +96,8 @@ def join(fills: tuple[Fill, ...], new: Fill) -> tuple[Fill, ...]:
     trades, claim = real(fills), cover_of(fills)
     if new.synthetic:
         claim = new if claim is None else max(claim, new, key=_strength)
+    elif not trades or _trade_order(trades[-1]) < _trade_order(new):
+        trades = (*trades, new)
     elif all(known.trade_id != new.trade_id for known in trades):
         trades = tuple(sorted((*trades, new), key=_trade_order))
     cover = _cover(claim, trades) if claim is not None else None

@@ -14,7 +14,7 @@ from typing import Final, cast
 import msgspec
 
 from spark_tui.domain import executions
-from spark_tui.domain.decimals import ZERO, add, plain, subtract
+from spark_tui.domain.decimals import ZERO, add, multiply, plain, subtract
 from spark_tui.domain.order import (
     STOPPED,
     TERMINAL,
@@ -268,10 +268,15 @@ def _learn_fill(order: Order, fill: Fill, notes: list[str]) -> dict[str, object]
         notes.append(flaw)
         return {}
     fills = executions.join(order.fills, fill)
+    if fill.synthetic or executions.cover_of(order.fills) is not None:  # a cover shrinks as trades come
+        filled, money = executions.quantity_of(fills), executions.quote_of(fills)
+    else:
+        filled = add(order.filled, fill.quantity)
+        money = add(order.filled_quote, multiply(fill.price, fill.quantity))
     change: dict[str, object] = {
         "fills": fills,
-        "filled": executions.quantity_of(fills),
-        "filled_quote": executions.quote_of(fills),
+        "filled": filled,
+        "filled_quote": money,
         "updated_ms": max(order.updated_ms, fill.time_ms),
     }
     if fill.cumulative is not None:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from spark_tui.engine.records import Record, from_body, to_entry
+from spark_tui.engine.records import AUDIT_KINDS, Record, from_body, to_entry
 from spark_tui.engine.state import Effect, State
 from spark_tui.engine.supervise import describe
 from spark_tui.store.ledger import Entry, Ledger, LedgerError
@@ -48,6 +48,8 @@ class Journal:
     def replay(self) -> State:
         """Rebuild the state from the ledger alone. Raises LedgerError for a record that cannot be read."""
         for stored in self._ledger.read():
+            if stored.kind in AUDIT_KINDS:
+                continue
             try:
                 record = from_body(stored.body)
             except ValueError as error:

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from spark_tui.domain.decimals import ZERO
-from spark_tui.domain.executions import real
 from spark_tui.domain.order import Fill
 from spark_tui.domain.values import Environment
 from spark_tui.engine.state import State
@@ -123,7 +122,7 @@ class PlanKeeper:
     def _held(self, venue: str, symbol: str, beyond: list[Fill]) -> Held:
         position = self._state.positions.get((venue, symbol))
         base, quote = self._assets(venue, symbol) or self._state.assets.get((venue, symbol), ("", ""))
-        trades = real(beyond)
+        trades = [fill for fill in beyond if not fill.synthetic]
         counted_to = self._state.reconciled.get((venue, symbol), -1)
         if (
             counted_to < 0 and trades

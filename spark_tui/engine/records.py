@@ -199,6 +199,9 @@ Record = (
     | TwinRecord
 )
 
+# of the audit alone: a replay need not even decode them, and there is one for every command
+AUDIT_KINDS = frozenset(str(kind.__struct_config__.tag) for kind in (Decision, Acted))
+
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[Record] = msgspec.json.Decoder(Record)
 

@@ -160,3 +160,24 @@ def test_until_the_trades_come_the_venues_total_holds(heard: set[int], told: int
     total, money = Decimal(told) / 10, sum((98 + number) * Decimal("0.1") for number in range(told))
     order = living(*mine, claim(living(), str(total), str(money)))
     assert order.filled == max(total, Decimal(len(heard)) / 10)
+
+
+quantities = st.decimals(min_value=Decimal("0.00000001"), max_value=10**9, places=8)
+
+
+@given(st.lists(st.tuples(quantities, quantities), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_totals_are_the_sum_of_the_fills_whatever_came_first(
+    trades: list[tuple[Decimal, Decimal]], dice: random.Random
+) -> None:
+    """They are kept beside the fills, digit for digit: thousands are not added up anew for each."""
+    events = [trade(number, str(quantity), str(price)) for number, (quantity, price) in enumerate(trades)]
+    total = executions.quantity_of(event.fill for event in events)
+    half = claim(living(), str(total / 2), "1")
+    heard = [*events, *events[:1], half]
+    dice.shuffle(heard)
+    order = living()
+    for event in heard:
+        order = lifecycle.apply(order, event).order
+        assert str(order.filled) == str(executions.quantity_of(order.fills))
+        assert str(order.filled_quote) == str(executions.quote_of(order.fills))
+    assert order.filled == total

@@ -16,6 +16,7 @@ from spark_tui.engine.identity import Identities, base36, draw_run
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.records import DayStarted, Decision, OrderRecord, RunStarted, from_body, to_entry
 from spark_tui.link.messages import CancelAll, CancelOrder, Kill, Resume
+from spark_tui.store.ledger import Entry, LedgerError
 from tests.engine.fake_venue import D
 from tests.engine.harness import Rig, buy, rig
 
@@ -130,3 +131,16 @@ async def test_what_the_ledger_refuses_to_know_is_an_anomaly_not_a_crash(tmp_pat
         event = Accepted(venue_order_id="1", at_ms=1)
         effect = it.engine.journal.note(OrderRecord(client_order_id="nobody-1", event=event))
         assert "not in the ledger" in effect.anomaly
+
+
+async def test_what_is_for_the_audit_alone_is_not_decoded_and_anything_else_is(tmp_path: Path) -> None:
+    """There is one such entry for every command ever given."""
+    async with rig(tmp_path) as it:
+        await it.submit()
+        await it.engine.journal.durable()
+        before = rebuilt(it)
+        await it.ledger.append(*(Entry(kind=kind, body=b"{}") for kind in ("acted", "decision")))
+        assert rebuilt(it) == before
+        await it.ledger.append(Entry(kind="day", body=b"{}"))
+        with pytest.raises(LedgerError, match=r"\(day\) cannot be read"):
+            rebuilt(it)
