@@ -30,7 +30,8 @@ class Action:
 
     `request` turns `do`-style parameters into what the engine is asked (None: only the cockpit knows the
     action); call it through `build_request`, which checks the names first. `trades`: refused by a read-only
-    cockpit. `footer` is the label on the key line (after `|` a shorter one, or none to leave it
+    cockpit. `safe`: it only takes orders or permissions away, so the palette offers it before others that
+    are named as well. `footer` is the label on the key line (after `|` a shorter one, or none to leave it
     out where room is short), empty when not shown there.
     """
 
@@ -44,6 +45,7 @@ class Action:
     group: str = "Cockpit"
     footer: str = ""
     trades: bool = False
+    safe: bool = False
 
 
 _Kind = TypeVar("_Kind", bound=StrEnum)

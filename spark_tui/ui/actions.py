@@ -60,12 +60,12 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "order.cancel", "Cancel the order", "Cancel the order, a leg with its list, or stop an algo.",
-        keys=("x",), screens=(TRADE,), group="Trading", footer="Cancel", trades=True, request=_cancel,
+        keys=("x",), screens=(TRADE,), group="Trading", footer="Cancel", trades=True, safe=True, request=_cancel,
         params=(Param("client_order_id", "the order's id", required=True),),
     ),
     Action(
         "order.cancel-all", "Cancel all orders", "Cancel every open order, after the code shown is typed.",
-        keys=("X",), screens=(TRADE,), group="Trading", footer="All|", trades=True,
+        keys=("X",), screens=(TRADE,), group="Trading", footer="All|", trades=True, safe=True,
         request=_cancel_all,
         params=(Param("symbol", "only this instrument"), VENUE),
     ),
@@ -73,7 +73,8 @@ ACTIONS: tuple[Action, ...] = (
     Action(
         "kill", "KILL: halt and cancel everything",
         "Acts at once, on every screen and inside dialogs: nothing leaves but cancels until resumed.",
-        keys=("ctrl+k",), group="Trading", request=_kill, params=(Param("reason", "goes into the ledger"),),
+        keys=("ctrl+k",), group="Trading", safe=True, request=_kill,
+        params=(Param("reason", "goes into the ledger"),),
     ),
     Action(
         "resume", "Resume trading", "Lift a halt; asks for the reason.",

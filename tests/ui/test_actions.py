@@ -41,8 +41,26 @@ def test_every_default_key_works_inside_tmux(action: "object") -> None:
 
 @pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.id)
 def test_every_action_is_found_in_the_palette_by_its_name(action: "object") -> None:
-    assert action in matches(action.title)[:6]  # type: ignore[attr-defined]
-    assert action in matches(action.id)[:6]  # type: ignore[attr-defined]
+    assert matches(action.title)[0] is action  # type: ignore[attr-defined]
+    assert matches(action.id)[0] is action  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("stop", ["engine.stop", "canary.stop", "algo.stop", "ticket.trailing"]),  # both names say it
+        ("sto", ["engine.stop", "canary.stop", "algo.stop", "ticket.trailing"]),
+        ("engine stop", ["engine.stop"]),
+        ("cancel", ["order.cancel", "order.cancel-all", "list.cancel", "kill"]),
+        ("c", ["order.cancel", "order.cancel-all"]),  # before what is named as well and risks more
+        ("live", ["live.disarm", "live.arm"]),
+        ("halt", ["kill", "resume"]),  # a title before a help
+        ("canary", ["screen.canary", "canary.run"]),  # the order of the table
+        ("", [action.id for action in ACTIONS]),
+    ],
+)
+def test_the_palette_finds_the_best_named_first(typed: str, found: list[str]) -> None:
+    assert [action.id for action in matches(typed)][: len(found)] == found
 
 
 async def test_every_action_has_a_command_and_a_line_in_help() -> None:

@@ -1,6 +1,8 @@
 """The command palette: every action of the table, found by typing, with the key that would have done it."""
 
+import re
 from collections.abc import Sequence
+from functools import partial
 
 from spark_tui.ui.actions import ACTIONS, Action
 from spark_tui.ui.context import Context
@@ -11,21 +13,38 @@ from spark_tui.ui.screens.dialog import DialogScreen
 
 
 def matches(text: str) -> list[Action]:
-    """Actions with every typed word in id, title or help; those whose id or title begins with it first."""
+    """Actions with every typed word in id, title or help, the best named first. Of those whose better name is
+    as near, the one that takes risk away comes first, then the one whose other name is near too."""
     words = text.lower().split()
     found = [
         action
         for action in ACTIONS
         if all(word in f"{action.id} {action.title} {action.help}".lower() for word in words)
     ]
-    first = words[0] if words else ""
-    return sorted(
-        found,
-        key=lambda action: (
-            not action.title.lower().startswith(first) and not action.id.startswith(first),
-            not all(word in f"{action.id} {action.title}".lower() for word in words),
-        ),
-    )
+    return sorted(found, key=partial(_place, text)) if words else found
+
+
+def _place(text: str, action: Action) -> tuple[int, bool, int]:
+    """Title and id against what was typed, as a whole and word by word."""
+    names, typed = (_plain(action.title), _plain(action.id)), _plain(text)
+    if typed in names:
+        return -1, not action.safe, 0
+    apart = [[_apart(part, name) for name in names] for part in (typed, *typed.split())]
+    return sum(map(min, apart)), not action.safe, sum(map(sum, apart))
+
+
+def _plain(text: str) -> str:
+    return " ".join(re.findall(r"[a-z0-9]+", text.lower()))
+
+
+def _apart(part: str, name: str) -> int:
+    """0 when the name begins with it as a whole word, then with its beginning; the same inside the name; and
+    last anywhere or nowhere."""
+    for distance, found in enumerate((f" {part} ", f" {part}")):
+        at = f" {name} ".find(found)
+        if at >= 0:
+            return distance + 2 * (at > 0)
+    return 4
 
 
 def command(text: str) -> tuple[str, dict[str, str]]:
