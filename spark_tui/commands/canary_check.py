@@ -8,7 +8,8 @@ from typing import Any
 from spark_tui.commands import rows
 from spark_tui.commands.errors import REFUSED, USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of
-from spark_tui.store.evidence import Checked, EvidenceError, check_file, known_signer
+from spark_tui.store.evidence import Checked, EvidenceError, EvidenceKey, check_file, known_signer
+from spark_tui.store.evidence_journal import SUFFIX, read
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -16,7 +17,7 @@ def run(arguments: argparse.Namespace) -> int:
     key where it has one."""
     path: Path = arguments.file
     try:
-        found = check_file(path)
+        found = _unsealed(path) if path.suffix == SUFFIX else check_file(path)
         signer = arguments.signer or known_signer(data_dir_of(arguments))
     except EvidenceError as error:
         raise CommandError(str(error), USAGE) from None
@@ -33,6 +34,22 @@ def run(arguments: argparse.Namespace) -> int:
     for problem in problems:
         print(f"spark-tui: {path}: {problem}", file=sys.stderr)
     return REFUSED if problems else 0
+
+
+def _unsealed(path: Path) -> Checked:
+    """A soak's journal beside its key is no bundle yet; how much of it will be is told all the same. Raises
+    EvidenceError."""
+    data_dir = path.absolute().parent.parent
+    if not known_signer(data_dir):
+        return Checked(problems=("it is a soak's journal, and the key that signs it is not beside it",))
+    found = read(path, EvidenceKey.open(data_dir))
+    checks = sum(name.startswith("check ") for name in found.bodies)
+    but = f", but {found.trouble}" if found.trouble else ""
+    text = (
+        f"it is the journal of a soak that runs or was cut off; checks as they were signed: {checks}{but};"
+        " the next engine that starts there makes it a bundle"
+    )
+    return Checked(problems=(text,))
 
 
 def _row(path: Path, found: Checked, problems: list[str]) -> rows.Row:

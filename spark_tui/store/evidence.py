@@ -14,7 +14,7 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -140,6 +140,15 @@ class EvidenceKey:
     def sign(self, content: bytes) -> str:
         return self._key.sign(content).hex()
 
+    def signed(self, content: bytes, signature: str) -> bool:
+        from cryptography.exceptions import InvalidSignature
+
+        try:
+            self._key.public_key().verify(bytes.fromhex(signature), content)
+        except (InvalidSignature, ValueError):
+            return False
+        return True
+
 
 def fingerprint(public_key: str) -> str:
     """What an operator compares: 16 hex digits."""
@@ -155,21 +164,26 @@ def known_signer(data_dir: Path) -> str:
 
 
 class Bundle:
-    """Sections in the order they are added; `seal` ends it."""
+    """Sections in the order they are added, each as it will stand in the file and with its hash; `seal` ends
+    it."""
 
-    def __init__(self) -> None:
-        self._sections: list[dict[str, Any]] = []
+    def __init__(self, sections: Iterable[tuple[bytes, str]] = ()) -> None:
+        self.sections = list(sections)
+
+    @property
+    def head(self) -> str:
+        return self.sections[-1][1] if self.sections else ZERO
 
     def add(self, name: str, body: Body) -> None:
-        previous, simple = self._sections[-1]["hash"] if self._sections else ZERO, _simple(body)
-        self._sections.append(
-            {"name": name, "previous": previous, "body": simple, "hash": _link(previous, name, simple)}
-        )
+        simple, previous = _simple(body), self.head
+        digest = _link(previous, name, simple)
+        section = {"name": name, "previous": previous, "body": simple, "hash": digest}
+        self.sections.append((_encoded(section), digest))
 
     def seal(self, key: EvidenceKey) -> bytes:
-        head = self._sections[-1]["hash"] if self._sections else ZERO
-        seal = {"head": head, "public_key": key.public, "signature": key.sign(_signed(head))}
-        return _encoded({"format": FORMAT, "sections": self._sections, "seal": seal}) + b"\n"
+        seal = {"head": self.head, "public_key": key.public, "signature": key.sign(signed(self.head))}
+        sections = b",".join(section for section, _ in self.sections)
+        return b'{"format":%b,"seal":%b,"sections":[%b]}\n' % (_encoded(FORMAT), _encoded(seal), sections)
 
 
 def hashed_exchange(what: str, request: str, answer: str, **facts: object) -> Body:
@@ -198,7 +212,8 @@ def keep(data_dir: Path, name: str, content: bytes) -> Path:
     return path
 
 
-def _signed(head: str) -> bytes:
+def signed(head: str) -> bytes:
+    """What a signature is made of."""
     return f"{FORMAT}\n{head}".encode()
 
 
@@ -209,7 +224,7 @@ def check_file(path: Path, known: Mapping[str, Checked] | None = None) -> Checke
     """As `check`. `known`: by digest, what was found of contents that were checked before. Raises
     EvidenceError when there is no such file to read."""
     try:
-        content = _plain_content(path)
+        content = plain_content(path)
     except OSError as error:
         raise EvidenceError(f"{path} cannot be read: {error.strerror}.") from None
     if content is None:
@@ -219,7 +234,7 @@ def check_file(path: Path, known: Mapping[str, Checked] | None = None) -> Checke
     return (known or {}).get(sha256(content)) or check(content)
 
 
-def _plain_content(path: Path) -> bytes | None:
+def plain_content(path: Path) -> bytes | None:
     """At most one byte more than a bundle may have; None for what is no plain file: a pipe would be waited
     for by whoever opens it, and a device may never end."""
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -253,6 +268,18 @@ def check(content: bytes) -> Checked:
 
 _SECTION = {"name": str, "previous": str, "hash": str, "body": dict}
 _SEAL = {"head": str, "public_key": str, "signature": str}
+
+
+def next_section(content: bytes, previous: str) -> dict[str, Any] | None:
+    """A section by itself as `Bundle.add` told it, when it follows `previous` and is as it was written."""
+    try:
+        section = json.loads(content, parse_float=str, parse_constant=str)
+        if not _fits(section, _SECTION) or _encoded(section) != content or section["previous"] != previous:
+            return None
+    except (ValueError, RecursionError):
+        return None
+    found: dict[str, Any] = section
+    return found if found["hash"] == _link(previous, found["name"], found["body"]) else None
 
 
 def _has_shape(found: object) -> bool:
@@ -313,7 +340,7 @@ def _seal_problems(seal: Mapping[str, str], head: str) -> Iterator[str]:
         yield "the seal is not of the last section"
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(seal["public_key"]))
-        key.verify(bytes.fromhex(seal["signature"]), _signed(seal["head"]))
+        key.verify(bytes.fromhex(seal["signature"]), signed(seal["head"]))
     except (InvalidSignature, ValueError):
         yield "the signature does not match"
     else:

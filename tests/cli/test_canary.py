@@ -133,6 +133,10 @@ def test_without_an_engine_the_document_says_so(
     assert row.keys() >= set(FIELDS)
 
 
+def journal_of(data: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in (data / "evidence").glob("*.journal"))
+
+
 def soaking(home: Home, data: Path) -> "subprocess.Popen[str]":
     words = ("canary", "soak", *SCOPE, "--duration", "600", "--dry-run", "--json", "--data-dir", str(data))
     soak = home.begin(*words)
@@ -145,7 +149,7 @@ def soaking(home: Home, data: Path) -> "subprocess.Popen[str]":
     return soak
 
 
-def test_a_soak_whose_engine_is_stopped_leaves_its_evidence_and_one_that_is_killed_is_red(
+def test_a_soak_whose_engine_is_stopped_or_killed_leaves_its_evidence_and_is_red(
     shared_home: Home, tmp_path: Path
 ) -> None:
     data = tmp_path / "data"
@@ -161,13 +165,37 @@ def test_a_soak_whose_engine_is_stopped_leaves_its_evidence_and_one_that_is_kill
 
     engine = shared_home.engine(data=data, EXECUTOR_PORT="0")
     soak = soaking(shared_home, data)
+    wait_for(lambda: b"check 1" in journal_of(data), "the first check on disk")
     engine.kill()
+    (journal,) = (data / "evidence").glob("*.journal")
+    unsealed = shared_home.run("canary", "verify", str(journal))
+    assert (unsealed.returncode, "checks as they were signed: 1;" in unsealed.stderr) == (1, True)
     out, err = soak.communicate(timeout=30)
     row = json.loads(out)
     assert (soak.returncode, row["verdict"]) == (1, "red")
     assert row["reasons"][0].startswith("ENGINE_GONE: ")
     assert row.keys() >= set(FIELDS)
     assert len(err.splitlines()) == 1
+
+    engine = shared_home.engine(data=data, EXECUTOR_PORT="0")
+    row = cut_off(shared_home, data)
+    assert row["reasons"][0].startswith("CUT_OFF: the engine ended after check 1 of 61")
+    assert row["figures"]["checks"] == len(row["checks"]) == 1
+    verified = shared_home.run("canary", "verify", row["bundle"], "--json", "--data-dir", str(data))
+    assert (verified.returncode, json.loads(verified.stdout)["verdict"]) == (0, "red")
+    assert not list((data / "evidence").glob("*.journal"))
+
+
+def cut_off(home: Home, data: Path) -> dict[str, Any]:
+    """What the next engine tells of the soak that was killed."""
+
+    def newest() -> dict[str, Any]:
+        done = home.run("canary", "status", "--json", "--data-dir", str(data))
+        row: dict[str, Any] = json.loads(done.stdout)["canaries"][0]
+        return row
+
+    wait_for(lambda: "CUT_OFF" in newest()["reasons"][0], "the soak that was cut off")
+    return newest()
 
 
 def test_what_never_ends_or_is_never_written_is_no_bundle(shared_home: Home, tmp_path: Path) -> None:

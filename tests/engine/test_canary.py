@@ -642,7 +642,8 @@ async def test_a_dry_soak_looks_every_ten_seconds_and_places_nothing(tmp_path: P
         assert len(row.checks) == len(row.latencies_s) == 4
         assert it.clock.mono_ns() - began >= 30e9
         assert it.venue.placed == []
-        assert len(bundle(row).sections["rounds"]["rounds"]) == 4
+        assert {f"check {number}" for number in (1, 2, 3, 4)} <= bundle(row).sections.keys()
+        assert not list(tmp_path.rglob("*.journal"))
         names = [one.removeprefix("test ") for one in it.venue.sent_bytes]
         assert all(re.fullmatch("[A-Za-z0-9_-]{1,36}", name) for name in names)
         assert len(set(names)) == 4
@@ -672,9 +673,9 @@ async def test_a_soak_tells_its_figures_while_it_goes_on_and_in_the_end(tmp_path
         assert [check.measured.order_latency_s for check in row.checks if check.measured] == list(
             row.latencies_s
         )
-        said = bundle(row).sections["rounds"]
-        assert said["figures"]["healthy"] == 3
-        assert said["rounds"][2]["check"]["measured"]["clock_offset_ms"] == 0
+        said = bundle(row).sections
+        assert said["figures"]["figures"]["healthy"] == 3
+        assert said["check 3"]["check"]["measured"]["clock_offset_ms"] == 0
 
 
 def test_a_row_from_before_there_were_figures_is_still_read() -> None:
@@ -746,6 +747,93 @@ async def test_a_soak_can_be_stopped_and_is_then_not_green(tmp_path: Path) -> No
         row = await asked
         assert isinstance(row, CanaryRow)
         assert (row.verdict, codes(row)) == (CanaryVerdict.RED, ["STOPPED"])
+
+
+async def soak_killed(tmp_path: Path, checks: int) -> tuple[Path, ManualClock]:
+    """The data directory as a kill -9 leaves it after so many checks of a dry soak."""
+    left = tmp_path.parent / f"{tmp_path.name}-killed"
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        asked = asyncio.ensure_future(it.ask(SoakCanary(symbol=SYMBOL, duration_s=600)))
+        await it.until(lambda: len(it.venue.sent_bytes) == 1 + checks)
+        await it.until(lambda: it.clock.sleeping() != [] and len(_lines(tmp_path)) == 4 + checks)
+        shutil.copytree(tmp_path, left)
+        await it.ask(StopCanary())
+        await it.until(asked.done, seconds=10_000)
+        assert not list(tmp_path.rglob("*.journal"))
+    return left, it.clock
+
+
+def _lines(data_dir: Path) -> list[bytes]:
+    return [line for path in data_dir.rglob("*.journal") for line in path.read_bytes().splitlines()]
+
+
+async def cut_off_row(it: Rig) -> CanaryRow:
+    await it.until(lambda: it.engine.canary.view().rows[0].kind is CanaryKind.SOAK)
+    await it.until(lambda: not _lines(Path(it.engine.canary.view().rows[0].bundle).parent))
+    return it.engine.canary.view().rows[0]
+
+
+async def test_a_soak_that_was_killed_is_sealed_by_the_next_engine_and_red(tmp_path: Path) -> None:
+    left, clock = await soak_killed(tmp_path, 2)
+    async with rig(left, clock=clock, settings=told(left)) as it:
+        row = await cut_off_row(it)
+        assert (row.verdict, codes(row)) == (CanaryVerdict.RED, ["CUT_OFF"])
+        assert "after check 2 of 61" in row.reasons[0]
+        assert (row.symbol, row.config_hash) == (SYMBOL, it.engine.canary.config_hash())
+        assert [check.ok for check in row.checks] == [True, True]
+        assert row.figures is not None
+        assert (row.figures.checks, row.figures.healthy, row.figures.feed_age_worst_s is None) == (
+            2,
+            2,
+            False,
+        )
+        said = bundle(row).sections
+        assert {"run", "build", "config", "soak", "check 1", "check 2", "cut off", "verdict"} == said.keys()
+        assert said["check 2"]["checks"]
+        assert said["verdict"]["verdict"] == "red"
+        assert not list(left.rglob("*.journal"))
+    async with rig(left, clock=clock, settings=told(left)) as it:
+        assert [one.kind for one in it.engine.canary.view().rows] == [CanaryKind.SOAK, CanaryKind.RUN]  # once
+
+
+async def test_what_was_touched_in_the_journal_is_not_sealed_and_that_is_told(tmp_path: Path) -> None:
+    left, clock = await soak_killed(tmp_path, 2)
+    (path,) = left.rglob("*.journal")
+    path.write_bytes(path.read_bytes().replace(b'"number":2', b'"number":3', 1))
+    async with rig(left, clock=clock, settings=told(left)) as it:
+        row = await cut_off_row(it)
+        assert "after check 1 of 61" in row.reasons[0]
+        assert "line 6 of 6 is not as it was written" in row.reasons[0]
+        assert "check 2" not in bundle(row).sections
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense\n"])
+async def test_a_journal_that_holds_nothing_is_told_and_harms_nobody(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "evidence").mkdir()
+    path = tmp_path / "evidence" / "canary-c1-1.journal"
+    path.write_bytes(content)
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await it.engine.canary.settled()
+        assert any(str(path) in notice.text for notice in it.engine.notices.recent)
+        assert (await row_of(it, SMALL)).verdict is CanaryVerdict.GREEN
+
+
+async def test_a_soak_whose_evidence_finds_no_place_goes_on_and_is_red(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        shutil.move(tmp_path / "evidence", tmp_path / "elsewhere")
+        (tmp_path / "evidence").write_text("in the way")
+        asked = asyncio.ensure_future(it.ask(SoakCanary(symbol=SYMBOL, duration_s=20)))
+        await it.until(lambda: len(it.venue.sent_bytes) == 3)
+        (tmp_path / "evidence").unlink()  # and now there is room again
+        await it.until(asked.done, seconds=10_000)
+        row = await asked
+        assert isinstance(row, CanaryRow)
+        assert (row.verdict, codes(row)) == (CanaryVerdict.RED, ["EVIDENCE"])
+        assert row.figures is not None
+        assert (row.figures.checks, row.figures.healthy) == (3, 3)
+        assert {"check 1", "check 2", "check 3"} <= bundle(row).sections.keys()
 
 
 # --- status ---------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """A soak's rhythm, and the bounds of what it leaves behind."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -9,10 +10,14 @@ from spark_tui.engine.canary import soak as soaks
 from spark_tui.engine.canary.figures import Figures
 from spark_tui.engine.canary.soak import ROW_CHECKS, Round, Soak, Soaked, shown
 from spark_tui.link.messages import CanaryCheck, CanaryFigures, Measured
-from spark_tui.store.evidence import MAX_BYTES, canonical, hashed_exchange, sha256
+from spark_tui.store.evidence import MAX_BYTES, Bundle, EvidenceKey, check, hashed_exchange, sha256
+from spark_tui.store.evidence_journal import Journal, read
 from spark_tui.wire.clock import ManualClock
 
 DAY_S = 86_400.0
+
+
+Keep = Callable[[str, dict[str, object]], Awaitable[str]]
 
 
 async def soaked(
@@ -21,8 +26,10 @@ async def soaked(
     takes: Callable[[int], float] = lambda number: 0.0,
     red: frozenset[int] = frozenset(),
     ends_at_red: bool = False,
+    why: str = "SLOW: order/test took 2 s",
     asked: str = "",
     stopped: bool = False,
+    keep: Keep | None = None,
 ) -> tuple[Soaked, list[float]]:
     """The result, and when each check began."""
     clock, stop, began = ManualClock(), asyncio.Event(), list[float]()
@@ -33,17 +40,19 @@ async def soaked(
         await clock.sleep(takes(number))
         exchange = hashed_exchange("GET /depth", "symbol=BTCUSDT", asked, status=200, at_ms=0, took_us=1)
         return Round(
-            reasons=("SLOW: order/test took 2 s",) if number in red else (),
+            reasons=(why,) if number in red else (),
             latencies_s=(0.002,),
             facts={"seen": {"exchanges": {"exchanges": [exchange]}}},
             exchanges=[exchange],
         )
 
+    async def forget(name: str, body: dict[str, object]) -> str:
+        return ""
+
     if stopped:
         stop.set()
-    running = asyncio.ensure_future(
-        Soak(clock, stop, lambda check: None).run(duration_s, look, ends_at_red=ends_at_red)
-    )
+    soak = Soak(clock, stop, lambda check: None, keep or forget)
+    running = asyncio.ensure_future(soak.run(duration_s, look, ends_at_red=ends_at_red))
     while not running.done():
         await asyncio.sleep(0)
         if left := clock.sleeping():
@@ -78,15 +87,40 @@ async def test_the_first_red_check_ends_a_soak_that_places_orders() -> None:
     assert soaks.reasons_of(found.checks) == ("SLOW: check 3 of 7: order/test took 2 s",)
 
 
-async def test_the_evidence_of_a_whole_day_is_still_a_bundle() -> None:
-    """Every check red, and answers as long as a book's: none may cost the others their proof."""
-    found, _ = await soaked(DAY_S, red=frozenset(range(10_000)), asked="x" * 15_000)
-    assert len(found.rounds) == 8_641
-    assert len(canonical({"rounds": found.rounds})) < MAX_BYTES * 3 / 4
-    assert "seen" in found.rounds[0]
-    last = canonical(found.rounds[-1]).decode()
-    assert '"codes":["SLOW"]' in last
-    assert '"answer_sha256":"' + sha256("x" * 15_000) in last
+async def test_the_evidence_of_a_whole_day_is_still_a_bundle(tmp_path: Path) -> None:
+    """Every check red, in words that never end, and answers as long as a book's: none may cost the others
+    their proof."""
+    bundle = Bundle()
+    key = EvidenceKey.open(tmp_path)
+
+    async def keep(name: str, body: dict[str, object]) -> str:
+        bundle.add(name, body)
+        return ""
+
+    every = frozenset(range(10_000))
+    await soaked(DAY_S, red=every, why="SLOW: " + "ş" * 5_000, asked="x" * 15_000, keep=keep)
+    sealed = bundle.seal(key)
+    assert len(sealed) < MAX_BYTES * 7 / 8
+    found = check(sealed)
+    assert found.ok, found.problems
+    assert len(found.sections) == 8_641
+    assert "seen" in found.sections["check 1"]
+    last = found.sections["check 8641"]
+    assert (last["codes"], last["hashes"][0]["answer_sha256"]) == (["SLOW"], sha256("x" * 15_000))
+    journal = Journal(tmp_path, "canary-c1", key)
+    journal.append(bundle.sections)  # what a kill would leave is bounded, too
+    assert len(read(journal.path, key).sections) == 8_641
+
+
+async def test_evidence_that_cannot_be_written_is_told_once_and_ends_a_soak_that_places_orders() -> None:
+    async def keep(name: str, body: dict[str, object]) -> str:
+        return "" if name == "check 1" else "no space left."
+
+    dry, _ = await soaked(60, keep=keep)
+    assert soaks.reasons_of(dry.checks) == ("EVIDENCE: check evidence of 2 of 7: no space left.",)
+    assert len(dry.checks) == 8
+    _, began = await soaked(60, keep=keep, ends_at_red=True)
+    assert began == [0, 10]
 
 
 def test_a_row_shows_the_first_red_checks_and_the_latest() -> None:

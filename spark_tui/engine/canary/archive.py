@@ -7,8 +7,9 @@ from pathlib import Path
 import msgspec
 
 from spark_tui.link.messages import CanaryRow
-from spark_tui.store import evidence
+from spark_tui.store import evidence, evidence_journal
 from spark_tui.store.evidence import Bundle, Checked, EvidenceError, EvidenceKey
+from spark_tui.store.evidence_journal import Gathered, Journal
 
 _Identity = tuple[object, ...]
 
@@ -25,6 +26,22 @@ class Archive:
     async def keep(self, name: str, bundle: Bundle) -> tuple[str, str]:
         """Path and sha256 of the sealed bundle. Raises EvidenceError."""
         return await asyncio.to_thread(self._keep, name, bundle)
+
+    async def journal(self, name: str) -> Journal | None:
+        """For what is gathered bit by bit; None where no evidence can be kept. Raises EvidenceError."""
+        if not self._folder:
+            return None
+        return Journal(Path(self._folder), name, await asyncio.to_thread(self._own_key))
+
+    async def left_behind(self) -> list[Path]:
+        """Journals that nobody ended."""
+        return (
+            await asyncio.to_thread(evidence_journal.left_behind, Path(self._folder)) if self._folder else []
+        )
+
+    async def gathered(self, path: Path) -> Gathered:
+        """Raises EvidenceError."""
+        return await asyncio.to_thread(lambda: evidence_journal.read(path, self._own_key()))
 
     def _keep(self, name: str, bundle: Bundle) -> tuple[str, str]:
         if not self._folder:

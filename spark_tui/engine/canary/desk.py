@@ -18,6 +18,7 @@ from spark_tui.engine.canary.build import config_hash
 from spark_tui.engine.canary.confirm import Confirmation
 from spark_tui.engine.canary.dry import DryRun
 from spark_tui.engine.canary.follow import Follower
+from spark_tui.engine.canary.growing import LeftBehind
 from spark_tui.engine.canary.papers import Papers
 from spark_tui.engine.canary.probe import smallest
 from spark_tui.engine.canary.soak import ROW_CHECKS
@@ -63,6 +64,7 @@ class CanaryDesk:
         self._free = asyncio.Event()
         self._free.set()
         self._last = 0
+        self._settled = asyncio.Event()
 
     # --- what is asked -------------------------------------------------------------------------------------
 
@@ -168,7 +170,15 @@ class CanaryDesk:
 
     async def finish_cut_short(self) -> None:
         """What an engine before this one began and did not end."""
-        await self._unfinished.begin()
+        try:
+            self._unfinished.begin()
+            await LeftBehind(self._papers, self._engine.journal.state, self._engine.notices).seal()
+        finally:
+            self._settled.set()
+
+    async def settled(self) -> None:
+        """What an engine before this one left is on record, so that nothing rests on what was before it."""
+        await self._settled.wait()
 
     # --- one at a time -------------------------------------------------------------------------------------
 

@@ -61,15 +61,23 @@ class Papers:
             price=request.price,
         )
 
-    async def conclude(self, row: CanaryRow, sections: Iterable[Section]) -> CanaryRow:
-        """Seal what was seen, then record the verdict with the seal's hash. What cannot be kept as evidence
-        is on record all the same, and never green: its order may have been real."""
+    async def begin(self, row: CanaryRow) -> Bundle:
+        """With what stands in every bundle: what is tried, by which program, under which configuration."""
         bundle, facts = Bundle(), self._config()
         bundle.add("run", _about(row, self._hosts.get(row.venue, "")))
         bundle.add("build", await asyncio.to_thread(build))
         bundle.add("config", {"hash": row.config_hash, "facts": facts})
+        return bundle
+
+    async def conclude(self, row: CanaryRow, sections: Iterable[Section]) -> CanaryRow:
+        bundle = await self.begin(row)
         for name, body in sections:
             bundle.add(name, body)
+        return await self.end(row, bundle)
+
+    async def end(self, row: CanaryRow, bundle: Bundle) -> CanaryRow:
+        """Seal what was seen, then record the verdict with the seal's hash. What cannot be kept as evidence
+        is on record all the same, and never green: its order may have been real."""
         bundle.add("verdict", {"verdict": row.verdict, "reasons": row.reasons, "checks": row.checks})
         try:
             path, digest = await self.archive.keep(f"canary-{row.run_id}", bundle)

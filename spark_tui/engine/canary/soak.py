@@ -1,4 +1,4 @@
-"""A canary every ten seconds for as long as was asked for, and all of it in one bundle of bounded size."""
+"""A canary every ten seconds for as long as was asked for, and all of it as evidence of bounded size."""
 
 import asyncio
 import contextlib
@@ -13,6 +13,8 @@ from spark_tui.wire.clock import NS_PER_S, Clock, within
 
 EVERY_S = 10.0
 FULL_BYTES = 2 << 20  # of evidence kept word for word; of what comes after, the hashes
+TEXT = 200  # characters of a check's text, for there may be thousands; `reasons` have all of it
+CHECK = "check "  # how the section of a check is named, with its number
 ROW_CHECKS = 100  # in the ledger and on the screen; the bundle has them all
 
 
@@ -29,7 +31,6 @@ class Round(msgspec.Struct, frozen=True, kw_only=True):
 class Soaked(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[CanaryCheck, ...]
     latencies_s: tuple[float, ...]
-    rounds: list[dict[str, object]]
 
 
 def due(duration_s: float) -> list[float]:
@@ -38,12 +39,20 @@ def due(duration_s: float) -> list[float]:
 
 
 class Soak:
-    """`stop` is set by whoever wants it to end after the check it is at."""
+    """`stop` is set by whoever wants it to end after the check it is at. `keep`: one check's part of the
+    evidence, by name; says what went wrong with it."""
 
-    def __init__(self, clock: Clock, stop: asyncio.Event, told: Callable[[CanaryCheck], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        stop: asyncio.Event,
+        told: Callable[[CanaryCheck], None],
+        keep: Callable[[str, dict[str, object]], Awaitable[str]],
+    ) -> None:
         self._clock = clock
         self._stop = stop
         self._told = told
+        self._keep = keep
         self._kept = 0
 
     async def run(
@@ -54,7 +63,7 @@ class Soak:
         began_ns = self._clock.mono_ns()
         checks: list[CanaryCheck] = []
         latencies: list[float] = []
-        rounds: list[dict[str, object]] = []
+        lost = False
         for number, at_s in enumerate(times, 1):
             late_s = (self._clock.mono_ns() - began_ns) / NS_PER_S - at_s
             if late_s >= EVERY_S and number < len(times):
@@ -67,16 +76,20 @@ class Soak:
             latencies += seen.latencies_s
             check = _check(f"{number} of {len(times)}", seen)
             checks.append(check)
-            rounds.append({"number": number, "at_ms": at_ms, "check": check, **self._facts(seen)})
             self._told(check)
-            if seen.reasons and ends_at_red:
+            facts = {"number": number, "at_ms": at_ms, "check": check, **self._facts(seen)}
+            if (trouble := await self._keep(f"{CHECK}{number}", facts)) and not lost:
+                lost = True
+                checks.append(_no(f"evidence of {check.name}", "EVIDENCE", trouble))
+            if ends_at_red and (lost or not check.ok):
                 break
-        return Soaked(checks=tuple(checks), latencies_s=tuple(latencies), rounds=rounds)
+        return Soaked(checks=tuple(checks), latencies_s=tuple(latencies))
 
     def _facts(self, seen: Round) -> dict[str, object]:
         full: dict[str, object] = {"reasons": seen.reasons, **seen.facts}
-        if self._kept < FULL_BYTES:
-            self._kept += len(canonical(full))
+        size = len(canonical(full))
+        if self._kept + size <= FULL_BYTES:
+            self._kept += size
             return full
         kept = ("what", "status", "at_ms", "request_sha256", "answer_sha256")
         return {
@@ -111,7 +124,7 @@ def reasons_of(checks: Iterable[CanaryCheck]) -> tuple[str, ...]:
 def _check(name: str, seen: Round) -> CanaryCheck:
     if seen.reasons:
         code, _, text = seen.reasons[0].partition(": ")
-        return CanaryCheck(name=name, ok=False, code=code, text=text, measured=seen.measured)
+        return CanaryCheck(name=name, ok=False, code=code, text=text[:TEXT], measured=seen.measured)
     return CanaryCheck(name=name, ok=True, text="green", measured=seen.measured)
 
 

@@ -9,6 +9,7 @@ from spark_tui.domain.order import OrderRequest
 from spark_tui.engine.canary.confirm import Confirmation
 from spark_tui.engine.canary.dry import DryRun
 from spark_tui.engine.canary.figures import Figures
+from spark_tui.engine.canary.growing import Growing
 from spark_tui.engine.canary.papers import Papers, reasons_of
 from spark_tui.engine.canary.probe import exchanges_of, probe
 from spark_tui.engine.canary.soak import Round, Soak, due, shown
@@ -82,27 +83,26 @@ class Soaks:
             text = f"Canary soak {run_id}: check {check.name}: {check.text}."
             self._engine.notices("info" if check.ok else "bad", text)
 
-        began = self._dry.config_hash()
+        papers, began = self._papers, self._dry.config_hash()
+        row = papers.row(run_id, CanaryKind.SOAK, request, operator, ())
+        growing = await Growing.begin(papers, row)
+        await growing.add("soak", {"duration_s": ask.duration_s, "dry": ask.dry})
         look = self._look if ask.dry else self._place
-        found = await Soak(self._clock, self._stop, tell).run(
+        found = await Soak(self._clock, self._stop, tell, growing.add).run(
             ask.duration_s,
             lambda number: look(f"{run_id}-{number}", ask, request, operator),
             ends_at_red=not ask.dry,
         )
         checks, changed = shown(found.checks), self._dry.changed_since(began)
         reasons = (*soak_reasons(checks), *reasons_of(changed))
-        figures = self._figures.told()
-        row = self._papers.row(run_id, CanaryKind.SOAK, request, operator, reasons)
+        row = papers.row(run_id, CanaryKind.SOAK, request, operator, reasons)
         row = msgspec.structs.replace(
-            row, checks=(*checks, *changed), latencies_s=found.latencies_s, figures=figures
+            row,
+            checks=(*checks, *changed),
+            latencies_s=found.latencies_s,
+            figures=self._figures.told(),
         )
-        about: dict[str, object] = {
-            "duration_s": ask.duration_s,
-            "dry": ask.dry,
-            "figures": figures,
-            "rounds": found.rounds,
-        }
-        return await self._papers.conclude(row, (("rounds", about),))
+        return await growing.end(row)
 
     async def _look(self, round_id: str, ask: SoakCanary, request: OrderRequest, operator: str) -> Round:
         seen = await probe(self._engine, self._clock, request, f"sp{round_id}-test")

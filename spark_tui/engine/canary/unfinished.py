@@ -60,7 +60,7 @@ class Unfinished:
                     f" finished: {why}. Dry runs and other symbols go on; see: spark-tui canary status.",
                 )
 
-    async def begin(self) -> None:
+    def begin(self) -> None:
         """One job each."""
         for run, order in cut_short(self._engine.journal.state, self._engine.runners):
             row = self._confirmation.cut_short_row(self._number(), run, order)
