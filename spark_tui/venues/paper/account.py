@@ -1,5 +1,6 @@
 """The paper account itself: floor, cash and disk kept in step, one transaction at a time."""
 
+import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable
 from math import inf
@@ -58,6 +59,7 @@ class PaperAccount:
             orders=store.open_orders(),
             lists=store.lists(),
             next_order=next_order,
+            taken=store.taken(),
         )
         self.desk = Desk(self.floor)
 
@@ -118,7 +120,7 @@ class PaperAccount:
         journal = self._journal
         if journal.orders or journal.trades or journal.lists or self._cash.dirty:
             try:
-                self.store.commit(journal, self._cash)
+                self._commit()
             except sqlite3.Error as error:
                 self.trouble = f"The paper account cannot be written: {error}. Free some space."
                 return
@@ -131,6 +133,18 @@ class PaperAccount:
         self._cash.dirty = set()
         if events:
             self._told(events)
+
+    def keep_taken(self) -> None:
+        """What the market gave back of levels that were taken from. It comes with every update, is no news to
+        anybody, and waits for the next transaction or for this: lost, it makes a
+        fill too small, never two."""
+        if self._journal.taken:
+            with contextlib.suppress(sqlite3.Error):  # the next transaction says what is wrong with the disk
+                self._commit()
+
+    def _commit(self) -> None:
+        self.store.commit(self._journal, self._cash)
+        self._journal.taken.clear()
 
     # --- what it is now ------------------------------------------------------------------------------------
 

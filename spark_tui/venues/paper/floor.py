@@ -4,8 +4,9 @@ What the market does is one transaction with all that follows from it (a list's 
 the account is in `desk.py`.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import partial
 
 from spark_tui.domain.decimals import ZERO, from_float
 from spark_tui.domain.filters import quantity_step
@@ -18,6 +19,7 @@ from spark_tui.venues.paper.cash import ShortOfCash
 from spark_tui.venues.paper.checks import REJECTED, refused
 from spark_tui.venues.paper.clearing import Clearing, spends
 from spark_tui.venues.paper.journal import Journal
+from spark_tui.venues.paper.levels import Level
 from spark_tui.venues.paper.matching import Matcher, Met, Sight, Slice, money
 from spark_tui.venues.paper.orders import PaperList, PaperOrder, Phase
 from spark_tui.venues.paper.stops import reached, triggered_by
@@ -40,6 +42,7 @@ class Floor:
         orders: Iterable[PaperOrder] = (),
         lists: Iterable[PaperList] = (),
         next_order: int = 1,
+        taken: Mapping[str, Mapping[Level, Decimal]] | None = None,
     ) -> None:
         self.orders: dict[int, PaperOrder] = {order.id: order for order in orders}
         self.lists = {found.id: found for found in lists}
@@ -50,6 +53,9 @@ class Floor:
         self._matchers: dict[str, Matcher] = {}
         self._last: dict[str, float] = {}
         self._next_order = next_order
+        self._taken = taken or {}
+        for symbol in self._taken:  # what is taken off a level ends with the level, orders or not
+            self.matcher(symbol)
 
     # --- what the market does ------------------------------------------------------------------------------
 
@@ -335,7 +341,9 @@ class Floor:
     def matcher(self, symbol: str) -> Matcher:
         found = self._matchers.get(symbol)
         if found is None:
-            found = self._matchers[symbol] = Matcher(self._sight(symbol))
+            found = self._matchers[symbol] = Matcher(
+                self._sight(symbol), self._taken.get(symbol), partial(self.journal.took, symbol)
+            )
         return found
 
     def price(self, symbol: str) -> Decimal | None:

@@ -1,8 +1,11 @@
 """What one transaction of the floor changed: for the disk, and for whoever listens."""
 
+from decimal import Decimal
+
 from spark_tui.domain.account import Balance
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.order import Fill
+from spark_tui.venues.paper.levels import Level
 from spark_tui.venues.paper.orders import PaperList, PaperOrder, PaperTrade
 from spark_tui.venues.port import BalancesReport, Beginning, OrderReport, TradeReport, UserEvent
 
@@ -16,6 +19,9 @@ class Journal:
         self.orders: dict[int, PaperOrder] = {}
         self.trades: list[PaperTrade] = []
         self.lists: dict[str, PaperList | None] = {}  # None: has done its work
+        self.taken: dict[
+            tuple[str, bool, float], Decimal
+        ] = {}  # by symbol, bids or not, price; 0: whole again
 
     def touch(self, order: PaperOrder, now_ms: int) -> None:
         order.updated_ms = now_ms
@@ -31,7 +37,12 @@ class Journal:
         self.trades.append(trade)
         self.report(order, trade.time_ms, trade)
 
+    def took(self, symbol: str, level: Level, quantity: Decimal) -> None:
+        """So much of a level is taken by now."""
+        self.taken[symbol, *level] = quantity
+
     def clear(self) -> None:
+        """All but what is taken, which is over only once it is on disk."""
         self.events, self.trades = [], []
         self.orders, self.lists = {}, {}
 

@@ -9,17 +9,18 @@ behind it, until less is shown than stands ahead. A trade beyond its price fills
 size; another side shown at or beyond its price fills it at its own price with at most what is shown.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
 from spark_tui.domain.book import Depth, Unusable
 from spark_tui.domain.decimals import EXACT, ZERO, add, divide_down, floor_to, from_float, multiply
 from spark_tui.domain.market import DepthDiff, Trade
+from spark_tui.venues.paper.levels import Level
 from spark_tui.venues.paper.orders import PaperOrder
 
 _DEEP: Final = 1_000  # levels a taker may walk
-_MAX_TAKEN: Final = 4_096  # levels remembered as taken from; the oldest are forgotten
+MAX_TAKEN: Final = 4_096  # levels remembered as taken from; the oldest are forgotten
 
 
 class Sight(Protocol):
@@ -46,11 +47,19 @@ class Met(NamedTuple):
 
 
 class Matcher:
-    """One symbol's. It moves `ahead` and `shown` of resting orders; what they fill is the caller's."""
+    """One symbol's. It moves `ahead` and `shown` of resting orders; what they fill is the caller's. `taken`:
+    of which levels paper orders took how much before; `told` of each change of that, 0 for a level that is
+    whole again."""
 
-    def __init__(self, sight: Sight) -> None:
+    def __init__(
+        self,
+        sight: Sight,
+        taken: Mapping[Level, Decimal] | None = None,
+        told: Callable[[Level, Decimal], None] = lambda level, quantity: None,
+    ) -> None:
         self._sight = sight
-        self._taken: dict[tuple[bool, float], Decimal] = {}  # by (bids?, price)
+        self._taken = dict(taken or {})
+        self._told = told
 
     # --- taking --------------------------------------------------------------------------------------------
 
@@ -98,10 +107,10 @@ class Matcher:
     def take(self, slices: Iterable[Slice], *, buys: bool) -> None:
         """These are gone until the level is shown larger, or anew."""
         for price, quantity in slices:
-            key = (not buys, float(price))
-            self._taken[key] = add(self._taken.get(key, ZERO), quantity)
-        while len(self._taken) > _MAX_TAKEN:
-            del self._taken[next(iter(self._taken))]
+            level = (not buys, float(price))
+            self._set(level, add(self._taken.get(level, ZERO), quantity))
+        while len(self._taken) > MAX_TAKEN:
+            self._set(next(iter(self._taken)), ZERO)
 
     # --- resting -------------------------------------------------------------------------------------------
 
@@ -171,14 +180,19 @@ class Matcher:
         else:
             changes = [((True, price), shown) for price, shown in diff.bids]
             changes += [((False, price), shown) for price, shown in diff.asks]
-        for key, shown in changes:
-            taken = self._taken.get(key)
-            if taken is None:
-                continue
-            if shown > 0:
-                self._taken[key] = min(taken, from_float(shown))
-            else:
-                del self._taken[key]
+        for level, shown in changes:
+            taken = self._taken.get(level)
+            if taken is not None:
+                self._set(level, min(taken, from_float(shown)) if shown > 0 else ZERO)
+
+    def _set(self, level: Level, taken: Decimal) -> None:
+        if taken == self._taken.get(level):
+            return
+        if taken:
+            self._taken[level] = taken
+        else:
+            del self._taken[level]
+        self._told(level, taken)
 
     def _advance(self, order: PaperOrder, volume: Decimal) -> Decimal:
         """`volume` traded at the order's own price: what of it reached the order."""

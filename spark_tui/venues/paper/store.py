@@ -14,6 +14,7 @@ from spark_tui.domain.account import Balance
 from spark_tui.domain.decimals import EXACT, ZERO, plain
 from spark_tui.venues.paper.cash import Cash
 from spark_tui.venues.paper.journal import Journal
+from spark_tui.venues.paper.levels import Level
 from spark_tui.venues.paper.orders import PaperList, PaperOrder, PaperTrade, Phase
 from spark_tui.venues.port import Beginning, OrderStatus
 
@@ -33,6 +34,10 @@ CREATE TABLE IF NOT EXISTS trades (
 );
 CREATE INDEX IF NOT EXISTS trades_by_symbol ON trades (symbol, id);
 CREATE INDEX IF NOT EXISTS trades_by_order ON trades (order_id, id);
+CREATE TABLE IF NOT EXISTS taken (
+    symbol TEXT NOT NULL, bids INTEGER NOT NULL, price REAL NOT NULL, quantity TEXT NOT NULL,
+    PRIMARY KEY (symbol, bids, price)
+);
 CREATE TABLE IF NOT EXISTS resets (last_trade INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS beginnings (
     number INTEGER PRIMARY KEY, operator TEXT NOT NULL, changes BLOB NOT NULL
@@ -128,6 +133,14 @@ class PaperStore:
     def lists(self) -> list[PaperList]:
         return [_list.decode(body) for (body,) in self._database.execute("SELECT body FROM lists")]
 
+    def taken(self) -> dict[str, dict[Level, Decimal]]:
+        """By symbol: what paper orders took of levels that were still shown."""
+        found: dict[str, dict[Level, Decimal]] = {}
+        rows = self._database.execute("SELECT symbol, bids, price, quantity FROM taken ORDER BY rowid")
+        for symbol, bids, price, quantity in rows:
+            found.setdefault(symbol, {})[bool(bids), price] = Decimal(quantity)
+        return found
+
     def next_ids(self) -> tuple[int, int]:
         """Of the next order and the next trade."""
         row = self._database.execute(
@@ -206,7 +219,18 @@ class PaperStore:
                 self._database.execute(
                     "INSERT OR REPLACE INTO lists VALUES (?, ?)", (list_id, _encode(found))
                 )
+        self._write_taken(journal)
         self._write_balances(cash.balance(asset) for asset in cash.dirty)
+
+    def _write_taken(self, journal: Journal) -> None:
+        for (symbol, bids, price), quantity in journal.taken.items():
+            level = (symbol, int(bids), price)
+            if quantity:
+                self._database.execute(
+                    "INSERT OR REPLACE INTO taken VALUES (?, ?, ?, ?)", (*level, plain(quantity))
+                )
+            else:
+                self._database.execute("DELETE FROM taken WHERE symbol = ? AND bids = ? AND price = ?", level)
 
     def reset(self, start: Mapping[str, Decimal], now_ms: int, operator: str) -> int:
         """Begin again with these balances: open orders are cancelled, ids go on, history stays, and what it
@@ -219,6 +243,7 @@ class PaperStore:
         }
         changes = {asset: amount for asset, amount in changes.items() if amount}
         with self._transaction():
+            self._database.execute("DELETE FROM taken")
             self._database.execute("INSERT INTO resets SELECT coalesce(max(id), 0) FROM trades")
             self._database.execute(
                 "INSERT INTO beginnings (operator, changes) VALUES (?, ?)", (operator, _encode(changes))

@@ -114,6 +114,7 @@ class PaperVenue:
 
     async def close(self) -> None:
         await self._calls.finish()
+        self._account.keep_taken()
         self._account.store.close()
         await self._source.close()
 
@@ -340,6 +341,7 @@ class PaperVenue:
         behind: set[str] = set()
         while True:
             await self._clock.sleep(_MEND_EVERY_S)
+            self._account.keep_taken()
             now = self._account.blind()
             for symbol in sorted(now & behind):
                 try:

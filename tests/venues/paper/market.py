@@ -64,6 +64,7 @@ class Market:
             orders=store.open_orders(),
             lists=store.lists(),
             next_order=next_order,
+            taken=store.taken(),
         )
         self.desk = Desk(self.floor)
 
