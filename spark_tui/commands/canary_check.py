@@ -8,6 +8,7 @@ from typing import Any
 from spark_tui.commands import rows
 from spark_tui.commands.errors import REFUSED, USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of
+from spark_tui.domain.words import one_line
 from spark_tui.store.evidence import Checked, EvidenceError, EvidenceKey, check_file, known_signer
 from spark_tui.store.evidence_journal import SUFFIX, read
 
@@ -21,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         signer = arguments.signer or known_signer(data_dir_of(arguments))
     except EvidenceError as error:
         raise CommandError(str(error), USAGE) from None
-    problems = list(found.problems)
+    problems = [one_line(problem) for problem in found.problems]  # they name what a stranger may have named
     if found.ok and signer and found.signer != signer:
         problems.append(
             f"it is signed by {found.signer}, not by {signer}; if you know that signer, say"
@@ -76,7 +77,7 @@ def _words(found: Checked, *, known: bool) -> str:
     run, verdict = _said(found)
     scope = " ".join(str(run[name]) for name in ("side", "quantity", "symbol") if run.get(name))
     whose = "the key asked for" if known else "compare it with the signer you expect"
-    return (
+    return one_line(
         f"Verified: {run.get('kind', 'bundle')} {run.get('run_id', '')} on {run.get('environment', '?')},"
         f" {scope}, verdict {verdict.get('verdict', '?')}; {len(found.sections)} sections, signer"
         f" {found.signer} ({whose})."

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from spark_tui.store.evidence import Bundle, EvidenceKey
 from tests.cli.support import COMMAND, Engine, Home, wait_for
 
 SCOPE = ("--symbol", "BTCUSDT")
@@ -207,6 +208,21 @@ def test_what_never_ends_or_is_never_written_is_no_bundle(shared_home: Home, tmp
         file.truncate(1 << 40)
     done = canary(shared_home, "verify", str(tmp_path / "huge"))
     assert (done.returncode, "larger than 16 MiB" in done.stderr) == (1, True)
+
+
+def test_a_strangers_bundle_moves_no_cursor(shared_home: Home, tmp_path: Path) -> None:
+    (tmp_path / "stranger").mkdir()
+    bundle = Bundle()
+    bundle.add("run\x1b[2J", {})
+    bundle.add("run", {"kind": "soak\x1b[31m\r\n", "symbol": "BTC\x1b]0;mine\x07", "run_id": "\u202e"})
+    whole = bundle.seal(EvidenceKey.open(tmp_path / "stranger"))
+    for content in (whole, whole.replace(b'{}', b'{"a":1}', 1)):
+        (tmp_path / "bundle.json").write_bytes(content)
+        nowhere = str(tmp_path / "nowhere")
+        done = shared_home.run("canary", "verify", str(tmp_path / "bundle.json"), "--data-dir", nowhere)
+        assert all(character.isprintable() for line in done.stdout.splitlines() for character in line)
+        assert all(character.isprintable() for line in done.stderr.splitlines() for character in line)
+        assert len((done.stdout + done.stderr).splitlines()) == 1
 
 
 @pytest.mark.parametrize(

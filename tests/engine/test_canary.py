@@ -36,7 +36,7 @@ from spark_tui.link.messages import (
 )
 from spark_tui.link.service import LinkError
 from spark_tui.store.evidence import Checked, check_file
-from spark_tui.venues.port import OrderReport, TradeReport
+from spark_tui.venues.port import OrderReport, OrderStatus, TradeReport
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, REJECTED, SYMBOL, UNREACHABLE, FakeVenue
 from tests.engine.harness import Rig, rig
@@ -479,6 +479,66 @@ async def test_a_venue_that_tells_it_otherwise_is_residue(
         row = await row_of(it, CONFIRM)
         assert row.verdict is CanaryVerdict.RED
         assert any(said in text for text in row.residue), row.residue
+
+
+class Liar(FakeVenue):
+    """It fills an order otherwise than it should, and stands by it."""
+
+    def __init__(self, clock: ManualClock, lie: str) -> None:
+        super().__init__(clock)
+        self._lie = lie
+
+    def fill(self, client_order_id: str, quantity: D | None = None, *, quiet: bool = False) -> OrderReport:
+        traded = {"too much": D("0.002"), "too little": D("0.0004")}.get(self._lie, quantity)
+        told_ = super().fill(client_order_id, traded, quiet=True)
+        trade = self.account_trades[-1]
+        match self._lie:
+            case "dear":
+                fill = msgspec.structs.replace(told_.fills[0], price=D(61_000))
+            case "cheap":
+                fill = msgspec.structs.replace(told_.fills[0], price=D(59_000))
+            case "fee":
+                fill = msgspec.structs.replace(told_.fills[0], commission=D("0.61"))
+            case _:
+                fill = told_.fills[0]
+        self.account_trades[-1] = msgspec.structs.replace(trade, fill=fill)
+        report = msgspec.structs.replace(
+            told_,
+            status=OrderStatus.EXPIRED if self._lie == "too little" else OrderStatus.FILLED,
+            fills=(fill,),
+            filled_quote=fill.price * fill.quantity,
+        )
+        self.reports[client_order_id] = report
+        return report
+
+
+@pytest.mark.parametrize(
+    ("lie", "code"),
+    [
+        ("too much", "OVERFILLED"),
+        ("too little", "PARTLY_FILLED"),
+        ("dear", "PRICE"),
+        ("cheap", "PRICE"),
+        ("fee", "FEE"),
+    ],
+)
+async def test_an_order_that_did_otherwise_than_expected_is_red(tmp_path: Path, lie: str, code: str) -> None:
+    clock = ManualClock()
+    async with rig(tmp_path, venue=Liar(clock, lie), clock=clock, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        it.venue.plan.append("fill")
+        row = await row_of(it, CONFIRM)
+        assert (row.verdict, codes(row)) == (CanaryVerdict.RED, [code]), row.reasons
+        assert bundle(row).sections["verdict"]["reasons"] == list(row.reasons)
+
+
+@pytest.mark.parametrize("quantity", ["NaN", "sNaN", "Infinity", "1E+400"])
+async def test_what_is_no_quantity_confirms_nothing(tmp_path: Path, quantity: str) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        with pytest.raises(LinkError) as refusal:
+            await it.ask(msgspec.structs.replace(CONFIRM, quantity=D(quantity)))
+        assert refusal.value.code == "BAD_NUMBER"
 
 
 async def refused(it: Rig, confirm: ConfirmCanary, code: str) -> CanaryRow:

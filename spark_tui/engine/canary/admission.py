@@ -64,7 +64,7 @@ def _environment(case: Case) -> Iterator[CanaryCheck]:
 def _typed(case: Case) -> CanaryCheck:
     symbol = case.scope.symbol
     if case.typed != symbol:
-        typed = f"{case.typed!r} was typed" if case.typed else "nothing was typed"
+        typed = f"{case.typed[:40]!r} was typed" if case.typed else "nothing was typed"
         return _no("typed", "NOT_TYPED", f"type {symbol} to confirm; {typed}")
     return _ok("typed", f"{symbol} was typed")
 

@@ -10,7 +10,8 @@ from spark_tui.domain.decimals import usable
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, TimeInForce
 from spark_tui.engine.canary.admission import FOREIGN_SCOPE, Case, Scope, judge, latest_run
-from spark_tui.engine.canary.follow import Followed, Follower, failed
+from spark_tui.engine.canary.follow import Followed, Follower
+from spark_tui.engine.canary.outcome import Worth, faults
 from spark_tui.engine.canary.papers import Papers, reasons_of
 from spark_tui.engine.canary.probe import Section
 from spark_tui.engine.cost import cost_of
@@ -101,13 +102,15 @@ class Confirmation:
         )
 
     async def _tell(self, row: CanaryRow, run: CanaryRow, done: Followed) -> CanaryRow:
-        failure, latency_s = failed(done.order), done.actual.latency_s
+        latency_s = done.actual.latency_s
+        seen_through = latency_s is not None  # else its price is of a time that nobody knows
+        expected = done.expected if seen_through else None
         reasons = (
             *row.reasons,
-            *([failure] if failure else []),
+            *faults(done.order, expected, done.actual, *self._money(done.order.request)),
             *(f"RESIDUE: {text}" for text in done.residue),
         )
-        asked = latency_s is not None and done.order.state is not OrderState.DENIED
+        asked = seen_through and done.order.state is not OrderState.DENIED
         row = msgspec.structs.replace(
             row,
             verdict=CanaryVerdict.RED if reasons else CanaryVerdict.GREEN,
@@ -133,6 +136,12 @@ class Confirmation:
             quantity=ask.quantity,
             config_hash=self._config_hash(),
         )
+
+    def _money(self, request: OrderRequest) -> tuple[str, Worth]:
+        """The asset the order is paid in, and what is worth how much in USDT where it trades."""
+        _, quote = self._engine.journal.state.assets.get((request.venue, request.symbol), ("", ""))
+        worth = self._engine.portfolio.worth
+        return quote, lambda asset, amount: worth(request.venue, asset, amount) if asset else None
 
     def _worth(self, request: OrderRequest) -> Decimal | None:
         """In USDT, now: the most it can take."""

@@ -10,7 +10,7 @@ import msgspec
 
 from spark_tui.domain import filters
 from spark_tui.domain.book import Unusable
-from spark_tui.domain.decimals import from_float
+from spark_tui.domain.decimals import from_float, usable
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.engine.canary.admission import CAP_USDT, FRESH_MS
@@ -73,6 +73,9 @@ class CanaryDesk:
         return await self._alone("run", lambda run_id: self._run(run_id, request, operator))
 
     async def confirm(self, ask: ConfirmCanary, venue: str, operator: str) -> CanaryRow:
+        refuse_long(ask.quantity, None)
+        if ask.quantity is not None and not usable(ask.quantity):
+            raise LinkError("BAD_NUMBER", f"{ask.quantity} is no quantity; write it like 0.01.")
         self._unfinished.refuse(venue, ask.symbol)
         return await self._alone(
             "confirm", lambda run_id: self._confirmation.confirm(run_id, ask, venue, operator)

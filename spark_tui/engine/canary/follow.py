@@ -192,15 +192,6 @@ class Follower:
         return tuple(found)
 
 
-def failed(order: Order) -> str:
-    """Code and sentence of an order that did not do what a canary's must; empty when it did."""
-    if order.state in NEVER_LIVED or order.state is OrderState.UNKNOWN:
-        return f"{order.code or order.state}: the order is {order.state}: {order.text}".rstrip(": ")
-    if order.filled == 0 and order.request.price is None:
-        return f"NOT_FILLED: the market order ended {order.state} without a fill"
-    return ""
-
-
 def _actual(order: Order, mid: Decimal | None, latency_s: float | None) -> Execution:
     fees: dict[str, Decimal] = {}
     for fill in order.fills:
