@@ -10,7 +10,7 @@ import msgspec
 
 from spark_tui.domain.decimals import ceil_to, divide_down, multiply, rounded
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.slippage import slippage_bp
+from spark_tui.domain.slippage import NOTHING_TAKEN, slippage_bp, takes
 from spark_tui.domain.values import Side
 from spark_tui.engine.bookwalk import walked
 from spark_tui.engine.gate import Assessment
@@ -22,13 +22,14 @@ MONEY_PLACES = 8  # an average over levels has no last digit
 
 class Cost(msgspec.Struct, frozen=True, kw_only=True):
     """`price`: on average, as the book is now; else its own. `notional` in quote money, `fee` in what the
-    order receives. None where it cannot be told."""
+    order receives. None where it cannot be told. `rests`: the book as it is now gives it nothing."""
 
     notional: Decimal | None
     fee: Decimal | None
     fee_asset: str
     slippage_bp: float | None = None
     price: Decimal | None = None
+    rests: bool = False
 
 
 def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, later: bool = False) -> Cost:
@@ -46,6 +47,7 @@ def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, la
         fee_asset=fee_asset,
         slippage_bp=_slippage_bp(request, walk, assessment),
         price=walk if walk is not None else price,
+        rests=not later and (not takes(request) or taken == NOTHING_TAKEN),
     )
 
 

@@ -60,7 +60,8 @@ ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "order.cancel", "Cancel the order", "Cancel the order, a leg with its list, or stop an algo.",
-        keys=("x",), screens=(TRADE,), group="Trading", footer="Cancel", trades=True, safe=True, request=_cancel,
+        keys=("x",), screens=(TRADE,), group="Trading", footer="Cancel", trades=True, safe=True,
+        request=_cancel,
         params=(Param("client_order_id", "the order's id", required=True),),
     ),
     Action(

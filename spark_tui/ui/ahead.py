@@ -36,6 +36,7 @@ class Ahead:
     verdicts: tuple[Verdict, ...]
     fees: tuple[tuple[Decimal, str], ...]
     slippage_bp: float | None
+    rests: bool = False  # nothing of it is taken from the book now
 
     @property
     def ok(self) -> bool:
@@ -94,13 +95,14 @@ def of_order(preview: Preview, replaces: str = "") -> Ahead:
     request: AnyRequest = preview.order
     if replaces:
         request = ReplaceOrder(client_order_id=replaces, order=preview.order)
-    return Ahead(request, preview, preview.verdicts, _fee(preview), preview.slippage_bp)
+    return Ahead(request, preview, preview.verdicts, _fee(preview), preview.slippage_bp, preview.rests)
 
 
 def of_list(preview: ListPreview) -> Ahead:
     fees = tuple((amount, asset) for asset, amount in preview.fees.items())
-    slippage = preview.legs[0].preview.slippage_bp if preview.legs else None
-    return Ahead(preview.submit, preview, (*_worst(preview), *preview.whole), fees, slippage)
+    first = preview.legs[0].preview if preview.legs else None
+    slippage, rests = (first.slippage_bp, first.rests) if first else (None, False)
+    return Ahead(preview.submit, preview, (*_worst(preview), *preview.whole), fees, slippage, rests)
 
 
 def of_algo(preview: AlgoPreview) -> Ahead:

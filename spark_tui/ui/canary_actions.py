@@ -133,7 +133,8 @@ CANARY_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "live.disarm", "Disarm live trading", "Nothing leaves for real money any more but cancels.",
-        group="In words", safe=True, request=lambda params: DisarmLive(reason=params.get("reason", "operator")),
+        group="In words", safe=True,
+        request=lambda params: DisarmLive(reason=params.get("reason", "operator")),
         params=(Param("reason", "goes into the ledger"),),
     ),
 )  # fmt: skip

@@ -176,6 +176,7 @@ async def test_notional_fee_and_slippage_come_from_the_book(tmp_path: Path) -> N
         assert (sale.fee, sale.fee_asset) == (D("30.00000000"), "USDT")
         resting = await preview(it, buy("0.5", "59000"))
         assert resting.slippage_bp is None
+        assert (told.rests, resting.rests) == (False, True)
         assert resting.notional == 29_500
 
 
@@ -194,7 +195,8 @@ async def test_the_position_after_is_told(tmp_path: Path) -> None:
 
 async def test_more_than_the_book_holds_has_no_honest_slippage(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
-        assert (await preview(it, buy("9", None))).slippage_bp is None
+        told = await preview(it, buy("9", None))
+        assert (told.slippage_bp, told.rests) == (None, False)
 
 
 async def test_preview_leaves_no_trace(tmp_path: Path) -> None:

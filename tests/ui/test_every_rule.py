@@ -104,6 +104,26 @@ async def test_every_rule_is_shown_whole_and_nothing_is_sent(
         assert not [one for one in kinds if "Cancel" in one.__name__]
 
 
+@pytest.mark.parametrize(
+    ("rests", "said"),
+    [(True, "slippage none: it takes nothing from the book now"), (False, "slippage not known")],
+)
+async def test_what_rests_slips_nothing_and_what_cannot_be_told_is_not_known(
+    rests: bool, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with cockpit() as face:
+        answer = face.engine.preview
+        monkeypatch.setattr(
+            face.engine,
+            "preview",
+            lambda order: msgspec.structs.replace(answer(order), slippage_bp=None, rests=rests),
+        )
+        await face.press("b", *"0.005", "tab", *"66000")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        await face.press("r")
+        assert said in face.text
+
+
 async def test_it_follows_the_preview_while_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     async with cockpit() as face:
         many_rules(face, monkeypatch)

@@ -69,8 +69,8 @@ class Balances(msgspec.Struct, frozen=True, kw_only=True, tag="balances"):
 
 class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):
     """What the gate says to an order. `order` is what would be sent after quantising, `changes` what that
-    changed. `fee`: at most, in what the order receives. `warnings`: what no rule refuses and the venue would,
-    as the market is now."""
+    changed. `fee`: at most, in what the order receives. `rests`: it takes nothing from the book of now, so
+    nothing slips. `warnings`: what no rule refuses and the venue would, as the market is now."""
 
     ok: bool
     verdicts: tuple[Verdict, ...]
@@ -80,6 +80,7 @@ class Preview(msgspec.Struct, frozen=True, kw_only=True, tag="preview"):
     fee: Decimal | None
     fee_asset: str
     slippage_bp: float | None
+    rests: bool = False
     reason: str  # first failing verdict's text, empty when ok
     code: str = ""  # and its code: what a denial would carry
     warnings: tuple[str, ...] = ()

@@ -90,8 +90,8 @@ def _sums(ahead: Ahead, quote: str) -> Iterator[tuple[str, str, str]]:
     worth = fmt.ABSENT if ahead.notional is None else f"{fmt.fixed(ahead.notional, 2)}{quote}"
     yield "notional", worth, "ink"
     yield "fee", f"{fee_words(ahead.fees)} at most" if ahead.fees else "not known", "ink"
-    slip = ahead.slippage_bp
-    yield "slippage", "not known" if slip is None else f"{slip:.1f} bp", "ink"
+    slip = "none: it takes nothing from the book now" if ahead.rests else "not known"
+    yield "slippage", slip if ahead.slippage_bp is None else f"{ahead.slippage_bp:.1f} bp", "ink"
 
 
 def _flow(rows: Sequence[tuple[str, str, str]], width: int) -> list[Line]:
