@@ -16,6 +16,7 @@ from spark_tui.commands.reach import ANSWER_S, FOLLOWED_S, data_dir_of, line_to,
 from spark_tui.domain.order import NEVER_LIVED, OrderState
 from spark_tui.link.messages import (
     AlgoPreview,
+    AmendPreview,
     AnyRequest,
     CanaryRow,
     CanaryVerdict,
@@ -137,7 +138,7 @@ def _refusal(result: Result) -> str:
         case OrderList(legs=legs) if legs and all(leg.order.state in NEVER_LIVED for leg in legs):
             first = legs[0].order
             return f"{first.state} {first.code}: {first.text}"
-        case Preview() | ListPreview() | AlgoPreview():
+        case Preview() | AmendPreview() | ListPreview() | AlgoPreview():
             return dry.refusal(result)
         case TestResult(ok=False, code=code, text=text):
             return f"{code}: {text}"

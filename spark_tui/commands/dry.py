@@ -8,10 +8,13 @@ from spark_tui.commands.table import facts, table
 from spark_tui.domain.risk import Verdict
 from spark_tui.link.messages import (
     AlgoPreview,
+    AmendOrder,
+    AmendPreview,
     AnyRequest,
     ListPreview,
     Preview,
     PreviewAlgo,
+    PreviewAmend,
     PreviewList,
     PreviewOrder,
     PreviewReplace,
@@ -21,7 +24,7 @@ from spark_tui.link.messages import (
     SubmitOrder,
 )
 
-AnyPreview = Preview | ListPreview | AlgoPreview
+AnyPreview = Preview | AmendPreview | ListPreview | AlgoPreview
 
 _SHOWN_SLICES = 8
 
@@ -31,13 +34,17 @@ def preview_of(request: AnyRequest) -> AnyRequest:
     match request:
         case SubmitOrder():
             return PreviewOrder(order=request, as_asked=True)
+        case AmendOrder():
+            return PreviewAmend(amend=request)
         case ReplaceOrder():
             return PreviewReplace(replace=request, as_asked=True)
         case SubmitList():
             return PreviewList(submit=request, as_asked=True)
         case StartAlgo():
             return PreviewAlgo(start=request, as_asked=True)
-    raise CommandError("--dry goes with order.submit, order.replace, list.submit and algo.start", USAGE)
+    raise CommandError(
+        "--dry goes with order.submit, order.amend, order.replace, list.submit and algo.start", USAGE
+    )
 
 
 def refusal(preview: AnyPreview) -> str:
@@ -51,6 +58,8 @@ def text(preview: AnyPreview) -> str:
             return _list_text(preview)
         case AlgoPreview():
             return f"{facts(_algo_facts(preview))}\n\n{_verdicts(preview.verdicts)}"
+        case AmendPreview():
+            return f"{facts(_amend_facts(preview))}\n\n{_verdicts(preview.verdicts)}"
         case Preview():
             return f"{facts(_order_facts(preview))}\n\n{_verdicts(preview.verdicts)}"
 
@@ -67,6 +76,18 @@ def _order_facts(preview: Preview) -> Row:
         "notional": preview.notional,
         "fee_at_most": _money(preview.fee, preview.fee_asset),
         "slippage_bp": preview.slippage_bp,
+    }
+
+
+def _amend_facts(preview: AmendPreview) -> Row:
+    return {
+        "verdict": _verdict(preview, "would be amended"),
+        "order": preview.client_order_id,
+        "symbol": preview.symbol,
+        "quantity_now": preview.before,
+        "quantity_then": preview.quantity,
+        "open_then": preview.leaves,
+        "frees": _money(preview.frees, preview.frees_asset),
     }
 
 

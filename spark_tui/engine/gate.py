@@ -19,7 +19,7 @@ from spark_tui.domain.lists import check_list
 from spark_tui.domain.order import Order, OrderRequest
 from spark_tui.domain.risk import RiskContext, Verdict
 from spark_tui.domain.rules import MANUAL, Rule, RuleKind
-from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side, TradingState
+from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side
 from spark_tui.engine.bookwalk import walked
 from spark_tui.engine.exposure import WAITING, ahead, open_exposure
 from spark_tui.engine.funds import funds
@@ -142,20 +142,15 @@ class Gate:
             found.append(self.assess(request, Scenario(beside=beside, first=first)))
         return tuple(found)
 
-    def refuse_amend(self, order: Order, quantity: Decimal) -> tuple[str, str] | None:
-        """Code and text of why `order` may not be shrunk to `quantity`. It opens no risk, so only a halt and
-        the venue's own rules speak against it."""
-        request = order.request
-        if self._guard.state is TradingState.HALTED:
-            return "HALTED", f"Trading is halted: {self._guard.reason}; only cancels leave."
-        instrument = self.instrument(request.venue, request.symbol)
+    def assess_amend(self, order: Order, quantity: Decimal) -> tuple[Verdict, ...]:
+        """Every rule's verdict on shrinking `order` to `quantity`. It opens no risk, so only a halt and the
+        venue's own rules may speak against it."""
+        instrument = self.instrument(order.request.venue, order.request.symbol)
         if instrument is None:
-            return (
-                "SYMBOL_NOT_ALLOWED",
-                f"The rules of {request.symbol} are not known yet; wait until it is up.",
-            )
-        failures = check_amend(instrument, order, quantity, FilterContext(average_price=request.price))
-        return (f"FILTER_{failures[0].filter}", failures[0].text) if failures else None
+            return (_unknown_instrument(order.request, self._desks[order.request.venue]),)
+        context = FilterContext(average_price=order.request.price)
+        failures = check_amend(instrument, order, quantity, context)
+        return risk.check_amend(self._guard.state, self._guard.reason, failures)
 
     def refuse_list(
         self, kind: ListKind, legs: Sequence[tuple[LegRole, OrderRequest]]

@@ -9,13 +9,13 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain import filters, risk
-from spark_tui.domain.decimals import ZERO, add, divide_down, floor_to, multiply, short, usable
+from spark_tui.domain import filters, lifecycle, risk
+from spark_tui.domain.decimals import ZERO, add, divide_down, floor_to, multiply, short, subtract, usable
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.outlook import Outlook, outlook
 from spark_tui.domain.risk import Verdict
-from spark_tui.domain.values import LegRole, ListKind, OrderType
+from spark_tui.domain.values import LegRole, ListKind, OrderType, Side
 from spark_tui.engine.algos.admission import Admission
 from spark_tui.engine.algos.plan import parts_shown, quantity_step
 from spark_tui.engine.algos.runner import Algos
@@ -30,6 +30,7 @@ from spark_tui.engine.submission import to_submit
 from spark_tui.link.messages import (
     AlgoKind,
     AlgoPreview,
+    AmendPreview,
     LegPreview,
     ListPreview,
     Preview,
@@ -67,6 +68,29 @@ class Previews:
         fitted, changes = self._fit(request, as_asked)
         _, assessment = self._replaces.judge(old_id, fitted, allow_failure=allow_failure)
         return self._preview(fitted, changes, assessment, key)
+
+    def amend(self, client_id: str, quantity: Decimal) -> AmendPreview:
+        """Raises LinkError as the amend itself would for an order that cannot be changed."""
+        order, verdicts = self._replaces.judge_amend(client_id, quantity)
+        denial = next((verdict for verdict in verdicts if not verdict.ok), None)
+        request, now = order.request, lifecycle.asked(order)
+        instrument = self._gate.instrument(request.venue, request.symbol)
+        sells = request.side is Side.SELL
+        leaves = max(subtract(quantity, order.filled), ZERO) if usable(quantity) else ZERO
+        less = max(subtract(lifecycle.leaves(order), leaves), ZERO)
+        return AmendPreview(
+            ok=denial is None,
+            verdicts=verdicts,
+            client_order_id=client_id,
+            symbol=request.symbol,
+            before=now,
+            quantity=quantity,
+            leaves=leaves,
+            frees=less if sells else None if request.price is None else multiply(less, request.price),
+            frees_asset="" if instrument is None else instrument.base if sells else instrument.quote,
+            reason=denial.text if denial else "",
+            code=denial.code if denial else "",
+        )
 
     def order_list(
         self, kind: ListKind, legs: Sequence[Leg], key: str, *, as_asked: bool = False

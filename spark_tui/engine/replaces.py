@@ -13,6 +13,7 @@ from spark_tui.domain.order import (
     ReplaceFailed,
     ReplaceRequested,
 )
+from spark_tui.domain.risk import Verdict
 from spark_tui.engine.activity import NOT_PLACED, strategy_of
 from spark_tui.engine.bookkeeper import Bookkeeper
 from spark_tui.engine.gate import Assessment, Gate, Scenario
@@ -62,11 +63,16 @@ class ReplaceDesk:
     async def amend(self, client_id: str, quantity: Decimal) -> OrderUpdate:
         """The order after the venue's answer; PENDING_REPLACE while the answer is lost. Raises LinkError:
         NO_SUCH_ORDER, NOT_OPEN, NOT_WORKING, AMEND_REFUSED, or the code of the rule that refuses it."""
-        order = self._working(client_id)
-        if refusal := self._gate.refuse_amend(order, quantity):
+        order, verdicts = self.judge_amend(client_id, quantity)
+        if refusal := _refusal(verdicts):
             raise LinkError(*refusal)
         await self._supervisor.ask(f"amend {client_id}", self._amend(order, quantity))
         return OrderUpdate(order=self._books.state.orders[client_id])
+
+    def judge_amend(self, client_id: str, quantity: Decimal) -> tuple[Order, tuple[Verdict, ...]]:
+        """The order to be shrunk, and what the gate says. Raises LinkError for one that cannot be changed."""
+        order = self._working(client_id)
+        return order, self._gate.assess_amend(order, quantity)
 
     async def _amend(self, order: Order, quantity: Decimal) -> None:
         client_id, books = order.client_order_id, self._books
@@ -77,7 +83,7 @@ class ReplaceDesk:
             self._failed(client_id, LEDGER_UNAVAILABLE, f"Not recorded, so not sent: {error}")
             raise LinkError(LEDGER_UNAVAILABLE, f"Not recorded, so not sent: {error}") from None
         self._outbox.checkpoint("amend.durable")
-        if refusal := self._gate.refuse_amend(books.state.orders[client_id], quantity):
+        if refusal := _refusal(self._gate.assess_amend(books.state.orders[client_id], quantity)):
             self._failed(client_id, *refusal)
             raise LinkError(*refusal)
         venue = self._venues[order.request.venue]
@@ -213,6 +219,11 @@ class ReplaceDesk:
     def _failed(self, client_id: str, code: str, text: str) -> None:
         failed = ReplaceFailed(code=code, text=text, at_ms=self._books.now_ms())
         self._books.record(client_id, failed, ask=False)
+
+
+def _refusal(verdicts: tuple[Verdict, ...]) -> tuple[str, str] | None:
+    """Code and text of the first that refuses."""
+    return next(((verdict.code, verdict.text) for verdict in verdicts if not verdict.ok), None)
 
 
 def _fit_for_replace(old: Order, request: OrderRequest) -> None:

@@ -56,6 +56,7 @@ from spark_tui.link.messages import (
     PauseAlgo,
     Preview,
     PreviewAlgo,
+    PreviewAmend,
     PreviewList,
     PreviewOrder,
     PreviewReplace,
@@ -148,6 +149,7 @@ class Requests:
         }
         self._queries: dict[type, Callable[[Any], Result]] = {
             PreviewOrder: lambda q: self._look_ahead(q.order, as_asked=q.as_asked),
+            PreviewAmend: lambda q: self._previews.amend(q.amend.client_order_id, q.amend.quantity),
             PreviewReplace: self._preview_replace,
             PreviewList: self._preview_list,
             PreviewAlgo: self._preview_algo,

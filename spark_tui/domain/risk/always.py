@@ -5,6 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from spark_tui.domain.decimals import ZERO, short, usable
+from spark_tui.domain.filter_rules import FilterFailure
 from spark_tui.domain.instrument import SymbolStatus
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk.common import is_price, quantity_of, reduces, reducible, worth
@@ -64,10 +65,10 @@ def book(request: OrderRequest, context: RiskContext) -> Verdict:
     return _ok(*rule, "the book is live")
 
 
-def filters(context: RiskContext) -> Iterator[Verdict]:
-    if not context.filter_failures:
+def of_filters(failures: tuple[FilterFailure, ...]) -> Iterator[Verdict]:
+    if not failures:
         yield _ok("filters", "venue filters", "every filter of the venue passes")
-    for failure in context.filter_failures:
+    for failure in failures:
         name = failure.filter
         yield _no(f"filter_{name.lower()}", name, f"FILTER_{name}", failure.text, allowed=failure.nearest)
 

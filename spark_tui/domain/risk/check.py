@@ -33,7 +33,7 @@ def check(request: OrderRequest, context: RiskContext, rules: Iterable[Rule]) ->
         always.live_armed(context),
         always.symbol_trading(request, context),
         always.book(request, context),
-        *always.filters(context),
+        *always.of_filters(context.filter_failures),
         *(
             _JUDGES[rule.kind](rule, request, context)
             for rule in rules

@@ -87,7 +87,7 @@ from spark_tui.link.messages.pnl import (
     RecordFlow,
     SymbolPnl,
 )
-from spark_tui.link.messages.previews import AlgoPreview, LegPreview, ListPreview
+from spark_tui.link.messages.previews import AlgoPreview, AmendPreview, LegPreview, ListPreview
 from spark_tui.link.messages.requests import (
     AlgoKind,
     AmendOrder,
@@ -113,6 +113,7 @@ from spark_tui.link.messages.requests import (
     Kill,
     PauseAlgo,
     PreviewAlgo,
+    PreviewAmend,
     PreviewList,
     PreviewOrder,
     PreviewReplace,
@@ -147,6 +148,7 @@ __all__ = [
     "AlgoRow",
     "Algos",
     "AmendOrder",
+    "AmendPreview",
     "AnyRequest",
     "ArmLive",
     "Arming",
@@ -233,6 +235,7 @@ __all__ = [
     "Positions",
     "Preview",
     "PreviewAlgo",
+    "PreviewAmend",
     "PreviewList",
     "PreviewOrder",
     "PreviewReplace",

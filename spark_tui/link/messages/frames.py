@@ -22,7 +22,7 @@ from spark_tui.link.messages.orders import (
     TestResult,
 )
 from spark_tui.link.messages.pnl import EquityCurve, Explanation, Pnl
-from spark_tui.link.messages.previews import AlgoPreview, ListPreview
+from spark_tui.link.messages.previews import AlgoPreview, AmendPreview, ListPreview
 from spark_tui.link.messages.requests import AnyRequest
 from spark_tui.link.messages.rules import Rules
 
@@ -43,6 +43,7 @@ Result = (
     | Preview
     | ListPreview
     | AlgoPreview
+    | AmendPreview
     | CancelAllResult
     | Rules
     | Instruments

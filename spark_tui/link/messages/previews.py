@@ -1,4 +1,4 @@
-"""What the gate would say to a list or an algo, and what would come of it."""
+"""What the gate would say to a list, an algo or an amend, and what would come of it."""
 
 from decimal import Decimal
 
@@ -8,6 +8,23 @@ from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import LegRole
 from spark_tui.link.messages.orders import Preview
 from spark_tui.link.messages.requests import StartAlgo, SubmitList, SubmitOrder
+
+
+class AmendPreview(msgspec.Struct, frozen=True, kw_only=True, tag="amend-preview"):
+    """`before` and `quantity`: the total now and then, what is filled included; `leaves`: what stays open.
+    `frees`: what is no longer locked, None where no price tells."""
+
+    ok: bool
+    verdicts: tuple[Verdict, ...]
+    client_order_id: str
+    symbol: str
+    before: Decimal | None  # None: sized in quote money
+    quantity: Decimal
+    leaves: Decimal
+    frees: Decimal | None
+    frees_asset: str
+    reason: str
+    code: str
 
 
 class LegPreview(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,6 +72,10 @@ class ReplaceOrder(Request, frozen=True, tag="order.replace"):
     allow_failure: bool = False
 
 
+class PreviewAmend(Request, frozen=True, tag="order.amend.preview"):
+    amend: AmendOrder
+
+
 class PreviewReplace(Request, frozen=True, tag="order.replace.preview"):
     replace: ReplaceOrder
     as_asked: bool = False
@@ -288,6 +292,7 @@ AnyRequest = (
     | GetDifferences
     | GetDrills
     | PreviewOrder
+    | PreviewAmend
     | PreviewReplace
     | PreviewList
     | PreviewAlgo
