@@ -16,9 +16,10 @@ from spark_tui.link.messages import (
     DisarmLive,
     RunCanary,
     SoakCanary,
+    Soaking,
 )
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
-from tests.ui.fake_engine.canaries import with_canaries
+from tests.ui.fake_engine.canaries import SOAKED, with_canaries
 from tests.ui.looks import check_picture, check_text
 
 SIZES = pytest.mark.parametrize(
@@ -291,6 +292,40 @@ async def test_a_soak_of_no_length_is_not_asked(duration: str) -> None:
         await face.settle()
         assert not asked(face, SoakCanary)
         await face.until(lambda: "duration_s=soon" in face.text or "A soak takes more than 0" in face.text)
+
+
+@SIZES
+async def test_a_soak_tells_its_figures(size: tuple[int, int], name: str) -> None:
+    async with cockpit(size, prepare=lambda engine: with_canaries(engine.canaries)) as face:
+        face.engine.canaries.soaking = Soaking(
+            run_id="c7f3c-9",
+            venue="binance-spot",
+            symbol="BTCTRY",
+            side=Side.BUY,
+            dry=True,
+            began_ms=face.app.model.venue_now_ms() - 21_000,
+            duration_s=60.0,
+            planned=7,
+            figures=structs.replace(SOAKED, checks=3, healthy=3, orders=0, order_latency_worst_s=None),
+        )
+        await face.press("f6")
+        await face.until(lambda: "3 of 7 checks" in face.pane("next"))
+        assert "BTCTRY dry" in face.pane("next")
+        assert "00:39 left" in face.pane("next")
+        assert "feed 2.1 s old" in face.pane("next")
+        await face.press("G")
+        assert "6 of 7 healthy" in face.pane("canaries")
+        seen = face.pane("seen")
+        for figure in (
+            "worst: feed 2.1 s old, order/test 6 ms, clock -2 ms",
+            "6 placed",
+            "min 6 ms",
+            "P95 9 ms",
+        ):
+            assert figure in seen
+        assert "worst 1.21 s" in seen
+        assert "61 bp from the venue's: feed 0.9 s old" in " ".join(seen.split())
+        check_text(face, f"canary-soaked-{name}")
 
 
 async def test_why_an_order_is_red_is_said_in_full() -> None:

@@ -21,6 +21,7 @@ from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Model, Topic
 from spark_tui.ui.screens.asking import AskingScreen
+from spark_tui.ui.soak_words import brief, figure_lines, measured_words, soaking_line, worst_s
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
@@ -65,7 +66,9 @@ class Next(Pane):
             (known.signer or "made on first use", "ink"),
         )
         doing = known.running or "nothing runs"
-        if width >= NARROW:
+        if known.soaking is not None:
+            rests = soaking_line(known.soaking, model.venue_now_ms(), width)
+        elif width >= NARROW:
             rests = (*rests, ("   now ", "dim"), (doing, "b warn" if known.running else "ink"))
         return [scope, rests, *_live(model, known, width)][:height]
 
@@ -128,8 +131,9 @@ class CanaryTable(RowTable[CanaryRow]):
         row = self.context.model.canary_rows[key[0]]
         columns = self.columns(width)
         order = f"{row.side} {fmt.exact(row.quantity)} {row.symbol} {row.order_type}"
-        took = max(row.latencies_s, default=None)
-        because = row.reasons[0] if row.reasons else "every check holds"
+        took = worst_s(row.figures) if row.figures else max(row.latencies_s, default=None)
+        healthy = (brief(row.figures),) if row.figures else ()
+        because = ": ".join((*healthy, *row.reasons[:1])) or "every check holds"
         reason = (fmt.fit(because, columns[-1].width), "down" if row.reasons else "dim")
         age = (fmt.age(max(0, self.context.model.venue_now_ms() - row.at_ms) / 1_000), "dim")
         head = (VERDICTS[row.verdict], (row.kind.value, "ink"), (fmt.fit(order, columns[2].width), "ink"))
@@ -161,7 +165,8 @@ class Seen(RowCard[CanaryRow]):
 
     def lines(self, row: CanaryRow, width: int, height: int) -> list[Line]:
         said = [line for reason in _unsaid(row) for line in _reason_lines(reason, width)]
-        lines = [*_beside(row, width), *_fate(row, width), *said]
+        figures = figure_lines(row.figures) if row.figures else []
+        lines = [*_beside(row, width), *_fate(row, width), *figures, *said]
         bundle = row.bundle.rpartition("/")[2]
         kept = f"evidence/{bundle}" if bundle else "none: it was not tried"
         lines.append(((" evidence  ", "dim"), (fmt.fit(kept, width - 12), "ink")))
@@ -192,7 +197,9 @@ def _check_lines(check: CanaryCheck, width: int) -> list[Line]:
     """What failed may take more than a line."""
     mark, tone = ("✓", "dim") if check.ok else ("✗", "b down")
     most = 1 if check.ok else 4 if width >= NARROW else 2
-    parts = textwrap.wrap(check.text, max(20, width - 17), max_lines=most, placeholder="…") or [""]
+    parts = textwrap.wrap(
+        f"{check.text}{measured_words(check.measured)}", max(20, width - 17), max_lines=most, placeholder="…"
+    ) or [""]
     name = f" {mark} {fmt.fit(check.name, 11):<12}"
     return [
         ((name if not index else " " * len(name), tone), (part, tone)) for index, part in enumerate(parts)

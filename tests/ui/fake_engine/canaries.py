@@ -8,12 +8,15 @@ from spark_tui.domain.values import Environment, Side
 from spark_tui.link.messages import (
     Canaries,
     CanaryCheck,
+    CanaryFigures,
     CanaryKind,
     CanaryRow,
     CanaryVerdict,
     ConfirmCanary,
     Execution,
+    Measured,
     RunCanary,
+    Soaking,
 )
 from tests.ui.fake_engine.world import START_MS, VENUE
 
@@ -43,10 +46,25 @@ STALE = CanaryCheck(
 )
 
 
+SOAKED = CanaryFigures(
+    checks=7,
+    healthy=6,
+    feed_age_worst_s=2.1,
+    test_latency_worst_s=0.0062,
+    clock_offset_worst_ms=-2,
+    orders=6,
+    order_latency_min_s=0.006,
+    order_latency_median_s=0.0072,
+    order_latency_p95_s=0.0088,
+    order_latency_worst_s=1.21,
+)
+
+
 class FakeCanaries:
     def __init__(self, environment: Environment) -> None:
         self.rows: list[CanaryRow] = []
         self.environment = environment
+        self.soaking: Soaking | None = None
 
     def put(self, kind: CanaryKind, symbol: str, side: Side, at_ms: int, **changes: object) -> CanaryRow:
         run_id = f"c7f3c-{len(self.rows) + 1}"
@@ -96,7 +114,8 @@ class FakeCanaries:
             signer="392457a873913d7b",
             fresh_s=600.0,
             cap_usdt=Decimal(100),
-            running="",
+            running="soak c7f3c-9" if self.soaking else "",
+            soaking=self.soaking,
             not_armable="Live trading needs TRADE_MODE=live and LIVE_ENABLED=true.",
             arming=None,
             time_ms=now_ms,
@@ -113,6 +132,19 @@ def with_canaries(canaries: FakeCanaries) -> None:
         quantity=Decimal("0.00001"),
         notional_usdt=Decimal("0.67"),
         expected=None,
+        verdict=CanaryVerdict.RED,
+        reasons=("BOOK: check 3 of 7: our book is 61 bp from the venue's",),
+        figures=SOAKED,
+        checks=tuple(
+            CanaryCheck(
+                name=f"{number} of 7",
+                ok=number != 3,
+                text="green" if number != 3 else "our book is 61 bp from the venue's",
+                code="" if number != 3 else "BOOK",
+                measured=Measured(feed_age_s=0.3 * number, test_latency_s=0.006, clock_offset_ms=-2),
+            )
+            for number in range(1, 8)
+        ),
     )
     canaries.run(RunCanary(symbol="BTCUSDT"), START_MS - 812_000)
     canaries.confirm(ConfirmCanary(symbol="BTCUSDT", typed="BTCUSDT"), START_MS - 800_000)
