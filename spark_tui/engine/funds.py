@@ -6,11 +6,11 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.decimals import ZERO, add, multiply, negate, subtract
+from spark_tui.domain.decimals import ZERO, add, multiply, negate, subtract, usable
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import UNCONFIRMED, Order, OrderRequest
 from spark_tui.domain.values import Side
-from spark_tui.engine.exposure import WAITING, claim, worst
+from spark_tui.engine.exposure import UNTOLD, WAITING, claim, worst
 from spark_tui.engine.state import State
 
 
@@ -44,9 +44,12 @@ def funds(
     if gone is not None:
         _add(free, base if gone.request.side is Side.SELL else quote, _set_free(gone))
     if first is not None and first.quantity is not None:
-        money = multiply(first.quantity, first.price or ZERO)
+        price = first.price or ZERO
+        known = usable(first.quantity) and usable(price)
+        money = multiply(first.quantity, price) if known else UNTOLD
+        quantity = first.quantity if known else UNTOLD
         buys = first.side is Side.BUY
-        _add(free, base, first.quantity if buys else negate(first.quantity))
+        _add(free, base, quantity if buys else negate(quantity))
         _add(free, quote, negate(money) if buys else money)
     return Funds(free, untold)
 

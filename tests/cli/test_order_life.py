@@ -65,6 +65,10 @@ def test_amend_and_replace(shared_home: Home, engine: Engine) -> None:
     home = shared_home
     order = home.json("do", "order.submit", *BUY, "type=LIMIT", "price=50000")
     name = f"client_order_id={order['client_order_id']}"
+    dry = home.json("do", "order.amend", name, "quantity=0.008", "--dry", "--json")
+    assert (dry["ok"], float(dry["leaves"]), float(dry["frees"])) == (True, 0.008, 100.0)
+    lines = home.run("do", "order.amend", name, "quantity=0.02", "--dry", "--data-dir", str(home.data))
+    assert (lines.returncode, "FILTER_AMEND_QUANTITY" in lines.stdout) == (1, True)
     amended = home.json("do", "order.amend", name, "quantity=0.008")
     assert float(amended["amended"]) == 0.008
     assert amended["state"] == "ACCEPTED"
