@@ -94,12 +94,16 @@ def find_engine(data_dir: Path) -> EngineFile | None:
     return found if is_locked(data_dir) else None
 
 
-def write_private(path: Path, content: bytes) -> None:
-    """Replace `path` with `content` in one step, mode 0600: a reader never sees half a file."""
+def write_private(path: Path, content: bytes, *, durable: bool = False) -> None:
+    """Replace `path` with `content` in one step, mode 0600: a reader never sees half a file. `durable`: nor
+    does one after a power cut."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(name, path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

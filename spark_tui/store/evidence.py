@@ -116,7 +116,10 @@ class EvidenceKey:
         path = data_dir / KEY_FILE
         try:
             if not path.exists():
-                write_private(path, Ed25519PrivateKey.generate().private_bytes_raw().hex().encode() + b"\n")
+                seed_hex = Ed25519PrivateKey.generate().private_bytes_raw().hex()
+                write_private(path, seed_hex.encode() + b"\n", durable=True)
+            if not stat.S_ISREG(path.stat().st_mode):
+                raise EvidenceError(f"The evidence key {path} is no plain file; restore or remove it.")
             if stat.S_IMODE(path.stat().st_mode) & 0o077:
                 raise EvidenceError(
                     f"The evidence key {path} is open to others; run: chmod 600 {path}, or remove it, which"
@@ -206,7 +209,7 @@ def keep(data_dir: Path, name: str, content: bytes) -> Path:
     path = folder / f"{name}.json"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        write_private(path, content)
+        write_private(path, content, durable=True)  # before the ledger names it
     except OSError as error:
         raise EvidenceError(f"The evidence cannot be written to {path}: {error.strerror}.") from None
     return path
@@ -245,9 +248,12 @@ def plain_content(path: Path) -> bytes | None:
 def check(content: bytes) -> Checked:
     """Every way in which `content` is not as it was signed. Never raises, whatever it is given."""
     try:
-        # what is no string in JSON and would need one in the canonical form becomes one, so it differs
-        found = json.loads(content, parse_float=str, parse_constant=str)
-        form = _encoded(found) + b"\n"
+        found = _in_pieces(content)
+        if found is not None:
+            form = content
+        else:
+            found = _DECODER.decode(content.decode())
+            form = _encoded(found) + b"\n"
     except (ValueError, RecursionError) as error:  # UnicodeDecodeError is a ValueError
         return Checked(problems=(f"it is no JSON: {error}",), digest=sha256(content))
     if not _has_shape(found):
@@ -266,6 +272,39 @@ def check(content: bytes) -> Checked:
     )
 
 
+# What is no string in JSON and would need one in the canonical form becomes one, so it differs.
+_DECODER = json.JSONDecoder(parse_float=str, parse_constant=str)
+
+
+def _in_pieces(content: bytes) -> dict[str, Any] | None:
+    """`content` parsed section by section; None unless it is in canonical form throughout. The parser holds
+    the interpreter for as long as a call takes, so a thread that checks a day's soak makes short ones."""
+    try:
+        text = content.decode()
+        form, at = _piece(text, 0, '{"format":')
+        seal, at = _piece(text, at, ',"seal":')
+        section, at = _piece(text, at, ',"sections":[')
+        sections = [section]
+        while text.startswith(",", at):
+            section, at = _piece(text, at, ",")
+            sections.append(section)
+    except (ValueError, RecursionError):
+        return None
+    whole = text[at:] == "]}\n"
+    return {"format": form, "seal": seal, "sections": sections} if whole else None
+
+
+def _piece(text: str, at: int, lead: str) -> tuple[Any, int]:
+    """The value behind `lead`, and where it ends. Raises ValueError."""
+    if not text.startswith(lead, at):
+        raise ValueError
+    begins = at + len(lead)
+    value, ends = _DECODER.raw_decode(text, begins)
+    if _encoded(value) != text[begins:ends].encode():
+        raise ValueError
+    return value, ends
+
+
 _SECTION = {"name": str, "previous": str, "hash": str, "body": dict}
 _SEAL = {"head": str, "public_key": str, "signature": str}
 
@@ -273,7 +312,7 @@ _SEAL = {"head": str, "public_key": str, "signature": str}
 def next_section(content: bytes, previous: str) -> dict[str, Any] | None:
     """A section by itself as `Bundle.add` told it, when it follows `previous` and is as it was written."""
     try:
-        section = json.loads(content, parse_float=str, parse_constant=str)
+        section = _DECODER.decode(content.decode())
         if not _fits(section, _SECTION) or _encoded(section) != content or section["previous"] != previous:
             return None
     except (ValueError, RecursionError):

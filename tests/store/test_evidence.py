@@ -219,6 +219,21 @@ def test_a_kept_bundle_is_its_owners_only(small: bytes, tmp_path: Path) -> None:
     assert evidence.check_file(path).ok
 
 
+def test_a_disk_that_fills_up_leaves_no_half_bundle(
+    small: bytes, tmp_path: Path, full_disk: Callable[[int], None]
+) -> None:
+    full_disk(len(small) - 1)
+    with pytest.raises(EvidenceError, match="cannot be written"):
+        keep(tmp_path, "c-1", small)
+    assert list((tmp_path / evidence.FOLDER).iterdir()) == []
+
+
+def test_a_key_that_is_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / evidence.KEY_FILE, 0o600)
+    with pytest.raises(EvidenceError, match="no plain file"):
+        EvidenceKey.open(tmp_path)
+
+
 def test_numbers_keep_their_digits_and_never_an_exponent() -> None:
     assert canonical({"b": Decimal("1E+3"), "a": [1, None, frozenset({"y", "x"})]}) == (
         b'{"a":[1,null,["x","y"]],"b":"1000"}'

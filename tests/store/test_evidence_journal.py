@@ -2,8 +2,7 @@
 
 import os
 import resource
-import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -109,16 +108,6 @@ def test_it_is_written_through_no_link(tmp_path: Path, key: EvidenceKey) -> None
     with pytest.raises(EvidenceError, match="cannot be written"):
         Journal(tmp_path, "canary-c1", key).append(bundle().sections)
     assert not (tmp_path / "elsewhere").exists()
-
-
-@pytest.fixture
-def full_disk() -> Iterator[Callable[[int], None]]:
-    """No file of this process may grow beyond so many bytes: as a full disk, half a line fits."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
 
 
 def test_a_disk_that_was_full_for_a_while_costs_nothing(

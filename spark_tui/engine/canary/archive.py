@@ -52,6 +52,8 @@ class Archive:
     @property
     def signer(self) -> str:
         """Fingerprint of the key, empty while there is none."""
+        if self._key is not None:
+            return self._key.fingerprint
         try:
             return evidence.known_signer(Path(self._folder)) if self._folder else ""
         except EvidenceError:
