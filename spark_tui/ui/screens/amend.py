@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from decimal import Decimal
 
+from spark_tui.domain import risk
 from spark_tui.domain.amends import check_amend
 from spark_tui.domain.filter_rules import FilterContext
 from spark_tui.domain.filters import quantity_step
@@ -34,16 +35,19 @@ class AmendScreen(DialogScreen):
         self._order = order
         self._instrument = instrument
         self.text = ""
+        self._said = ""
 
     def on_mount(self) -> None:
         super().on_mount()
         self.set_interval(0.2, self.tick)
 
     def tick(self) -> None:
-        """It may fill or end while the number is typed."""
+        """It may fill or end, or trading be halted, while the number is typed."""
         update = self.context.model.orders.get(self._key)
-        if update is not None and update.order is not self._order:
+        same = update is None or update.order is self._order
+        if update is not None:
             self._order = update.order
+        if not same or self.refusal() != self._said:
             self.frame.pull()
 
     def wanted_size(self) -> tuple[int, int]:
@@ -68,13 +72,17 @@ class AmendScreen(DialogScreen):
             return "type the new total"
         context = FilterContext(average_price=self._order.request.price)
         failures = check_amend(self._instrument, self._order, self._quantity(), context)
-        return failures[0].text if failures else ""
+        status = self.context.model.status
+        if status is None:
+            return "no engine has said yet whether trading is halted"
+        verdicts = risk.check_amend(status.trading_state, status.halt_reason, failures)  # as the gate does
+        return next((verdict.text for verdict in verdicts if not verdict.ok), "")
 
     def _quantity(self) -> Decimal:
         return amount(self.text)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
-        refusal = self.refusal()
+        refusal = self._said = self.refusal()
         step = quantity_step(self._instrument)
         unit = f" {self._instrument.base}" + (f", in steps of {fmt.exact(step)}" if step else "")
         new: Line = (
