@@ -6,7 +6,6 @@ an arming that has expired, or was for another configuration, lets nothing leave
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Iterable
 from decimal import Decimal
 
@@ -65,6 +64,7 @@ class LiveArming:
         self._halted = halted
         self._turn = asyncio.Lock()  # the latest to ask has the last word
         self._disarms = 0
+        self._looking = False
 
     # --- the operator --------------------------------------------------------------------------------------
 
@@ -142,13 +142,19 @@ class LiveArming:
         return _not_believed(canary, trouble).text if trouble else ""
 
     async def look(self) -> None:
-        """So that `lacks` can tell of evidence that was not looked at yet."""
-        if self.lacks_settings():
+        """So that `lacks` can tell of evidence that was not looked at yet. One look at a time: a disk that
+        hangs must not take a thread for each face that asks."""
+        if self._looking or self.lacks_settings():
             return
-        with contextlib.suppress(LinkError):  # without a canary there is none
+        self._looking = True
+        try:
             canary = self._canary()
             if self._seen(canary) is None:
                 await self._proved(canary)
+        except LinkError:
+            return  # without a canary there is no evidence
+        finally:
+            self._looking = False
 
     def lacks_settings(self) -> str:
         if self._allowed:

@@ -54,6 +54,11 @@ KILL = "kill"  # the strategy of the orders with which `spark-tui kill` closed p
 MAX_TAKEN = 5_000  # marks of kills; far more than wait on a disk
 
 
+def canary_key(run_id: str) -> str:
+    """The key of the order that a confirm of this run places."""
+    return f"canary/{run_id}"
+
+
 class Effect(msgspec.Struct, frozen=True, kw_only=True):
     """What one record changed. `query`: the move was illegal or unclear, ask the venue."""
 
@@ -131,8 +136,7 @@ class State:
                     self.algos[record.algo_id] = apply_to_algo(algo, record.fact, record.at_ms)
             case CanaryTried():
                 self.canaries[record.row.run_id] = record.row
-                if len(self.canaries) > MAX_CANARIES:
-                    self.canaries.popitem(last=False)
+                self._forget_canaries()
             case LiveArmed():
                 self.armed = record
             case LiveDisarmed():
@@ -267,6 +271,15 @@ class State:
         if order.venue_order_id:
             request = order.request
             self.by_venue_id[request.venue, request.symbol, order.venue_order_id] = order.client_order_id
+
+    def _forget_canaries(self) -> None:
+        """The oldest, but no run whose confirm has an order and no outcome: the next engine finishes that."""
+        if len(self.canaries) <= MAX_CANARIES:
+            return
+        told = {row.rests_on for row in self.canaries.values()}
+        done = (name for name in self.canaries if name in told or canary_key(name) not in self.keys)
+        if (oldest := next(done, None)) is not None:
+            del self.canaries[oldest]
 
     def _forget_finished(self) -> None:
         if len(self.orders) <= MAX_ORDERS:

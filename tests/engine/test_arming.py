@@ -305,6 +305,22 @@ async def test_of_two_armings_the_later_has_the_last_word(
         assert armed.cap == D(100)
 
 
+async def test_faces_that_ask_meanwhile_are_answered_and_take_no_thread_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        held = Held(monkeypatch)
+        first = asyncio.ensure_future(it.ask(GetCanaries()))
+        assert await asyncio.to_thread(held.began.wait, 10)
+        for _ in range(20):
+            assert "being checked" in await lacks(it)
+        held.go.set()
+        await first
+        assert held.judged == 1
+        assert await lacks(it) == ""
+
+
 async def test_the_same_bytes_are_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with Live(tmp_path).rig as it:
         row = await canary(it)

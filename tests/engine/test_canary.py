@@ -19,6 +19,8 @@ from spark_tui.engine.canary.build import build
 from spark_tui.engine.canary.follow import RESTS_S
 from spark_tui.engine.canary.soak import ROW_CHECKS
 from spark_tui.engine.options import EngineSettings
+from spark_tui.engine.records import CanaryTried
+from spark_tui.engine.state import MAX_CANARIES
 from spark_tui.link.messages import (
     AnyRequest,
     Canaries,
@@ -689,6 +691,23 @@ async def test_a_halt_between_run_and_confirm_is_obeyed(tmp_path: Path) -> None:
         row = await row_of(it, CONFIRM)
         assert (row.verdict, row.state) == (CanaryVerdict.RED, OrderState.DENIED)
         assert it.venue.placed == []
+
+
+async def test_a_run_whose_confirm_is_unfinished_is_not_forgotten(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        await row_of(it, SMALL)
+        run = await row_of(it, RESTING)
+        asked = asyncio.ensure_future(it.ask(CONFIRM))
+        await it.until(lambda: bool(it.venue.placed))
+        state = it.engine.journal.state
+        for number in range(MAX_CANARIES):
+            other = msgspec.structs.replace(run, run_id=f"other-{number}")
+            it.engine.journal.note(CanaryTried(row=other))
+        assert len(state.canaries) == MAX_CANARIES
+        assert run.run_id in state.canaries
+        await it.until(asked.done, seconds=10_000)
+        it.engine.journal.note(CanaryTried(row=msgspec.structs.replace(run, run_id="one-more")))
+        assert run.run_id not in state.canaries  # now its outcome is on record
 
 
 # --- soak -----------------------------------------------------------------------------------------------

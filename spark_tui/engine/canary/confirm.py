@@ -15,7 +15,7 @@ from spark_tui.engine.canary.outcome import Worth, faults
 from spark_tui.engine.canary.papers import Papers, reasons_of
 from spark_tui.engine.canary.probe import Section
 from spark_tui.engine.cost import cost_of
-from spark_tui.engine.state import State
+from spark_tui.engine.state import State, canary_key
 from spark_tui.link.messages import CanaryKind, CanaryRow, CanaryVerdict, ConfirmCanary
 from spark_tui.link.service import LinkError
 
@@ -75,7 +75,7 @@ class Confirmation:
         if request is None or run is None or refusals:
             return await papers.record(msgspec.structs.replace(row, verdict=CanaryVerdict.REFUSED))
         try:
-            done = await self._follower.place(request, operator, _key(run))
+            done = await self._follower.place(request, operator, canary_key(run.run_id))
         except LinkError as error:  # not even an intent is on record, so nothing left
             reasons = (f"{error.code}: {error.text}",)
             return await papers.record(
@@ -159,14 +159,10 @@ def cut_short(state: State, venues: Container[str]) -> list[tuple[CanaryRow, Ord
     return [
         (run, state.orders[client_id])
         for run in state.canaries.values()
-        if (client_id := state.keys.get(_key(run))) is not None
+        if (client_id := state.keys.get(canary_key(run.run_id))) is not None
         and run.run_id not in told
         and run.venue in venues
     ]
-
-
-def _key(run: CanaryRow) -> str:
-    return f"canary/{run.run_id}"
 
 
 def _order_of(run: CanaryRow) -> OrderRequest:
