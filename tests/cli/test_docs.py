@@ -111,6 +111,20 @@ def test_every_toml_example_is_a_configuration(path: Path) -> None:
         Settings.model_validate(tomllib.loads(example))
 
 
+def test_the_rules_of_the_full_example_let_an_order_leave_at_any_hour() -> None:
+    """Whoever pastes it and tries it on the simulator may do so at night."""
+    import tomllib
+
+    from spark_tui.domain.hours import parse_hours
+
+    page = (ROOT / "docs" / "risk.md").read_text("utf-8")
+    examples = re.findall(r"^```toml\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
+    rules = [rule for one in examples for rule in tomllib.loads(one)["risk"].get("rules", ())]
+    hours = [parse_hours(rule["hours"]) for rule in rules if "hours" in rule]
+    assert hours
+    assert all(one.open_at(minute * 60_000) for one in hours for minute in range(7 * 1_440))
+
+
 # --- the command line
 
 

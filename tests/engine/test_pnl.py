@@ -287,6 +287,7 @@ async def test_what_nobody_explained_stands_there_in_cents_until_a_person_explai
         (RecordFlow(asset="USDT", amount=D(0), note="nothing at all"), "BAD_NUMBER"),
         (RecordFlow(asset="USDT", amount=D("NaN"), note="nothing at all"), "BAD_NUMBER"),
         (RecordFlow(asset="USDT", amount=D(1), note=" "), "REASON_NEEDED"),
+        (RecordFlow(asset="USDT", amount=D(1), note="x"), "REASON_NEEDED"),
         (RecordFlow(asset="DOGE", amount=D(1), note="a gift"), "NO_SUCH_ASSET"),
         (RecordFlow(asset="USDT", amount=D(1), note="a gift", venue="moon"), "VENUE_UNCLEAR"),
         (RecordFlow(asset="USDT", amount=D(1), note="a gift", kind=FlowKind.BOUGHT), "BAD_KIND"),
@@ -299,6 +300,7 @@ async def test_a_word_that_cannot_be_a_row_is_refused_and_not_recorded(
         with pytest.raises(LinkError) as refused:
             await it.ask(ask)
         assert refused.value.code == code
+        assert ("3 letters or more" in refused.value.text) == (code == "REASON_NEEDED")
         assert all(one.kind != "cash-moved" for one in it.ledger.read())
 
 

@@ -101,7 +101,7 @@ class Keeper:
         if not ask.kind.external:
             raise LinkError("BAD_KIND", f"{ask.kind} is for trades; use DEPOSIT, WITHDRAWAL or ADJUSTMENT.")
         if len(ask.note.strip()) < MIN_NOTE:
-            raise LinkError("REASON_NEEDED", "Say what it was: flow.record ... note=...")
+            raise LinkError("REASON_NEEDED", f"Say what it was, in {MIN_NOTE} letters or more: note=gift.")
         if ask.asset not in self._balances.held.get(venue, {}) and not self._known(venue, ask.asset):
             raise LinkError("NO_SUCH_ASSET", f"{venue} never told of a balance in {ask.asset}.")
         at_ms = self._venue_ms(venue)
