@@ -14,6 +14,7 @@ from spark_tui.engine.arming import LiveArming
 from spark_tui.engine.exposure import claim, locks, open_exposure, worst
 from spark_tui.engine.records import LiveArmed
 from spark_tui.engine.state import State
+from spark_tui.link.messages import CanaryRow
 
 # as wide as a venue's numbers come: 19 digits, of which up to 18 behind the point
 amounts = st.builds(
@@ -96,10 +97,15 @@ def test_an_arming_is_used_up_to_its_last_digit(
         config_hash=lambda: "hash",
         worth=lambda request, amount: amount,
         bid=lambda request: None,
-        proved=lambda row: "",
+        proved=_believed,
         seen=lambda row: "",
+        halted=lambda: False,
     )
     assert bool(arming.refusal(last.request, _decimal(money))) is (beyond > 0)
+
+
+async def _believed(row: CanaryRow) -> str:
+    return ""
 
 
 def _decimal(number: Fraction) -> Decimal:
