@@ -16,16 +16,18 @@ from pathlib import Path
 
 import msgspec
 
+from spark_tui.domain.decimals import ZERO
 from spark_tui.domain.values import Environment, TradingState
 from spark_tui.link.messages import CancelAllResult, GetStatus, Kill, Status
 from spark_tui.link.remote import RemoteLink
 from spark_tui.link.rendezvous import find_engine, is_locked, lock_owner
+from spark_tui.rescue import late
 from spark_tui.rescue.door import open_venue
 from spark_tui.rescue.flatten import Flattener, Residue
 from spark_tui.rescue.paper import paper_residue, sweep_paper
 from spark_tui.rescue.turn import Turn
 from spark_tui.venues.kill_marks import Mark, mark_id, remove_mark, write_mark
-from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, PlanError, VenuePlan
+from spark_tui.venues.kill_plan import KILL_AGAIN, Held, InFlight, KillPlan, PlanError, VenuePlan
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, merged, sweep, text_of
 from spark_tui.wire.clock import NS_PER_S, Clock
@@ -72,7 +74,7 @@ class _Part(msgspec.Struct, frozen=True, kw_only=True):
 
 class Rescue:
     """`operator`, `reason` and `drill` go into the mark, and from there into the next engine's ledger. `say`
-    is told what a wait is for."""
+    is told what a wait is for. `in_flight` reads what was on its way when the engine ended; it may raise."""
 
     def __init__(
         self,
@@ -83,6 +85,7 @@ class Rescue:
         reason: str,
         drill: bool = False,
         say: Callable[[str], None] = lambda text: None,
+        in_flight: late.Read = tuple,
     ) -> None:
         self.data_dir = data_dir
         self._clock = clock
@@ -95,6 +98,8 @@ class Rescue:
             drill=drill,
         )
         self._say = say
+        self._in_flight = in_flight
+        self._late: asyncio.Task[tuple[InFlight, ...] | None] | None = None
         self._canceled: list[str] = []
         self._errors: list[str] = []
         self._said: CancelAllResult | None = None
@@ -223,7 +228,9 @@ class Rescue:
             return _Part(swept=Sweep())
         part = await self._cancel(venue, plan)
         try:
-            return await self._flatten(venue, plan, part) if flatten else part
+            if flatten:
+                part = await self._flatten(venue, plan, part)
+            return part if engine == "answered" else await self._look_again(venue, plan, part, flatten)
         except Exception as error:
             text = f"{plan.venue}: {text_of(error)}"
             return _Part(
@@ -256,6 +263,32 @@ class Rescue:
             self._say(f"{venue.name} wants to be left alone for {swept.wait_s:.0f} s; the kill waits.")
             await self._clock.sleep(swept.wait_s)
 
+    async def _look_again(self, venue: Venue, plan: VenuePlan, part: _Part, flatten: bool) -> _Part:
+        """Once nothing that was on its way can come alive any more."""
+        if not part.swept.known or part.swept.wait_s > 0:
+            return part
+        if self._late is None:  # several venues of one kill ask once
+            self._late = asyncio.create_task(late.read_within(self._in_flight))
+        found = await self._late
+        if found is None:
+            self._say(late.UNREAD)
+            return part
+        mine = [one for one in found if one.venue == venue.name]
+        mine = [one for one in mine if late.wait_s((one,), venue, self._clock)]
+        doubtful = [one for one in mine if one.client_order_id not in part.swept.canceled]
+        if not doubtful:
+            return part
+        missing = await late.unknown(doubtful, venue)
+        if missing:
+            seconds = late.wait_s(missing, venue, self._clock)
+            self._say(f"{venue.name}: {late.told(len(missing), self._clock, seconds)}")
+            await self._clock.sleep(seconds)
+        symbols = {one.symbol: Held(symbol=one.symbol, base="", quote="", quantity=ZERO) for one in doubtful}
+        swept = await self._pass(venue, msgspec.structs.replace(plan, held=tuple(symbols.values())))
+        canceled = tuple(dict.fromkeys((*part.swept.canceled, *swept.canceled)))
+        part = msgspec.structs.replace(part, swept=msgspec.structs.replace(swept, canceled=canceled))
+        return await self._flatten(venue, plan, part) if flatten else part
+
     async def _pass(self, venue: Venue, plan: VenuePlan) -> Sweep:
         gone: dict[str, None] = {}  # what was cancelled until then counts although the pass is cut off
 
@@ -284,7 +317,7 @@ class Rescue:
             errors=again.errors if again.known else (*swept.errors, *again.errors),
             known=again.known,
         )
-        return _Part(swept=whole, flattened=done.orders, residue=done.residue)
+        return _Part(swept=whole, flattened=(*part.flattened, *done.orders), residue=done.residue)
 
 
 def _unknown(text: str, cure: str = KILL_AGAIN) -> _Part:

@@ -20,7 +20,7 @@ from spark_tui.store import chain, repair
 from spark_tui.store.chain import Stored, Tail, Verification, verify
 from spark_tui.store.lock import Locked, LockFile
 
-__all__ = ["Entry", "Ledger", "LedgerError", "Stored", "Verification", "read_entries", "verify"]
+__all__ = ["Entry", "Ledger", "LedgerError", "Stored", "Verification", "read_entries", "read_last", "verify"]
 
 MAX_PENDING = 10_000  # appends waiting; the engine has at most a few per open order
 MAX_BATCH = 1_000  # appends in one transaction, so that the first does not wait for thousands
@@ -255,6 +255,23 @@ def read_entries(path: Path, from_seq: int = 1) -> Iterator[Stored]:
             )
             for row in rows:
                 yield Stored(*row)
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise LedgerError(f"The ledger {path} cannot be read: {_reason(error)}.") from None
+
+
+def read_last(path: Path, kind: str, count: int) -> list[bytes]:
+    """Bodies of `kind` among the last `count` entries, oldest first, whoever writes. Raises LedgerError."""
+    try:
+        connection = chain.connect_readonly(path)
+        try:
+            rows = connection.execute(
+                "SELECT body FROM entries WHERE seq > (SELECT max(seq) FROM entries) - ? AND kind = ?"
+                " ORDER BY seq",
+                (count, kind),
+            )
+            return [body for (body,) in rows]
         finally:
             connection.close()
     except sqlite3.Error as error:

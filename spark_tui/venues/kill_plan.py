@@ -61,6 +61,18 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     counted: tuple[str, ...] = ()
 
 
+class InFlight(msgspec.Struct, frozen=True, kw_only=True):
+    """An order without a word of the venue, noted or sent at `at_ms` of our clock."""
+
+    client_order_id: str
+    venue: str
+    symbol: str
+    at_ms: int
+
+    def later(self, at_ms: int) -> "InFlight":
+        return msgspec.structs.replace(self, at_ms=max(self.at_ms, at_ms))
+
+
 class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One account at one exchange. `bundled`: the simulator that lives and ends with its engine."""
 

@@ -1,0 +1,79 @@
+"""Orders that were on their way when the engine ended: they can come alive after everything was cancelled.
+
+Only its ledger knows of them. The kill does not depend on that: it is read in a thread that nobody waits for
+longer than a moment, whatever it does or raises.
+"""
+
+import asyncio
+import contextlib
+import threading
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+
+from spark_tui.venues.kill_plan import InFlight
+from spark_tui.venues.port import Venue, VenueError
+from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
+
+Read = Callable[[], tuple[InFlight, ...]]
+
+PATIENCE_S = 2.0
+SLACK_MS = 2_000  # from the write-ahead to the signature, and the clocks between
+MAX_ASKED = 10  # of the venue one by one; with more it is simply waited
+UNREAD = (
+    "The ledger did not say whether orders were on their way when the engine ended; to be sure, kill again in"
+    " half a minute."
+)
+
+
+async def read_within(read: Read) -> tuple[InFlight, ...] | None:
+    """What was on its way; None where that cannot be known."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[tuple[InFlight, ...] | None] = loop.create_future()
+
+    def tell(found: tuple[InFlight, ...] | None) -> None:
+        if not answer.done():
+            answer.set_result(found)
+
+    def work() -> None:
+        found: tuple[InFlight, ...] | None = None
+        with contextlib.suppress(Exception):  # a torn or locked ledger must not keep a kill from its end
+            found = read()
+        with contextlib.suppress(RuntimeError):  # the kill is over
+            loop.call_soon_threadsafe(tell, found)
+
+    threading.Thread(target=work, name="ledger", daemon=True).start()  # a hung disk holds no process back
+    done, _ = await asyncio.wait({answer}, timeout=PATIENCE_S)
+    return answer.result() if done else None
+
+
+def wait_s(orders: Iterable[InFlight], venue: Venue, clock: Clock) -> float:
+    """Until none of them can come alive any more; 0 when that is so. An order from the future was noted
+    before the clock was put back: it counts as of now."""
+    now_ms = clock.wall_ns() // NS_PER_MS
+    window_ms = venue.decision_window_ms + SLACK_MS
+    until_ms = max((min(one.at_ms, now_ms) + window_ms for one in orders), default=0)
+    return max(0, until_ms - now_ms) / 1_000
+
+
+async def unknown(orders: Iterable[InFlight], venue: Venue) -> tuple[InFlight, ...]:
+    """Those the venue does not know (yet)."""
+    wanted = tuple(orders)
+    if len(wanted) > MAX_ASKED:
+        return wanted
+    return tuple([one for one in wanted if not await _known(one, venue)])
+
+
+def told(count: int, clock: Clock, seconds: float) -> str:
+    then = datetime.fromtimestamp(clock.wall_ns() / NS_PER_S + seconds, UTC)
+    orders = "1 order was" if count == 1 else f"{count} orders were"
+    return (
+        f"{orders} on the way when the engine ended and can come alive until {then:%H:%M:%S} UTC; what was"
+        " open is cancelled, and the kill looks again then."
+    )
+
+
+async def _known(order: InFlight, venue: Venue) -> bool:
+    try:
+        return await venue.query(order.symbol, order.client_order_id) is not None
+    except VenueError:
+        return False

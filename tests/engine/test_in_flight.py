@@ -1,0 +1,73 @@
+"""What the end of a ledger says was on its way."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from spark_tui.domain.order import Accepted, Denied, Intended, OrderEvent, Rejected, Sent, Uncertain
+from spark_tui.engine import in_flight as module
+from spark_tui.engine.in_flight import in_flight
+from spark_tui.engine.records import Decision, OrderRecord, Record, to_entry
+from spark_tui.store.ledger import Ledger, LedgerError
+from tests.engine.fake_venue import NAME, SYMBOL
+from tests.rescue.test_late import BUY
+
+SENT = Sent(at_ms=2_000, decidable_at_ms=9_000)
+LOST = Uncertain(reason="no answer", at_ms=3_000, decidable_at_ms=9_000)
+
+
+def intended(name: str) -> OrderRecord:
+    event = Intended(client_order_id=name, request=BUY, at_ms=1_000)
+    return OrderRecord(client_order_id=name, event=event, base="BTC", quote="USDT")
+
+
+Write = Callable[..., None]
+
+
+@pytest.fixture
+async def path(tmp_path: Path) -> Path:
+    """Of a ledger as it is left behind: its writer has not folded its log."""
+    path = tmp_path / "ledger.sqlite"
+    ledger = Ledger.open(path, lambda: 1)
+
+    def told(name: str, *events: OrderEvent) -> list[Record]:
+        return [intended(name), *(OrderRecord(client_order_id=name, event=event) for event in events)]
+
+    records = [
+        *told("written"),
+        *told("sent", SENT),
+        *told("lost", SENT, LOST),
+        *told("accepted", SENT, Accepted(venue_order_id="1", at_ms=4_000)),
+        *told("refused", SENT, Rejected(code="-2010", text="no", at_ms=4_000)),
+        *told("denied", Denied(code="HALTED", text="no", at_ms=4_000)),
+        Decision(action="note", operator="me", text="", at_ms=1),
+    ]
+    await ledger.append(*(to_entry(record) for record in records))
+    ledger.close()
+    return path
+
+
+def test_an_intent_without_a_word_of_the_venue_was_on_its_way(path: Path) -> None:
+    found = {one.client_order_id: one for one in in_flight(path)}
+    assert {name: one.at_ms for name, one in found.items()} == {
+        "written": 1_000,
+        "sent": 2_000,
+        "lost": 3_000,
+    }
+    assert {(one.venue, one.symbol) for one in found.values()} == {(NAME, SYMBOL)}
+
+
+def test_only_the_end_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "TAIL", 8)
+    assert in_flight(path) == ()
+
+
+def test_where_no_engine_ever_ran_nothing_was(tmp_path: Path) -> None:
+    assert in_flight(tmp_path / "ledger.sqlite") == ()
+
+
+def test_a_file_that_is_no_ledger_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "ledger.sqlite").write_bytes(b"torn" * 1_000)
+    with pytest.raises(LedgerError):
+        in_flight(tmp_path / "ledger.sqlite")

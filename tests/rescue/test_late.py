@@ -1,0 +1,195 @@
+"""An order that was on its way when the engine ended comes alive after everything was cancelled."""
+
+import asyncio
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import Environment, OrderType, Side, TimeInForce
+from spark_tui.rescue import late, process
+from spark_tui.rescue.process import Outcome, Rescue
+from spark_tui.store.ledger import LedgerError
+from spark_tui.venues.kill_plan import Held, InFlight, KeyPlan, KeySource, KillPlan, VenuePlan
+from spark_tui.wire.clock import NS_PER_MS, ManualClock
+from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
+
+PLAN = KillPlan(
+    venues=(
+        VenuePlan(
+            venue=NAME,
+            environment=Environment.SIM,
+            rest="http://127.0.0.1:1",
+            streams="ws://127.0.0.1:1",
+            ws_api="ws://127.0.0.1:1",
+            key=KeyPlan(source=KeySource.SIMULATOR),
+            held=(Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D(0), counted_to=100),),
+        ),
+    ),
+    written_ms=0,
+)
+BUY = OrderRequest(
+    venue=NAME,
+    symbol=SYMBOL,
+    side=Side.BUY,
+    type=OrderType.LIMIT,
+    time_in_force=TimeInForce.GTC,
+    price=D("40000"),
+    quantity=D("0.1"),
+)
+WINDOW_S = 19.0  # the fake venue's, and the slack
+
+
+class Scene:
+    def __init__(self, folder: Path) -> None:
+        self.clock = ManualClock()
+        self.venue = FakeVenue(self.clock)
+        self.folder = folder
+        self.said: list[str] = []
+        self.known: list[InFlight] = []
+
+    def sent(self, client_id: str, seconds_ago: float = 0.0) -> None:
+        """Written ahead by the engine that is dead now."""
+        at_ms = self.clock.wall_ns() // NS_PER_MS - round(seconds_ago * 1000)
+        self.known.append(InFlight(client_order_id=client_id, venue=NAME, symbol=SYMBOL, at_ms=at_ms))
+
+    def kill(self, read: late.Read | None = None, *, flatten: bool = False) -> "asyncio.Task[Outcome]":
+        rescue = Rescue(
+            self.folder,
+            self.clock,
+            operator="me",
+            reason="storm",
+            say=self.said.append,
+            in_flight=read or (lambda: tuple(self.known)),
+        )
+        return asyncio.create_task(rescue.kill(PLAN, flatten=flatten))
+
+    def sleeps(self) -> list[float]:
+        return self.clock.sleeping()
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    found = Scene(tmp_path)
+
+    async def door(*_: object) -> FakeVenue:
+        return found.venue
+
+    monkeypatch.setattr(process, "open_venue", door)
+    return found
+
+
+async def test_what_comes_alive_after_the_cancel_is_cancelled_too(scene: Scene) -> None:
+    scene.sent("sp-late", seconds_ago=4)
+    killing = scene.kill()
+    await scene.clock.asleep(WINDOW_S)
+    assert scene.sleeps() == [WINDOW_S - 4]
+    assert "1 order was on the way" in scene.said[0]
+    scene.venue.external("sp-late", BUY)
+    scene.clock.advance(WINDOW_S - 4)
+    done = await killing
+    assert (done.canceled, done.left, done.green) == (("sp-late",), (), True)
+
+
+async def test_one_that_never_lived_is_waited_for_and_nothing_more(scene: Scene) -> None:
+    scene.sent("sp-dead")
+    killing = scene.kill()
+    await scene.clock.asleep(WINDOW_S)
+    scene.clock.advance(WINDOW_S)
+    done = await killing
+    assert (done.canceled, done.green) == ((), True)
+
+
+async def test_one_that_the_sweep_cancelled_is_not_waited_for(scene: Scene) -> None:
+    scene.sent("sp-there")
+    scene.venue.external("sp-there", BUY)
+    done = await scene.kill()
+    assert (done.canceled, done.green, scene.said) == (("sp-there",), True, [])
+
+
+async def test_one_that_arrived_between_is_cancelled_at_once(scene: Scene) -> None:
+    """The venue knows it by the time it is asked."""
+    scene.sent("sp-there")
+    asked = scene.venue.query
+
+    async def query(symbol: str, client_order_id: str) -> object:
+        scene.venue.external("sp-there", BUY)
+        return await asked(symbol, client_order_id)
+
+    scene.venue.query = query  # type: ignore[assignment, method-assign]
+    done = await scene.kill()
+    assert (done.canceled, done.green, scene.said) == (("sp-there",), True, [])
+
+
+async def test_what_is_decided_by_its_age_is_not_waited_for(scene: Scene) -> None:
+    scene.sent("sp-old", seconds_ago=WINDOW_S)
+    done = await scene.kill()
+    assert (done.green, scene.said, scene.venue.queries) == (True, [], [])
+
+
+async def test_a_clock_that_was_put_back_makes_no_wait_longer(scene: Scene) -> None:
+    scene.sent("sp-late")
+    scene.clock.step_wall(-3_600)
+    killing = scene.kill()
+    await scene.clock.asleep(WINDOW_S)
+    assert scene.sleeps() == [WINDOW_S]
+    scene.clock.advance(WINDOW_S)
+    assert (await killing).green
+
+
+async def test_what_it_bought_is_flattened_as_well(scene: Scene) -> None:
+    scene.sent("sp-late")
+    killing = scene.kill(flatten=True)
+    await scene.clock.asleep(WINDOW_S)
+    scene.venue.external("sp-late", BUY)
+    scene.venue.fill("sp-late", quiet=True)
+    scene.venue.plan.append("fill")
+    scene.clock.advance(WINDOW_S)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_more_than_can_be_asked_about_is_simply_waited_for(scene: Scene) -> None:
+    for number in range(late.MAX_ASKED + 1):
+        scene.sent(f"sp-{number}")
+    killing = scene.kill()
+    await scene.clock.asleep(WINDOW_S)
+    assert scene.venue.queries == []
+    scene.clock.advance(WINDOW_S)
+    assert (await killing).green
+
+
+async def test_a_ledger_that_raises_keeps_no_kill_from_its_end(scene: Scene) -> None:
+    def broken() -> tuple[InFlight, ...]:
+        raise LedgerError("damaged")
+
+    scene.venue.external("web-1", BUY)
+    done = await scene.kill(broken)
+    assert (done.canceled, done.green, scene.said) == (("web-1",), True, [late.UNREAD])
+
+
+async def test_a_ledger_on_a_disk_that_hangs_keeps_no_kill_from_its_end(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(late, "PATIENCE_S", 0.01)
+    released = threading.Event()
+
+    def hanging() -> tuple[InFlight, ...]:
+        released.wait()
+        return ()
+
+    try:
+        scene.venue.external("web-1", BUY)
+        done = await scene.kill(hanging)
+        assert (done.canceled, done.green, scene.said) == (("web-1",), True, [late.UNREAD])
+    finally:
+        released.set()
+
+
+async def test_another_venues_order_holds_nobody_up(scene: Scene) -> None:
+    scene.sent("sp-late")
+    scene.known = [msgspec.structs.replace(one, venue="elsewhere") for one in scene.known]
+    assert (await scene.kill()).green
+    assert scene.said == []
