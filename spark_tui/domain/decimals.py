@@ -72,8 +72,9 @@ def usable(value: Decimal | None) -> bool:
 
 
 def writable(value: Decimal) -> bool:
-    """Whether its plain text is no longer than what `parse` takes: the exponent may hide a novel."""
-    return not value.is_finite() or abs(value.adjusted()) < _MAX_TEXT
+    """Whether its plain text is no longer than what `parse` takes: the exponent may hide a novel. A signaling
+    NaN cannot even be compared or hashed."""
+    return not value.is_snan() and (not value.is_finite() or abs(value.adjusted()) < _MAX_TEXT)
 
 
 def is_multiple(value: Decimal, step: Decimal) -> bool:

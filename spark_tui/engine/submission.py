@@ -29,8 +29,8 @@ def find_venue(wanted: str, symbol: str, instruments: Mapping[str, Mapping[str, 
 
 
 def refuse_long(*amounts: Decimal | None) -> None:
-    """Raises LinkError for a number that is too long to write out: it would stay in the ledger, and
-    1e99999999 fills the memory of every face that ever shows it."""
+    """Raises LinkError for a number that is too long to write out, or cannot be: it would stay in the ledger,
+    and 1e99999999 fills the memory of every face that ever shows it."""
     if any(amount is not None and not writable(amount) for amount in amounts):
         raise LinkError("BAD_NUMBER", "A number of this order is longer than any price; write it like 0.01.")
 

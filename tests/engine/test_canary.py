@@ -534,6 +534,12 @@ async def test_an_order_that_did_otherwise_than_expected_is_red(tmp_path: Path, 
         assert bundle(row).sections["verdict"]["reasons"] == list(row.reasons)
 
 
+async def test_a_quantity_of_sixty_digits_is_a_red_row_and_no_defect(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        row = await row_of(it, msgspec.structs.replace(SMALL, quantity=D("1" * 60)))
+        assert row.verdict == "red"
+
+
 @pytest.mark.parametrize("quantity", ["NaN", "sNaN", "Infinity", "1E+400"])
 async def test_what_is_no_quantity_confirms_nothing(tmp_path: Path, quantity: str) -> None:
     async with rig(tmp_path, settings=told(tmp_path)) as it:

@@ -151,7 +151,7 @@ async def test_no_order_is_ever_sent_twice_whatever_is_lost(tmp_path: Path) -> N
         assert states == ["ACCEPTED"] * 4 + ["DEAD"]
 
 
-@pytest.mark.parametrize("quantity", ["1E+99999999", "1E-99999999", "0E+99999999"])
+@pytest.mark.parametrize("quantity", ["1E+99999999", "1E-99999999", "0E+99999999", "sNaN"])
 async def test_a_number_too_long_to_write_out_never_reaches_the_ledger(tmp_path: Path, quantity: str) -> None:
     """There it would stay, and every face that lists orders would write out a hundred million digits."""
     async with rig(tmp_path) as it:

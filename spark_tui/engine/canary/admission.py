@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import plain, usable
+from spark_tui.domain.decimals import plain, rounded, usable
 from spark_tui.domain.values import Environment, Side
 from spark_tui.link.messages import CanaryCheck, CanaryKind, CanaryRow, CanaryVerdict
 
@@ -119,7 +119,7 @@ def _cap(case: Case) -> CanaryCheck:
         return _no("cap", "NO_RUN", "without a run there is no order to value")
     if worth is None or not usable(worth) or worth <= 0:
         return _no("cap", "NO_WORTH", "what the order is worth in USDT cannot be told; wait for a price")
-    shown = plain(round(worth, 2))
+    shown = plain(rounded(worth, 2))
     if worth > CAP_USDT:
         return _no("cap", "OVER_CAP", f"the order is worth {shown} USDT, the most is {plain(CAP_USDT)}")
     return _ok("cap", f"worth {shown} of {plain(CAP_USDT)} USDT")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 
-from spark_tui.domain.decimals import ZERO, plain, usable
+from spark_tui.domain.decimals import ZERO, plain, rounded, usable
 from spark_tui.domain.order import NEVER_LIVED, Order, OrderState
 from spark_tui.link.messages import Execution
 
@@ -49,5 +49,5 @@ def _fees(actual: Execution, quote: str, worth: Worth) -> Iterator[str]:
         return
     taken = sum((worth(asset, fee) or ZERO for asset, fee in actual.fees.items()), ZERO)
     if taken > money * FEE_SHARE:
-        shown = f"{plain(round(taken, 2))} of {plain(round(money, 2))} USDT"
+        shown = f"{plain(rounded(taken, 2))} of {plain(rounded(money, 2))} USDT"
         yield f"FEE: the fees took {shown}, more than {plain(FEE_SHARE * 100)} %"

@@ -8,7 +8,7 @@ import msgspec
 
 from spark_tui.domain import filters
 from spark_tui.domain.book import Depth, Unusable
-from spark_tui.domain.decimals import ceil_to, divide_down, from_float, nearest, plain
+from spark_tui.domain.decimals import ceil_to, divide_down, from_float, nearest, plain, rounded
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinNotional, Notional
 from spark_tui.domain.market import DepthSnapshot
 from spark_tui.domain.order import OrderRequest
@@ -229,7 +229,7 @@ def _latency(took_s: float) -> CanaryCheck:
 def _valued(worth: Decimal | None) -> CanaryCheck:
     if worth is None:
         return _no("worth", "NO_WORTH", "what the order is worth in USDT cannot be told; wait for a price")
-    return _ok("worth", f"worth {plain(round(worth, 2))} USDT")
+    return _ok("worth", f"worth {plain(rounded(worth, 2))} USDT")
 
 
 def _heard_ago_s(market: Market, symbol: str, clock: Clock) -> float | None:

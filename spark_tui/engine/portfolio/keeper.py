@@ -8,6 +8,7 @@ from itertools import islice
 
 from spark_tui.domain.accounting import FlowKind
 from spark_tui.domain.accounting.pnl import TradeKey
+from spark_tui.domain.decimals import usable
 from spark_tui.engine.accounts import Accounts
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.money_records import (
@@ -24,6 +25,7 @@ from spark_tui.link.service import LinkError
 from spark_tui.venues.port import BalancesReport, CashReport
 
 MIN_NOTE = 3
+MAX_NOTE = 200
 MAX_AT_ONCE = 50  # trades to price before the loop goes on
 
 
@@ -96,12 +98,14 @@ class Keeper:
 
     def record(self, ask: RecordFlow, venue: str, operator: str) -> None:
         """An operator's word. Raises LinkError."""
-        if not ask.amount or not ask.amount.is_finite():
+        if not usable(ask.amount) or not ask.amount:
             raise LinkError("BAD_NUMBER", "Say how much came (above 0) or went (below 0), like amount=-100.")
         if not ask.kind.external:
             raise LinkError("BAD_KIND", f"{ask.kind} is for trades; use DEPOSIT, WITHDRAWAL or ADJUSTMENT.")
         if len(ask.note.strip()) < MIN_NOTE:
             raise LinkError("REASON_NEEDED", f"Say what it was, in {MIN_NOTE} letters or more: note=gift.")
+        if len(ask.note) > MAX_NOTE:
+            raise LinkError("TOO_LONG", f"Say what it was in {MAX_NOTE} letters or fewer.")
         if ask.asset not in self._balances.held.get(venue, {}) and not self._known(venue, ask.asset):
             raise LinkError("NO_SUCH_ASSET", f"{venue} never told of a balance in {ask.asset}.")
         at_ms = self._venue_ms(venue)
@@ -121,7 +125,7 @@ class Keeper:
 
     def price_by_hand(self, ask: PriceFills) -> int:
         """How many trades were given that price. Raises LinkError."""
-        if not ask.price.is_finite() or ask.price <= 0:
+        if not usable(ask.price) or ask.price <= 0:
             raise LinkError("BAD_NUMBER", "A price is a number above 0, like price=612.5.")
         waiting = self._accounts.pnl.awaiting
         keys = [key for key, one in waiting.items() if ask.asset in one.assets]
