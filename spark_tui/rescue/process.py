@@ -258,10 +258,8 @@ class Rescue:
             swept = msgspec.structs.replace(swept, canceled=tuple(canceled))
             if (swept.known and not swept.left) or swept.wait_s <= 0:
                 return _Part(swept=swept)
-            if self._clock.mono_ns() + int(swept.wait_s * NS_PER_S) > until_ns:
+            if not await self._left_alone(venue, swept.wait_s, until_ns):
                 return _Part(swept=swept, cure=_not_before(self._clock, swept.wait_s))
-            self._say(f"{venue.name} wants to be left alone for {swept.wait_s:.0f} s; the kill waits.")
-            await self._clock.sleep(swept.wait_s)
 
     async def _look_again(self, venue: Venue, plan: VenuePlan, part: _Part, flatten: bool) -> _Part:
         """Once nothing that was on its way can come alive any more."""
@@ -309,15 +307,33 @@ class Rescue:
         if not await self._turn.take():
             text = f"No position was closed: {self._turn.trouble}; kill again when that is over."
             return _Part(swept=Sweep(swept.canceled, swept.left, (*swept.errors, text), known=False))
-        done = await Flattener(venue, self._clock, secrets.token_hex(4)).flatten(plan.held)
-        again = await self._pass(venue, msgspec.structs.replace(plan, held=()))
+        orders = list(part.flattened)
+        canceled = dict.fromkeys(swept.canceled)
+        until_ns = self._clock.mono_ns() + int(VENUE_PATIENCE_S * NS_PER_S)
+        while True:
+            done = await Flattener(venue, self._clock, secrets.token_hex(4)).flatten(plan.held)
+            again = await self._pass(venue, msgspec.structs.replace(plan, held=()))
+            orders += done.orders
+            canceled |= dict.fromkeys(again.canceled)
+            if again.wait_s <= 0 or not await self._left_alone(venue, again.wait_s, until_ns):
+                break
         whole = Sweep(
-            canceled=tuple(dict.fromkeys((*swept.canceled, *again.canceled))),
+            canceled=tuple(canceled),
             left=again.left,
             errors=again.errors if again.known else (*swept.errors, *again.errors),
             known=again.known,
+            wait_s=again.wait_s,
         )
-        return _Part(swept=whole, flattened=(*part.flattened, *done.orders), residue=done.residue)
+        cure = _not_before(self._clock, again.wait_s) if again.wait_s > 0 else KILL_AGAIN
+        return _Part(swept=whole, flattened=tuple(orders), residue=done.residue, cure=cure)
+
+    async def _left_alone(self, venue: Venue, seconds: float, until_ns: int) -> bool:
+        """Wait for a ban to end; False at once when it lasts longer than the kill does."""
+        if self._clock.mono_ns() + int(seconds * NS_PER_S) > until_ns:
+            return False
+        self._say(f"{venue.name} wants to be left alone for {seconds:.0f} s; the kill waits.")
+        await self._clock.sleep(seconds)
+        return True
 
 
 def _unknown(text: str, cure: str = KILL_AGAIN) -> _Part:

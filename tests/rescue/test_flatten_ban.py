@@ -1,0 +1,78 @@
+"""A ban that strikes in the middle of closing: waited for when it ends soon, told with its end when not."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from spark_tui.domain.order import OrderRequest
+from spark_tui.rescue import process
+from spark_tui.rescue.process import Outcome, Rescue
+from spark_tui.venues.kill_plan import Held
+from spark_tui.venues.port import OrderReport, Reaction, VenueError
+from spark_tui.wire.clock import NS_PER_S, ManualClock
+from tests.engine.fake_venue import SYMBOL, D, FakeVenue
+from tests.rescue.test_late import PLAN
+
+HELD = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D("0.5"), counted_to=100)
+PLANNED = msgspec.structs.replace(
+    PLAN, venues=tuple(msgspec.structs.replace(one, held=(HELD,)) for one in PLAN.venues)
+)
+
+
+class Banned(FakeVenue):
+    """Its first order meets a ban; until that is over nothing is answered."""
+
+    def __init__(self, clock: ManualClock, seconds: float) -> None:
+        super().__init__(clock)
+        self._seconds = seconds
+        self._free_ns: int | None = None
+
+    async def place(
+        self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
+    ) -> OrderReport:
+        if self._free_ns is None:
+            self._free_ns = self.clock.mono_ns() + int(self._seconds * NS_PER_S)
+        self._maybe_fail("place")
+        return await super().place(client_order_id, request, on_sent)
+
+    def _maybe_fail(self, method: str) -> None:
+        left_s = ((self._free_ns or 0) - self.clock.mono_ns()) / NS_PER_S
+        if left_s > 0:
+            raise VenueError(Reaction.BANNED, "-1003", "IP banned.", retry_after_s=left_s)
+        super()._maybe_fail(method)
+
+
+def kill(
+    folder: Path, clock: ManualClock, venue: FakeVenue, patch: pytest.MonkeyPatch
+) -> "asyncio.Task[Outcome]":
+    async def door(*_: object) -> FakeVenue:
+        return venue
+
+    patch.setattr(process, "open_venue", door)
+    rescue = Rescue(folder, clock, operator="me", reason="storm")
+    return asyncio.create_task(rescue.kill(PLANNED, flatten=True))
+
+
+async def test_a_short_one_is_waited_for_and_the_position_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    venue = Banned(clock, 20)
+    killing = kill(tmp_path, clock, venue, monkeypatch)
+    await clock.asleep(20)
+    venue.plan.append("fill")
+    clock.advance(20)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_a_long_one_is_told_with_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = ManualClock()
+    venue = Banned(clock, 600)
+    done = await kill(tmp_path, clock, venue, monkeypatch)
+    assert (done.green, [one.symbol for one in done.residue]) == (False, [SYMBOL])
+    assert "UTC and not before" in done.cures[0]
+    assert clock.sleeping() == []
