@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -58,12 +59,30 @@ def run(arguments: argparse.Namespace) -> int:
         print(f"spark-tui: kill: {warning}", file=sys.stderr)
     if arguments.drill:
         return _drill(rescue, plan, as_json=arguments.json)
-    outcome = asyncio.run(rescue.kill(plan, flatten=arguments.flatten, doubt=doubt))
+    outcome = asyncio.run(_kill(rescue, plan, flatten=arguments.flatten, doubt=doubt))
     if arguments.json:
         print(rows.to_json(_row(outcome)))
     else:
         _tell(outcome, flatten=arguments.flatten)
     return 0 if outcome.green else REFUSED
+
+
+async def _kill(rescue: Rescue, plan: KillPlan, *, flatten: bool, doubt: str) -> Outcome:
+    """ctrl+c ends its waits, so that what was done is told; a second one ends the kill."""
+    loop = asyncio.get_running_loop()
+
+    def hurry() -> None:
+        loop.remove_signal_handler(signal.SIGINT)
+        print(
+            "spark-tui: kill: it waits no longer; ctrl+c again ends it at once", file=sys.stderr, flush=True
+        )
+        rescue.hurry()
+
+    loop.add_signal_handler(signal.SIGINT, hurry)
+    try:
+        return await rescue.kill(plan, flatten=flatten, doubt=doubt)
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)
 
 
 def _drill(rescue: Rescue, plan: KillPlan, *, as_json: bool) -> int:

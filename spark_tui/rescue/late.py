@@ -7,7 +7,7 @@ longer than a moment, whatever it does or raises.
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
 from spark_tui.venues.kill_plan import InFlight
@@ -64,12 +64,28 @@ async def unknown(orders: Iterable[InFlight], venue: Venue) -> tuple[InFlight, .
 
 
 def told(count: int, clock: Clock, seconds: float) -> str:
-    then = datetime.fromtimestamp(clock.wall_ns() / NS_PER_S + seconds, UTC)
-    orders = "1 order was" if count == 1 else f"{count} orders were"
     return (
-        f"{orders} on the way when the engine ended and can come alive until {then:%H:%M:%S} UTC; what was"
-        " open is cancelled, and the kill looks again then."
+        f"{_orders(count)} on the way when the engine ended and can come alive until {_then(clock, seconds)};"
+        " what was open is cancelled, and the kill looks again then."
     )
+
+
+def unwaited(orders: Collection[InFlight]) -> str:
+    return (
+        f"{_orders(len(orders))} on the way when the engine ended, and nobody waited for what became of it."
+    )
+
+
+def again_at(clock: Clock, seconds: float) -> str:
+    return f"Kill again at {_then(clock, seconds)}."
+
+
+def _orders(count: int) -> str:
+    return "1 order was" if count == 1 else f"{count} orders were"
+
+
+def _then(clock: Clock, seconds: float) -> str:
+    return f"{datetime.fromtimestamp(clock.wall_ns() / NS_PER_S + seconds, UTC):%H:%M:%S} UTC"
 
 
 async def _known(order: InFlight, venue: Venue) -> bool:

@@ -99,6 +99,7 @@ class Rescue:
         )
         self._say = say
         self._in_flight = in_flight
+        self._hurried = asyncio.Event()
         self._late: asyncio.Task[tuple[InFlight, ...] | None] | None = None
         self._canceled: list[str] = []
         self._errors: list[str] = []
@@ -137,6 +138,10 @@ class Rescue:
             marked=marked,
             cures=tuple(dict.fromkeys(part.cure for part in parts if not part.done)),
         )
+
+    def hurry(self) -> None:
+        """Wait for nothing any more: neither a ban nor an order on its way. What is known by then is told."""
+        self._hurried.set()
 
     def _leave_mark(self) -> bool:
         try:
@@ -280,7 +285,8 @@ class Rescue:
         if missing:
             seconds = late.wait_s(missing, venue, self._clock)
             self._say(f"{venue.name}: {late.told(len(missing), self._clock, seconds)}")
-            await self._clock.sleep(seconds)
+            if not await self._waited(seconds):
+                return _unwaited(part, late.unwaited(missing), late.again_at(self._clock, seconds))
         symbols = {one.symbol: Held(symbol=one.symbol, base="", quote="", quantity=ZERO) for one in doubtful}
         swept = await self._pass(venue, msgspec.structs.replace(plan, held=tuple(symbols.values())))
         canceled = tuple(dict.fromkeys((*part.swept.canceled, *swept.canceled)))
@@ -332,12 +338,25 @@ class Rescue:
         if self._clock.mono_ns() + int(seconds * NS_PER_S) > until_ns:
             return False
         self._say(f"{venue.name} wants to be left alone for {seconds:.0f} s; the kill waits.")
-        await self._clock.sleep(seconds)
-        return True
+        return await self._waited(seconds)
+
+    async def _waited(self, seconds: float) -> bool:
+        """Whether all of it was waited."""
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        done, rest = await asyncio.wait({sleeping, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        for one in rest:
+            one.cancel()
+        return sleeping in done
 
 
 def _unknown(text: str, cure: str = KILL_AGAIN) -> _Part:
     return _Part(swept=Sweep(errors=(text,), known=False), cure=cure)
+
+
+def _unwaited(part: _Part, why: str, cure: str) -> _Part:
+    swept = msgspec.structs.replace(part.swept, errors=(*part.swept.errors, why), known=False)
+    return msgspec.structs.replace(part, swept=swept, cure=cure)
 
 
 def _not_before(clock: Clock, wait_s: float) -> str:

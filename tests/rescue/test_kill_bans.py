@@ -1,5 +1,7 @@
 """A ban that one process was told of is kept by the next: asking during a ban makes it longer."""
 
+import json
+import signal
 import urllib.request
 
 from tests.cli.conftest import home as home
@@ -49,3 +51,15 @@ def test_what_the_kill_was_told_holds_the_next_kill_and_the_next_engine_back(
     assert "banned" in desk.run("show", "venues").stdout
     (desk.home.data / "bans.json").unlink()  # who knows that it is over says so
     assert desk.kill()[1]["canceled"] == [placed]
+
+
+def test_ctrl_c_ends_the_wait_and_not_the_report(desk: Desk, sim: Simulator) -> None:
+    dead(desk, BUY)
+    fault(sim, "error-reply", code=418, retry_after=40, method="any", times=0)
+    killing = desk.home.begin("kill", "--json", "--data-dir", str(desk.home.data))
+    assert killing.stderr is not None
+    assert any("the kill waits" in line for line in killing.stderr)
+    killing.send_signal(signal.SIGINT)
+    told, said = killing.communicate(timeout=30)
+    assert (killing.returncode, json.loads(told)["confirmed"]) == (1, False)
+    assert "waits no longer" in said

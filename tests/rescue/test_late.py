@@ -56,7 +56,7 @@ class Scene:
         self.known.append(InFlight(client_order_id=client_id, venue=NAME, symbol=SYMBOL, at_ms=at_ms))
 
     def kill(self, read: late.Read | None = None, *, flatten: bool = False) -> "asyncio.Task[Outcome]":
-        rescue = Rescue(
+        self.rescue = Rescue(
             self.folder,
             self.clock,
             operator="me",
@@ -64,7 +64,7 @@ class Scene:
             say=self.said.append,
             in_flight=read or (lambda: tuple(self.known)),
         )
-        return asyncio.create_task(rescue.kill(PLAN, flatten=flatten))
+        return asyncio.create_task(self.rescue.kill(PLAN, flatten=flatten))
 
     def sleeps(self) -> list[float]:
         return self.clock.sleeping()
@@ -193,3 +193,15 @@ async def test_another_venues_order_holds_nobody_up(scene: Scene) -> None:
     scene.known = [msgspec.structs.replace(one, venue="elsewhere") for one in scene.known]
     assert (await scene.kill()).green
     assert scene.said == []
+
+
+async def test_who_hurries_is_told_what_is_not_known(scene: Scene) -> None:
+    scene.venue.external("web-1", BUY)
+    scene.sent("sp-late")
+    killing = scene.kill()
+    await scene.clock.asleep(WINDOW_S)
+    scene.rescue.hurry()
+    done = await killing
+    assert (done.canceled, done.confirmed, done.green) == (("web-1",), False, False)
+    assert "nobody waited" in done.errors[0]
+    assert done.cures[0].startswith("Kill again at ")
