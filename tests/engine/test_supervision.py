@@ -54,7 +54,7 @@ async def test_every_service_that_is_killed_is_started_again(tmp_path: Path) -> 
 async def test_every_part_of_a_venues_task_that_is_killed_restarts_the_whole(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         count = len(parts())
-        assert count == 5
+        assert count == 6  # streams, snapshots, proof, instruments, history, balances
         for index in range(count):
             before = it.engine.supervisor.restarts
             parts()[index].cancel()
