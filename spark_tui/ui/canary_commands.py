@@ -1,5 +1,6 @@
 """What the Canary screen's keys do, and arming live trading from the cockpit."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
@@ -107,7 +108,7 @@ class CanaryCommands:
         if not isinstance(request, SoakCanary):
             return
         if request.dry:
-            self._commands.work(self._ask("Soak", request))
+            self._commands.work(self._soak_now(request))
             return
         environment = self._commands.environment
         if environment is Environment.LIVE:
@@ -119,7 +120,14 @@ class CanaryCommands:
     async def _soak_if(self, answer: Awaitable[str], request: SoakCanary) -> None:
         typed = await answer
         if typed:
-            await self._ask("Soak", structs.replace(request, typed=typed))
+            await self._soak_now(structs.replace(request, typed=typed))
+
+    async def _soak_now(self, request: SoakCanary) -> None:
+        """It is answered when it has ended; that it began is asked right behind it."""
+        asked = asyncio.ensure_future(self._ask("Soak", request))
+        await asyncio.sleep(0)
+        self._reload()
+        await asked
 
     # --- live ----------------------------------------------------------------------------------------------
 

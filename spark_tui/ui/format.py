@@ -91,6 +91,13 @@ def age(seconds: float | None) -> str:
     return f"{whole}s"
 
 
+def unit(name: str) -> str:
+    """After a number: ` USDT`, ` per 10 s`; nothing for a count."""
+    if name.startswith("/"):
+        return f" per {name[1:]}"
+    return f" {name}" if name else ""
+
+
 def elapsed(seconds: float) -> str:
     """00:14, 12:51, 3h04, 2d05: at most five cells, for the age of an order."""
     whole = max(0, int(seconds))

@@ -1,5 +1,6 @@
 """A rule in words and marks, for the Risk screen, its dialogs and the shell. Pure."""
 
+from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 
 from spark_tui.domain.rules import KINDS, Rule, RuleEffect, RuleKind
@@ -32,11 +33,21 @@ def scope_words(rule: Rule) -> str:
 
 
 def figure(row: RuleRow) -> str:
-    """What is used of the limit, with its unit: `3/90 /10 s`."""
+    """What is used of the limit, with its unit: `3 / 90 per 10 s`."""
+    return _figure(row, fmt.exact)
+
+
+def figure_within(row: RuleRow, width: int) -> str:
+    """The same, shorter where it would be cut: a number that is cut off is another number."""
+    text = figure(row)
+    return text if len(text) <= width else _figure(row, lambda value: _short(value, ""))
+
+
+def _figure(row: RuleRow, said: Callable[[Decimal], str]) -> str:
     if row.allowed is None:
         return ""
-    used = fmt.exact(row.used) if row.used is not None else fmt.ABSENT
-    return f"{used} / {fmt.exact(row.allowed)}{_unit(row.unit)}"
+    used = said(row.used) if row.used is not None else fmt.ABSENT
+    return f"{used} / {said(row.allowed)}{fmt.unit(row.unit)}"
 
 
 def room(row: RuleRow) -> str:
@@ -57,8 +68,8 @@ def most(row: RuleRow) -> str:
 
 
 def _short(value: Decimal, unit: str) -> str:
-    text = fmt.compact(float(value)) if value >= MANY else fmt.exact(value)
-    return f"{text}{'' if unit.startswith('/') else _unit(unit)}"
+    text = fmt.compact(float(value)) if abs(value) >= MANY else fmt.exact(value)
+    return f"{text}{'' if unit.startswith('/') else fmt.unit(unit)}"
 
 
 def about(row: RuleRow, *, short: bool) -> str:
@@ -69,7 +80,3 @@ def about(row: RuleRow, *, short: bool) -> str:
     if rule.kind is RuleKind.TRADING_HOURS:
         return rule.hours
     return row.label if short else KINDS[rule.kind].title
-
-
-def _unit(unit: str) -> str:
-    return f" {unit}" if unit else ""

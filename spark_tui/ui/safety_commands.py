@@ -16,6 +16,8 @@ _OUTSIDE = "or, outside: spark-tui kill"  # needs no engine
 
 Params = Mapping[str, str]
 
+CODES = tuple(str(code) for code in range(10, 100) if code % 11)  # no held key types two different digits
+
 
 class SafetyCommands:
     def __init__(self, commands: "Commands") -> None:
@@ -39,7 +41,7 @@ class SafetyCommands:
         if not orders:
             self._context.say("info", "No open orders to cancel.")
             return
-        code = str(10 + self._context.clock.wall_ms() // 1_000 % 90)
+        code = CODES[self._context.clock.wall_ms() // 1_000 % len(CODES)]
         offer = offers.offer_cancel_all(orders, self._model, self._commands.environment, code)
         request = CancelAll(symbol=params.get("symbol", "").upper())
         self._commands.work(self._cancel_all_if(self._commands.offer(offer), request))

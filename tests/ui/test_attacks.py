@@ -7,6 +7,7 @@ from textual import events
 
 from spark_tui.domain.values import Environment, TradingState
 from spark_tui.link.messages import AnyRequest
+from spark_tui.ui.safety_commands import CODES
 from spark_tui.ui.screens.dialog import DialogScreen
 from spark_tui.ui.widgets.line_table import LineTable
 from tests.ui.cockpit import Cockpit, cockpit
@@ -177,6 +178,12 @@ DIALOGS: dict[str, tuple[Environment, str, Callable[[Cockpit], Awaitable[None]]]
     "quit": (Environment.LIVE, "q", pressing("q")),
     "stop the engine": (Environment.LIVE, "enter", lambda face: _act(face, "engine.stop")),
 }
+
+
+def test_no_key_held_down_types_the_code_of_cancel_all() -> None:
+    assert all(len(set(code)) == 2 for code in CODES)
+
+
 PHRASES = ("y", "BTCUSDT", "ARM LIVE BTCUSDT CAP 500 USDT FOR 30 MIN", "y\r\n", "\x0f", "STOP", "1")
 
 
@@ -193,7 +200,7 @@ async def test_a_dialog_is_decided_by_neither_enter_nor_paste_nor_a_key_held_dow
         dialog = face.app.screen
         assert isinstance(dialog, DialogScreen)
         before = changes(face)
-        for held in ("enter", "y", opening, "space", "tab"):  # held down since before it opened
+        for held in ("enter", "y", opening, "space", "tab", "1", "5"):  # held down since before it opened
             for _ in range(40):
                 face.clock.advance(0.033)
                 face.app.take_key(held, held if len(held) == 1 else None)

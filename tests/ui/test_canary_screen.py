@@ -14,6 +14,7 @@ from spark_tui.link.messages import (
     CanaryVerdict,
     ConfirmCanary,
     DisarmLive,
+    GetCanaries,
     RunCanary,
     SoakCanary,
     Soaking,
@@ -271,8 +272,10 @@ async def test_enter_paste_a_burst_and_the_held_key_soak_nothing() -> None:
 
 async def test_a_dry_soak_of_what_is_on_the_screen_is_a_key_away() -> None:
     async with cockpit() as face:
-        await face.press("f6", "s", "o")
-        await face.until(lambda: asked(face, SoakCanary))
+        await face.press("f6", "s")
+        before = len(asked(face, GetCanaries))
+        await face.press("o")
+        await face.until(lambda: asked(face, SoakCanary) and len(asked(face, GetCanaries)) > before)
         (soak,) = asked(face, SoakCanary)
         assert isinstance(soak, SoakCanary)
         assert (soak.symbol, soak.side, soak.duration_s, soak.dry) == ("BTCUSDT", Side.SELL, 60, True)

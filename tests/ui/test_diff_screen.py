@@ -64,7 +64,7 @@ async def test_what_has_no_grade_says_why_and_shows_no_figure_that_nobody_knows(
         assert "twin  CUT OFF" in face.pane("twin")
         await face.press("j")
         assert "not graded: neither of the two filled" in face.pane("twin")
-        assert "2 compared · 2 not · 1 running" in face.pane("totals")
+        assert "2 compared · 2 ungraded · 1 running" in face.pane("totals")
 
 
 async def test_a_small_price_error_is_not_painted_as_the_fills_are() -> None:

@@ -1,13 +1,14 @@
 """The Log screen under the fingers: search as it is typed, older pages on the way down, all on demand."""
 
 from collections.abc import Callable
+from decimal import Decimal
 
 import msgspec
 import pytest
 
-from spark_tui.link.messages import Audit, GetAudit
+from spark_tui.link.messages import Audit, AuditVerdict, GetAudit
 from spark_tui.link.service import LinkError
-from spark_tui.ui.screens.log import LogScreen
+from spark_tui.ui.screens.log import LogScreen, _verdict, short_result
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine import audit
 from tests.ui.looks import check_text
@@ -39,7 +40,7 @@ async def test_the_selected_deed_shows_what_every_rule_said() -> None:
         screen.table.go((str(audit.REFUSED),))
         await face.settle()
         deed = face.pane("deed")
-        assert "✗ price band 5870.12/75" in deed
+        assert "✗ price band 5 870.12/75" in deed
         assert "✓ trading state" in deed
         assert "move it closer" in deed
 
@@ -207,3 +208,25 @@ async def test_an_instrument_can_be_looked_at_from_any_screen() -> None:
         face.app.act("focus", {"symbol": "ETHUSDT"})
         await face.settle()
         assert face.app.model.look[1] == "ETHUSDT"
+
+
+@pytest.mark.parametrize(
+    ("result", "width", "said"),
+    [
+        ("sp6qllb014-12 FILLED", 30, "sp6qllb014-12 FILLED"),
+        ("sp6qllb014-12 FILLED", 18, "12 FILLED"),
+        ("c6qllb014-1 green", 12, "c6qllb014-1…"),  # a canary's id is not an order's
+        ("DENIED PRICE_BAND", 12, "DENIED PRIC…"),
+    ],
+)
+def test_what_became_of_an_order_is_not_cut_off_by_its_id(result: str, width: int, said: str) -> None:
+    assert short_result(result, width) == said
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [("6.6996910000", "6.7"), ("96651.26450000", "96 651.26"), ("0.00001200", "0.00001200"), ("75", "75")],
+)
+def test_a_rules_figure_is_as_long_as_it_needs(value: str, said: str) -> None:
+    verdict = AuditVerdict(rule="balance", ok=True, code="", used=Decimal(value), allowed=Decimal(75))
+    assert _verdict(verdict) == (f"✓ balance {said}/75", "dim")

@@ -5,9 +5,10 @@ from decimal import Decimal as D
 import msgspec
 import pytest
 
-from spark_tui.domain.rules import RuleEffect, RuleKind
+from spark_tui.domain.rules import Rule, RuleEffect, RuleKind
 from spark_tui.domain.values import Environment
-from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, Rules
+from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, RuleRow, Rules
+from spark_tui.ui.rule_words import figure, figure_within
 from spark_tui.ui.screens.risk import RiskScreen
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.looks import check_picture, check_text
@@ -188,3 +189,22 @@ async def test_a_read_only_cockpit_changes_none() -> None:
         await face.press("o", "x", "n", "e")
         assert "read-only" in face.text
         assert [one for one in face.engine.asked if isinstance(one, PutRule | DisableRule | DeleteRule)] == []
+
+
+def test_a_rate_says_its_window_and_no_figure_is_cut() -> None:
+    row = RuleRow(
+        origin="standard",
+        rule=Rule(id="rate", kind=RuleKind.MAX_ORDER_RATE, limit=D(90), window_s=10),
+        label="order rate",
+        said="",
+        ok=True,
+        text="",
+        unit="/10 s",
+        used=D(3),
+        allowed=D(90),
+        headroom=D(87),
+    )
+    assert figure(row) == "3 / 90 per 10 s"
+    large = msgspec.structs.replace(row, unit="USDT", used=D("66812.3456"), allowed=D(100_000))
+    assert figure(large) == "66 812.3456 / 100 000 USDT"
+    assert figure_within(large, 19) == "66.8k / 100.0k USDT"

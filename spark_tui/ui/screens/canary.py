@@ -34,6 +34,7 @@ VERDICTS = {
 }
 HASH_SHOWN = 12
 WORTH_CELLS = 8
+TALL = 4  # lines of what is next, at most
 
 
 class Next(Pane):
@@ -72,12 +73,22 @@ class Next(Pane):
             rests = (*rests, ("   now ", "dim"), (doing, "b warn" if known.running else "ink"))
         return [scope, rests, *_live(model, known, width)][:height]
 
+    def pull(self) -> None:
+        """Where why live is not armed takes a line more, it has one."""
+        if self.size.width:
+            self.set_class(len(self.body(self.size.width, TALL)) == TALL, "tall")
+        super().pull()
+
 
 def _live(model: Model, known: Canaries, width: int) -> list[Line]:
     arming = model.status.arming if model.status else None
     if arming is None:
         why = known.not_armable or "only the phrase is missing: live.arm"
-        return [((" live    ", "dim"), (fmt.fit(f"not armed. {why}", width - 10), "ink"))]
+        parts = textwrap.wrap(f"not armed. {why}", width - 10)
+        return [
+            ((" live    " if not index else " " * 9, "dim"), (part, "ink"))
+            for index, part in enumerate(parts)
+        ]
     left = max(0, arming.expires_ms - model.venue_now_ms()) // 1_000
     text = (
         f"ARMED for {', '.join(arming.symbols)}: {fmt.fixed(arming.used, 2)} of {fmt.exact(arming.cap)} USDT"
@@ -258,6 +269,7 @@ class CanaryScreen(AskingScreen):
         #canaries { height: 1fr; }
         #seen { height: 14; }
         #events { height: 5; }
+        &.narrow #next.tall { height: 5; }
         &.narrow #seen { height: 9; }
         &.narrow #events { height: 3; }
     }

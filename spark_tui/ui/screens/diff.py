@@ -56,7 +56,7 @@ class Totals(Pane):
         total = self.diff.total
         said, tone = WORDS[total.grade]
         counts = (
-            f"   {total.orders} compared · {total.ungraded} not · {total.running} running"
+            f"   {total.orders} compared · {total.ungraded} ungraded · {total.running} running"
             f" · {total.skipped} no twin"
         )
         columns = (

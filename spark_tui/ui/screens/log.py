@@ -1,8 +1,10 @@
 """The Log screen: who did what through which face, what the rules said, what came of it; with a search."""
 
+import re
 import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from textual.app import ComposeResult
 
@@ -20,6 +22,8 @@ from spark_tui.ui.widgets.row_card import RowCard, RowTable
 
 PAGE = 200
 MAX_ROWS = 20_000  # held here; what is older is found by a search
+CENT = Decimal("0.01")
+OUR_ID = re.compile(r"\bsp[0-9a-z]{4,}-(\d+)\b")
 MARKS = {True: ("✓", "up"), False: ("✗", "down"), None: ("·", "dim")}
 
 
@@ -93,7 +97,7 @@ class AuditTable(RowTable[AuditRow]):
                 *face,
                 (row.action, "b ink" if row.ok is not None else "ink"),
                 (fmt.fit(brief(row.what), columns[-2].width), "ink"),
-                (fmt.fit(row.result, columns[-1].width), "down" if row.ok is False else "dim"),
+                (short_result(row.result, columns[-1].width), "down" if row.ok is False else "dim"),
             ),
         )
 
@@ -208,8 +212,22 @@ def _verdict(verdict: AuditVerdict) -> tuple[str, str]:
     name = verdict.rule.replace("_", " ")
     numbers = ""
     if verdict.used is not None and verdict.allowed is not None:
-        numbers = f" {plain(verdict.used)}/{plain(verdict.allowed)}"
+        numbers = f" {_figure(verdict.used)}/{_figure(verdict.allowed)}"
     return f"{mark} {name}{numbers}", "dim" if verdict.ok else "b down"
+
+
+def _figure(value: Decimal) -> str:
+    """To a hundredth, or the first digits there are: the ledger has them all."""
+    if not value.is_finite() or abs(value) < CENT:
+        return plain(value)
+    return fmt.exact(value.quantize(CENT))
+
+
+def short_result(result: str, width: int) -> str:
+    """What became of it is said last: our own ids give way to their numbers where room is short."""
+    if len(result) <= width:
+        return result
+    return fmt.fit(OUR_ID.sub(r"\1", result), width)
 
 
 def _in_columns(texts: list[tuple[str, str]], width: int, height: int) -> list[Line]:

@@ -9,7 +9,17 @@ from spark_tui.link.messages import GetRules, RuleRow, Rules
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
-from spark_tui.ui.rule_words import EFFECTS, FOLLOWS, about, figure, left, most, room, scope_words
+from spark_tui.ui.rule_words import (
+    EFFECTS,
+    FOLLOWS,
+    about,
+    figure,
+    figure_within,
+    left,
+    most,
+    room,
+    scope_words,
+)
 from spark_tui.ui.screens.asking import AskingScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
@@ -49,10 +59,10 @@ class RulesTable(RowTable[RuleRow]):
         return (
             Column("", 1),
             Column("rule", 20),
-            Column("limits", 22),
+            Column("limits", 23),
             Column("where", max(10, rest)),
             Column("used", BAR),
-            Column("of the limit", 20, right=True),
+            Column("of the limit", 19, right=True),
             Column("left", 8, right=True),
             Column("effect", 12),
             Column("from", 8),
@@ -79,7 +89,11 @@ class RulesTable(RowTable[RuleRow]):
             before.append((most(row), tone))
         else:
             before.append((fmt.fit(scope_words(rule), columns[3].width), words))
-            after = [(figure(row), tone), *after, (row.origin, "warn" if row.origin == "override" else words)]
+            after = [
+                (figure_within(row, columns[5].width), tone),
+                *after,
+                (row.origin, "warn" if row.origin == "override" else words),
+            ]
         first = cells(columns[: len(before)], before)
         return (*first, (" ", "ink"), *_meter(row, meter_width), *cells(columns[len(before) + 1 :], after))
 

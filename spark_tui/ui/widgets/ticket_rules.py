@@ -85,8 +85,7 @@ def figures(rule: Verdict) -> str:
     """`670 / 1 000 USDT`; what is used is never rounded onto a limit that it breaks."""
     if rule.used is None and rule.allowed is None:
         return ""
-    unit = f" {rule.unit}" if rule.unit else ""
-    return f"{_whole(rule.used, ROUND_UP)} / {fmt.exact(rule.allowed)}{unit}"
+    return f"{_whole(rule.used, ROUND_UP)} / {fmt.exact(rule.allowed)}{fmt.unit(rule.unit)}"
 
 
 def room(rule: Verdict) -> str:
