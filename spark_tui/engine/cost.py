@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.decimals import ceil_to, divide_down, multiply, rounded
+from spark_tui.domain.decimals import ceil_to, divide_down, multiply, rounded, usable
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.slippage import NOTHING_TAKEN, slippage_bp, takes
 from spark_tui.domain.values import Side
@@ -54,15 +54,15 @@ def cost_of(request: OrderRequest, assessment: Assessment, market: Market, *, la
 def _price(request: OrderRequest, walk: Decimal | None, assessment: Assessment) -> Decimal | None:
     """The price the order is worth at: its own, else what the book gives."""
     for price in (request.price, request.stop_price, walk, assessment.mid):
-        if price is not None and price.is_finite() and price > 0:
+        if price is not None and usable(price) and price > 0:
             return price
     return None
 
 
 def _notional(request: OrderRequest, price: Decimal | None) -> Decimal | None:
     if request.quote_quantity is not None:
-        return request.quote_quantity if request.quote_quantity.is_finite() else None
-    if price is None or request.quantity is None or not request.quantity.is_finite():
+        return request.quote_quantity if usable(request.quote_quantity) else None
+    if price is None or request.quantity is None or not usable(request.quantity):
         return None
     return rounded(multiply(price, request.quantity), MONEY_PLACES)
 
@@ -79,7 +79,7 @@ def _fee(
     quantity = request.quantity
     if quantity is None and notional is not None and price is not None:
         quantity = divide_down(notional, price)
-    if quantity is None or not quantity.is_finite() or rate is None:
+    if quantity is None or not usable(quantity) or rate is None:
         return None, base
     return _cut(multiply(quantity, rate)), base
 

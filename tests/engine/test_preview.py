@@ -193,6 +193,16 @@ async def test_the_position_after_is_told(tmp_path: Path) -> None:
         assert told.position_after == D("1.5")
 
 
+@pytest.mark.parametrize("amount", ["1" * 60, "0." + "1" * 60, "1E+63", "1E-63"])
+async def test_sixty_digits_are_refused_by_the_rules_and_no_defect(tmp_path: Path, amount: str) -> None:
+    async with rig(tmp_path) as it:
+        for side in Side:
+            asked = msgspec.structs.replace(buy(amount, side=side), price=D(amount))
+            told = await it.ask(PreviewOrder(order=asked, as_asked=True))
+            assert isinstance(told, Preview)
+            assert not told.ok
+
+
 async def test_more_than_the_book_holds_has_no_honest_slippage(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         told = await preview(it, buy("9", None))
