@@ -197,7 +197,7 @@ async def test_the_position_after_is_told(tmp_path: Path) -> None:
 async def test_sixty_digits_are_refused_by_the_rules_and_no_defect(tmp_path: Path, amount: str) -> None:
     async with rig(tmp_path) as it:
         for side in Side:
-            asked = msgspec.structs.replace(buy(amount, side=side), price=D(amount))
+            asked = buy(amount, amount, side=side)
             told = await it.ask(PreviewOrder(order=asked, as_asked=True))
             assert isinstance(told, Preview)
             assert not told.ok
