@@ -46,7 +46,7 @@ def is_kill_order(client_order_id: str) -> bool:
 
 def write_mark(data_dir: Path, mark: Mark) -> None:
     """Raises OSError."""
-    write_private(_path(data_dir, mark.id), msgspec.json.encode(mark) + b"\n")
+    write_private(_path(data_dir, mark.id), msgspec.json.encode(mark) + b"\n", durable=True)
     paths = _paths(data_dir)
     for path in paths[1 : max(1, len(paths) - MAX_MARKS + 1)]:
         path.unlink(missing_ok=True)

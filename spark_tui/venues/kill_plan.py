@@ -94,7 +94,7 @@ class KillPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_plan(data_dir: Path, plan: KillPlan) -> None:
     """Raises OSError."""
-    write_private(data_dir / PLAN_FILE, msgspec.json.encode(plan) + b"\n")
+    write_private(data_dir / PLAN_FILE, msgspec.json.encode(plan) + b"\n", durable=True)
 
 
 def read_plan(data_dir: Path) -> KillPlan | None:

@@ -28,6 +28,7 @@ from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.venues import kill_marks
 from spark_tui.venues.kill_marks import MAX_MARKS, Mark, mark_id, read_marks, write_mark
 from spark_tui.venues.kill_plan import (
+    PLAN_FILE,
     Held,
     KeyPlan,
     KeySource,
@@ -98,7 +99,7 @@ def a_rescue(data_dir: Path) -> Rescue:
 async def test_a_full_disk_keeps_no_order_alive(
     tmp_path: Path, venue: FakeVenue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise refuse(errno.ENOSPC)
 
     monkeypatch.setattr(kill_marks, "write_private", full)
@@ -260,3 +261,26 @@ def test_kills_on_one_paper_account_are_no_engine_to_each_other(tmp_path: Path) 
         DataDirLock.acquire(tmp_path)
     second.release()
     DataDirLock.acquire(tmp_path).release()
+
+
+def test_mark_and_plan_are_on_the_disk_before_they_have_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a power cut the next engine must still start halted, and the next kill know where to look."""
+    seen = []
+    plain_sync, plain_replace = os.fsync, os.replace
+
+    def synced(handle: int) -> None:
+        seen.append(os.fstat(handle).st_size)
+        plain_sync(handle)
+
+    def named(source: str, target: Path) -> None:
+        seen.append(os.stat(source).st_size)
+        plain_replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", named)
+    write_mark(tmp_path, Mark(reason="storm", operator="me", at_ms=1, id=mark_id(1, "a")))
+    write_plan(tmp_path, PLAN)
+    marked, planned = (path.stat().st_size for path in (next(tmp_path.glob("killed*")), tmp_path / PLAN_FILE))
+    assert seen == [marked, marked, planned, planned]
