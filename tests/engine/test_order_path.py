@@ -10,7 +10,7 @@ from spark_tui.domain.rules import Rule, RuleKind
 from spark_tui.domain.values import Side, TradingState
 from spark_tui.engine.options import EngineSettings
 from spark_tui.engine.records import from_body
-from spark_tui.link.messages import CancelOrder, GetOrders, Kill, Orders, OrderUpdate, Resume
+from spark_tui.link.messages import CancelOrder, GetOrders, Kill, Orders, OrderUpdate, PreviewOrder, Resume
 from spark_tui.link.service import LinkError
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
 from tests.engine.harness import buy, rig
@@ -158,6 +158,9 @@ async def test_a_number_too_long_to_write_out_never_reaches_the_ledger(tmp_path:
         with pytest.raises(LinkError) as refused:
             await it.submit(buy(quantity))
         assert refused.value.code == "BAD_NUMBER"
+        with pytest.raises(LinkError) as ahead:
+            await it.ask(PreviewOrder(order=buy(quantity)))
+        assert (ahead.value.code, ahead.value.text) == (refused.value.code, refused.value.text)
         assert not it.engine.journal.state.orders
 
 
