@@ -30,6 +30,7 @@ from spark_tui.venues.port import OrderReport, VenueError
 from spark_tui.wire.clock import SystemClock
 from tests.engine.fake_venue import FakeVenue
 from tests.engine.harness import rig
+from tests.simulator.brief import brief_past
 
 D = Decimal
 # a short window, so that a proof takes seconds
@@ -40,7 +41,8 @@ SLOW = {"half-open", "throttled", "shutdown"}  # an unanswered ping, a pause and
 @contextlib.asynccontextmanager
 async def drilled(folder: Path, *, door: FaultDoor | None = None) -> AsyncIterator[Engine]:
     simulation = Simulation(wall_ns=time.time_ns)
-    simulation.populate(1, simulation.wall_ms())
+    with brief_past():
+        simulation.populate(1, simulation.wall_ms())
     key, secret = simulation.issue_hmac_key()
     server = Server(simulation, api_key=key, api_secret=secret)
     await server.start()

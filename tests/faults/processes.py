@@ -1,23 +1,25 @@
 """Real processes for the crash tests: the simulator, and an engine that kills itself at a named step."""
 
+import argparse
 import asyncio
 import json
+import multiprocessing
+import os
 import subprocess
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-ROOT = Path(__file__).resolve().parents[2]
-_SIMULATOR = """
-import argparse, sys
 from spark_tui.simulator import server
-parser = argparse.ArgumentParser()
-server.add_arguments(parser)
-sys.exit(server.run(parser.parse_args(sys.argv[1:])))
-"""
+from tests.simulator.brief import brief_past
+
+ROOT = Path(__file__).resolve().parents[2]
+_HATCHERY = multiprocessing.get_context("forkserver")
+_HATCHERY.set_forkserver_preload(["spark_tui.simulator.server"])
 
 
 class Simulator(msgspec.Struct, frozen=True):
@@ -28,23 +30,33 @@ class Simulator(msgspec.Struct, frozen=True):
     api_secret: str
 
 
-def start_simulator(folder: Path, *flags: str) -> "tuple[subprocess.Popen[bytes], Simulator]":
-    """A simulator that serves."""
+def _simulate(words: tuple[str, ...]) -> None:
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    parser = argparse.ArgumentParser()
+    server.add_arguments(parser)
+    with brief_past():
+        sys.exit(server.run(parser.parse_args(words)))
+
+
+def start_simulator(folder: Path, *flags: str) -> tuple[BaseProcess, Simulator]:
+    """A simulator that serves, in a process of its own: forked from one that has imported everything, for it
+    is not what the crash tests are about."""
     ready = folder / "simulator.json"
     ready.unlink(missing_ok=True)
-    command = [sys.executable, "-c", _SIMULATOR, "--ready-file", str(ready), "--seed", "7", *flags]
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    words = ("--ready-file", str(ready), "--seed", "7", *flags)
+    process = _HATCHERY.Process(target=_simulate, args=(words,), daemon=True)
+    process.start()
     deadline = time.monotonic() + 30
     while not ready.exists():
-        assert process.poll() is None, "the simulator did not start"
+        assert process.is_alive(), "the simulator did not start"
         assert time.monotonic() < deadline, "the simulator does not serve"
         time.sleep(0.02)  # a file appears: there is nothing else to wait on
     return process, msgspec.json.decode(ready.read_bytes(), type=Simulator)
 
 
-def end(process: "subprocess.Popen[bytes]") -> None:
+def end(process: BaseProcess) -> None:
     process.terminate()
-    process.wait()
+    process.join()
 
 
 async def run_engine(

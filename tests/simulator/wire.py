@@ -11,6 +11,7 @@ import aiohttp
 
 from spark_tui.simulator.server import Server
 from spark_tui.simulator.simulation import Simulation
+from tests.simulator.brief import brief_past
 from tests.simulator.rig import KEY, SECRET, Rig
 
 Frame = dict[str, Any]
@@ -99,7 +100,8 @@ class Wire:
 @contextlib.asynccontextmanager
 async def wire() -> AsyncIterator[Wire]:
     simulation = Simulation(wall_ns=time.time_ns)
-    simulation.populate(1, simulation.wall_ms())
+    with brief_past():
+        simulation.populate(1, simulation.wall_ms())
     simulation.issue_hmac_key(KEY, SECRET)
     server = Server(simulation, api_key=KEY, api_secret=SECRET)
     await server.start()
