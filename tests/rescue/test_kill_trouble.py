@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import time
 import urllib.request
 from pathlib import Path
 from typing import Any
@@ -69,9 +70,11 @@ def dead(desk: Desk, *orders: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize("code", [418, 429])
 def test_a_ban_that_ends_soon_is_waited_for(desk: Desk, sim: Simulator, code: int) -> None:
     placed = dead(desk, BUY)
-    fault(sim, "error-reply", code=code, retry_after=12, method="any")
+    fault(sim, "error-reply", code=code, retry_after=3, method="any")
+    began = time.monotonic()
     code, told = desk.kill()
     assert (code, told["confirmed"], told["canceled"]) == (0, True, placed)
+    assert time.monotonic() - began >= 3
 
 
 def test_a_long_ban_says_when_to_kill_again(desk: Desk, sim: Simulator) -> None:
@@ -82,10 +85,8 @@ def test_a_long_ban_says_when_to_kill_again(desk: Desk, sim: Simulator) -> None:
     assert "UTC and not before" in " ".join(told["cures"])
 
 
-@pytest.mark.parametrize("offset_ms", [30_000, -3_600_000])
-def test_a_clock_half_a_minute_or_an_hour_off_does_not_matter(
-    desk: Desk, sim: Simulator, offset_ms: int
-) -> None:
+@pytest.mark.parametrize("offset_ms", [30_000, -30_000])
+def test_a_clock_half_a_minute_off_does_not_matter(desk: Desk, sim: Simulator, offset_ms: int) -> None:
     resting, _ = dead(desk, BUY, HELD)
     ask(sim, f"/sim/v1/clock?offset_ms={offset_ms}")
     code, told = desk.kill("--flatten")
@@ -129,7 +130,7 @@ def test_a_halted_instrument_is_told_as_still_held(desk: Desk, sim: Simulator) -
 def test_a_slow_venue_does_not_make_a_sound_engine_hung(desk: Desk, sim: Simulator) -> None:
     engine = desk.engine()
     desk.placed(*BUY)
-    fault(sim, "delay-reply", ms=9_000)
+    fault(sim, "delay-reply", ms=6_000)  # longer than the kill's patience with an engine
     code, told = desk.kill()
     assert (code, told["engine"], told["confirmed"]) == (0, "answered", True)
     assert engine.process.poll() is None
