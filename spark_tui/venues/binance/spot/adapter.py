@@ -49,6 +49,7 @@ from spark_tui.wire.limiter import ConnectionBudget
 _FIRST_SAMPLES = 3  # the first round trip pays for the connection; the best one counts
 # filter, precision, symbol, symbol status: what our gate checked and let pass
 _RULES_CHANGED = frozenset({"-1013", "-1111", "-1121", "-1220"})
+_A_BOOK = 100  # levels a side: whoever reads the tape starts from it; fewer are a look at the top only
 _USED_WEIGHT = "x-mbx-used-weight-1m"
 
 
@@ -215,7 +216,7 @@ class BinanceSpot:
 
     async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
         snapshot, body = await self._rest.depth(symbol, limit)
-        if self._on_frame is not None:
+        if self._on_frame is not None and limit >= _A_BOOK:
             self._on_frame(f"{symbol.lower()}@snapshot", self._clock.wall_ns(), body)
         return snapshot
 

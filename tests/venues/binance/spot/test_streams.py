@@ -194,6 +194,15 @@ async def test_snapshots_and_instruments_go_to_the_tape_too(peer: Peer) -> None:
     assert peer.rest_calls("GET", "/api/v3/depth") == [{"symbol": "BTCUSDT", "limit": "100"}]
 
 
+async def test_a_look_at_the_top_is_no_book_for_who_reads_the_tape(peer: Peer) -> None:
+    """A replay would start from it, and miss all that lies deeper."""
+    peer.rest["GET", "/api/v3/depth"] = lambda q: ok({"lastUpdateId": 5, "bids": [["1", "2"]], "asks": []})
+    seen, venue = Seen(), adapter(peer)
+    async with running(venue, seen):
+        assert (await venue.depth_snapshot("BTCUSDT", 5)).last_id == 5
+    assert [name for name, _ in seen.frames if name.endswith("@snapshot")] == []
+
+
 async def test_snapshots_wait_for_the_budget(peer: Peer) -> None:
     """F30: many books at once never use more than the ordinary share of the budget."""
     peer.rest["GET", "/api/v3/depth"] = lambda q: ok({"lastUpdateId": 5, "bids": [], "asks": []})
