@@ -128,7 +128,7 @@ class Composition:
             clock=self._clock,
             rng=rng,
             settings=SpotSettings(recv_window_ms=self._settings.binance.recv_window_ms),
-            bans=Bans(self._data_dir, urlsplit(found.endpoints.rest).netloc, self._clock),
+            bans=Bans(self._data_dir, urlsplit(found.endpoints.rest).netloc, self._clock, background=True),
         )
         if found.environment is not Environment.PAPER:
             return exchange

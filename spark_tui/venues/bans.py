@@ -7,6 +7,7 @@ started again since.
 """
 
 import contextlib
+import threading
 from pathlib import Path
 
 import msgspec
@@ -34,12 +35,17 @@ class Bans:
     """Of one venue's `host` (with its port). Nothing here raises: a disk in trouble shares no ban, and stops
     neither a kill nor an engine."""
 
-    def __init__(self, data_dir: Path, host: str, clock: Clock, *, boot: str | None = None) -> None:
-        """`boot`: which start of the machine this is; by default the kernel is asked."""
+    def __init__(
+        self, data_dir: Path, host: str, clock: Clock, *, boot: str | None = None, background: bool = False
+    ) -> None:
+        """`boot`: which start of the machine this is; by default the kernel is asked. `background`: notes are
+        written beside the event loop, which a disk that hangs must not stop."""
         self._path = data_dir / BANS_FILE
         self._host = host
         self._clock = clock
         self._boot = _boot_id() if boot is None else boot
+        self._background = background
+        self._writing = threading.Lock()
 
     def left(self) -> tuple[float, str]:
         """Seconds this venue still wants to be left alone, and why; 0 when it does not or nobody can tell."""
@@ -48,17 +54,24 @@ class Bans:
         return (left_s, ban.reason) if ban and left_s else (0.0, "")
 
     def note(self, seconds: float, reason: str) -> None:
-        """The venue said it just now. What is over is forgotten on the way."""
-        known = {host: ban for host, ban in self._read().items() if self._left_s(ban) > 0}
-        known[self._host] = Ban(
+        """The venue said it just now."""
+        ban = Ban(
             seconds=seconds,
             reason=reason,
             noted_ms=self._clock.wall_ns() // NS_PER_MS,
             noted_mono_ns=self._clock.mono_ns(),
             boot=self._boot,
         )
-        with contextlib.suppress(OSError):
-            write_private(self._path, msgspec.json.encode(known) + b"\n")
+        if self._background:
+            threading.Thread(target=self._write, args=(ban,), name="bans", daemon=True).start()
+        else:
+            self._write(ban)
+
+    def _write(self, ban: Ban) -> None:
+        """What is over is forgotten on the way."""
+        with self._writing, contextlib.suppress(OSError):
+            known = {host: one for host, one in self._read().items() if self._left_s(one) > 0}
+            write_private(self._path, msgspec.json.encode(known | {self._host: ban}) + b"\n")
 
     def _left_s(self, ban: Ban) -> float:
         if ban.boot and ban.boot == self._boot:

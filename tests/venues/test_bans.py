@@ -3,10 +3,12 @@
 import os
 import random
 import stat
+import threading
 from pathlib import Path
 
 import pytest
 
+from spark_tui.venues import bans as bans_module
 from spark_tui.venues.bans import BANS_FILE, Bans
 from spark_tui.venues.binance.credentials import credentials
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
@@ -87,6 +89,23 @@ def test_a_directory_that_is_gone_stops_nobody(tmp_path: Path) -> None:
     found = bans(tmp_path / "gone", ManualClock())
     found.note(60, "banned")
     assert found.left() == (0.0, "")
+
+
+def test_a_disk_that_hangs_stops_no_engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    hangs, written = threading.Event(), threading.Event()
+
+    def slowly(path: Path, content: bytes) -> None:
+        hangs.wait()
+        path.write_bytes(content)
+        written.set()
+
+    monkeypatch.setattr(bans_module, "write_private", slowly)
+    found = Bans(tmp_path, HOST, ManualClock(), boot="this", background=True)
+    found.note(600, "banned")
+    assert found.left() == (0.0, "")
+    hangs.set()
+    assert written.wait(10)
+    assert found.left() == (600.0, "banned")
 
 
 def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
