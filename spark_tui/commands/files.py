@@ -17,10 +17,11 @@ def run_ledger(arguments: argparse.Namespace) -> int:
     path = data_dir_of(arguments) / LEDGER_FILE
     if arguments.verb == "repair":
         try:
-            done = repair(path, time.time_ns)
+            done = repair(path, time.time_ns, _halt)
         except RepairError as error:
             raise CommandError(error.text) from None
-        print(done.text)
+        then = "" if done.kept is None else " The next engine starts HALTED; resume when you have looked."
+        print(f"{done.text}{then}")
         return 0
     found = verify(path)
     if found.ok:
@@ -29,6 +30,21 @@ def run_ledger(arguments: argparse.Namespace) -> int:
     cure = f"spark-tui ledger repair{where(path.parent)}"
     print(f"spark-tui: {found.text} Keep its good part with: {cure}", file=sys.stderr)
     return REFUSED
+
+
+def _halt(entries: int) -> tuple[str, bytes]:
+    """A halt, or a stricter rule, may be among what was lost: whoever trades on has to say so."""
+    from spark_tui.domain.values import TradingState
+    from spark_tui.engine.records import TradingStateChanged, to_entry
+
+    reason = f"the ledger was repaired, and what came after entry {entries} is lost"
+    at_ms = time.time_ns() // 1_000_000
+    entry = to_entry(
+        TradingStateChanged(
+            state=TradingState.HALTED, reason=reason, killed=False, operator="ledger repair", at_ms=at_ms
+        )
+    )
+    return entry.kind, entry.body
 
 
 def run_tape(arguments: argparse.Namespace) -> int:

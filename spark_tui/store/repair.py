@@ -35,8 +35,12 @@ def interrupted(path: Path) -> bool:
     return _built(path) is not None
 
 
-def repair(path: Path, clock_ns: Callable[[], int]) -> Repair:
-    """Put the good prefix in the ledger's place; nothing is deleted. Also finishes an interrupted repair.
+Closing = Callable[[int], tuple[str, bytes]]  # kind and body of one more entry, of the count that was kept
+
+
+def repair(path: Path, clock_ns: Callable[[], int], closing: Closing | None = None) -> Repair:
+    """Put the good prefix in the ledger's place, with the `closing` entry behind it; nothing is deleted. Also
+    finishes an interrupted repair.
 
     Raises RepairError: an engine uses the ledger, or there is no room for the new file.
     """
@@ -53,8 +57,8 @@ def repair(path: Path, clock_ns: Callable[[], int]) -> Repair:
             found = chain.verify(path)
             if found.ok:
                 return Repair(found.entries, None, f"{found.text} There is nothing to repair.")
-            built = _build(path, clock_ns())
-        return _swap(path, built)
+            built = _build(path, clock_ns(), closing)
+        return _swap(path, built, 0 if closing is None else 1)
     except (sqlite3.Error, OSError) as error:
         raise RepairError(f"The ledger {path} cannot be repaired: {error}.") from None
     finally:
@@ -66,14 +70,14 @@ def _built(path: Path) -> Path | None:
     return found[0] if found else None
 
 
-def _build(path: Path, now_ns: int) -> Path:
+def _build(path: Path, now_ns: int, closing: Closing | None) -> Path:
     """The good prefix in a new, complete and synced file, named with the time of the repair."""
     draft = path.with_name(f"{path.name}.repairing")
     for part in PARTS:
         draft.with_name(draft.name + part).unlink(missing_ok=True)  # what a killed repair left half-made
     connection = chain.connect(draft, create=True)
     try:
-        chain.initialise(connection, _good_prefix(path, now_ns))
+        chain.initialise(connection, _good_prefix(path, now_ns, closing))
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     finally:
         connection.close()
@@ -85,16 +89,23 @@ def _build(path: Path, now_ns: int) -> Path:
     return built
 
 
-def _good_prefix(path: Path, now_ns: int) -> Iterator[chain.Row]:
+def _good_prefix(path: Path, now_ns: int, closing: Closing | None) -> Iterator[chain.Row]:
     walk = chain.Walk(path)
     if path.exists():
         yield from walk
-    if walk.tail.seq < 0:
-        yield chain.genesis(now_ns)
+    seq, last = walk.tail.seq, walk.tail.hash
+    if seq < 0:
+        genesis = chain.genesis(now_ns)
+        yield genesis
+        seq, last = genesis[0], genesis[4]
+    if closing is not None:
+        kind, body = closing(seq)
+        yield (seq + 1, now_ns, kind, body, chain.link(last, seq + 1, now_ns, kind, body))
 
 
-def _swap(path: Path, built: Path) -> Repair:
-    """Move the damaged parts away, then the new file in. Until the last step `interrupted` stays true."""
+def _swap(path: Path, built: Path, added: int) -> Repair:
+    """Move the damaged parts away, then the new file in. Until the last step `interrupted` stays true.
+    `added`: entries behind the good prefix."""
     stamp = built.name.rpartition(".repaired-")[2]
     kept = path.with_name(f"{path.name}.damaged-{stamp}")
     for part in PARTS:
@@ -104,7 +115,7 @@ def _swap(path: Path, built: Path) -> Repair:
     _sync_directory(path.parent)
     os.rename(built, path)
     _sync_directory(path.parent)
-    entries = chain.verify(path).entries
+    entries = chain.verify(path).entries - added
     return Repair(
         entries,
         kept,

@@ -264,12 +264,15 @@ def test_a_damaged_ledger_is_named_repaired_and_reconciled(desk: Desk, damage: A
     repaired = desk.run("ledger", "repair", "--data-dir", str(desk.data))
     assert (repaired.returncode, repaired.stderr) == (0, "")
     assert "are kept" in repaired.stdout
+    assert "starts HALTED" in repaired.stdout
     assert desk.run("ledger", "verify", "--data-dir", str(desk.data)).returncode == 0
 
     desk.engine(sim)
     wait_for(lambda: not desk.show("status")["reconciling"], "reconciliation")
     now = {order["venue_order_id"]: order["state"] for order in desk.show("orders")}
     assert now == {order["venue_order_id"]: "ACCEPTED" for order in orders}
+    assert desk.submit()["code"] == "HALTED"  # nobody knows what was lost
+    assert desk.run("do", "resume", "reason=looked at it", "--data-dir", str(desk.data)).returncode == 0
     assert desk.submit()["state"] == "ACCEPTED"
     desk.assert_spoken_well(sim.api_secret)
 

@@ -248,3 +248,28 @@ async def test_a_repair_that_is_killed_at_any_step_can_be_finished(
     kept = [file.name for file in path.parent.iterdir() if ".damaged-" in file.name]
     assert len({name.partition(".damaged-")[2].partition("-")[0] for name in kept}) == 1, kept
     Ledger.open(path, clock).close()
+
+
+@pytest.mark.parametrize("lost", [False, True])
+async def test_a_repair_puts_one_more_entry_behind_what_is_kept(tmp_path: Path, lost: bool) -> None:
+    """In the same chain, and once: nothing is to be repaired then."""
+    path = await filled(tmp_path / "ledger.sqlite", ENTRIES)
+    if lost:
+        path.unlink()
+    else:
+        tamper(path, DAMAGE["changed body"][0])
+    told = []
+
+    def closing(entries: int) -> tuple[str, bytes]:
+        told.append(entries)
+        return "halt", b"after %d" % entries
+
+    done = repair(path, ticking(), closing)
+    kept = 0 if lost else 6
+    assert (told, done.entries, verify(path).entries, verify(path).ok) == ([kept], kept, kept + 1, True)
+    ledger = Ledger.open(path, ticking())
+    last = list(ledger.read())[-1]
+    assert (last.seq, last.kind, last.body) == (kept + 1, "halt", b"after %d" % kept)
+    ledger.close()
+    assert repair(path, ticking(), closing).kept is None
+    assert verify(path).entries == kept + 1
