@@ -48,6 +48,7 @@ class Cockpit:
         for _ in range(2):
             for _ in range(TURNS):
                 await asyncio.sleep(0)
+            assert self.app.is_running, "the cockpit ended"
             await self.app.pump.pump_once()
         for _ in range(PAINTS):
             await self.pilot.pause(0)

@@ -22,7 +22,7 @@ class TooSmall(Pane):
         here = f"{self.app.size.width}x{self.app.size.height}"
         words = (f"too small: {here}", f"needs {SMALLEST[0]}x{SMALLEST[1]}", "ctrl+k still kills")
         above: list[Line] = [()] * max(0, (height - len(words)) // 2)
-        return [*above, *(((f"{word:^{width}}"[:width], "warn"),) for word in words)]
+        return [*above, *(((f"{word:^{width}}"[:width], "warn"),) for word in words)][:height]
 
 
 class CockpitScreen(Screen[None], inherit_bindings=False):

@@ -102,7 +102,6 @@ class AuditTable(RowTable[AuditRow]):
         )
 
     def chosen(self, key: RowKey) -> None:
-        super().chosen(key)
         if self.before and key == next(reversed(self.rows)):
             self._log.load_more()
 

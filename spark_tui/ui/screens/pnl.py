@@ -176,8 +176,7 @@ class MoneyTable(RowTable[tuple[str, Entry]]):
     def next_table(self) -> None:
         self.shown = TABLES[(TABLES.index(self.shown) + 1) % len(TABLES)]
         self.cursor = None
-        for pane in (self, *self.cards):
-            pane.pull()
+        self.pull()
 
     def heading(self, width: int) -> Line:
         names: list[Span] = []

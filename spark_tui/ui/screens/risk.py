@@ -58,11 +58,11 @@ class RulesTable(RowTable[RuleRow]):
         rest = width - 110
         return (
             Column("", 1),
-            Column("rule", 20),
+            Column("rule", 19),
             Column("limits", 23),
             Column("where", max(10, rest)),
             Column("used", BAR),
-            Column("of the limit", 19, right=True),
+            Column("of the limit", 20, right=True),
             Column("left", 8, right=True),
             Column("effect", 12),
             Column("from", 8),

@@ -28,7 +28,9 @@ class RowTable(LineTable, Generic[Row]):
     def selected(self) -> Row | None:
         return self.rows.get(self.cursor) if self.cursor else None
 
-    def chosen(self, key: RowKey) -> None:
+    def pull(self) -> None:
+        """The cards speak of the row that is under the cursor then."""
+        super().pull()
         for card in self.cards:
             card.pull()
 
