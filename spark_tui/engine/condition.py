@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from spark_tui.domain.health import WeightGauge
+from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.values import Environment
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.journal import Journal
@@ -112,7 +112,9 @@ class Condition:
         streams = venue.health()
         ages = [stream.age_s for stream in streams if stream.age_s is not None]
         offset = venue.server_time_ms() - self._clock.wall_ns() / NS_PER_MS if runner.started else None
-        state, detail = _state(runner, {stream.state for stream in streams})
+        asleep = _asleep(runner, streams)
+        states = {stream.state for stream in streams if _symbol(stream) not in asleep}
+        state, detail = _state(runner, states)
         return VenueRow(
             name=venue.name,
             environment=venue.environment,
@@ -128,6 +130,22 @@ class Condition:
             if runner.started:
                 return runner.venue.server_time_ms()
         return self._clock.wall_ns() // NS_PER_MS
+
+
+def _asleep(runner: VenueRunner, streams: tuple[StreamHealth, ...]) -> set[str]:
+    """Symbols whose book is silent and which the venue confirmed all the same: nothing is wrong with their
+    streams, nothing happens there."""
+    silent = {_symbol(one) for one in streams if one.state == "stale" and _kind(one) == "depth"}
+    return {symbol for symbol in silent if runner.market.confirmed(symbol)}
+
+
+def _symbol(stream: StreamHealth) -> str:
+    """As streams are named: symbol@kind. Of a connection, its name."""
+    return stream.name.partition("@")[0].upper()
+
+
+def _kind(stream: StreamHealth) -> str:
+    return stream.name.partition("@")[2].partition("@")[0]
 
 
 def _state(runner: VenueRunner, streams: set[str]) -> tuple[str, str]:

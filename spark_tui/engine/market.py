@@ -162,6 +162,11 @@ class Market:
         now, age_ns = self._mono_ns(), self._max_age_ns // 2
         return [symbol for symbol, market in self.symbols.items() if market.book.older_than(age_ns, now)]
 
+    def confirmed(self, symbol: str) -> bool:
+        """Whether its book is right as of a moment ago, by an update or by the venue's word."""
+        market = self.symbols.get(symbol)
+        return market is not None and not market.book.older_than(self._max_age_ns, self._mono_ns())
+
     def confirm(self, symbol: str, last_id: int, asked_ns: int) -> None:
         """The venue stands at `last_id`, asked at `asked_ns`; see `OrderBook.confirm`."""
         market = self.symbols[symbol]

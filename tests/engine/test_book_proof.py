@@ -15,6 +15,20 @@ from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
 from tests.engine.harness import RULES, Rig, rig
 
 
+def _stream(name: str, state: str) -> StreamHealth:
+    return StreamHealth(
+        venue=NAME,
+        name=name,
+        state=state,
+        age_s=0.0,
+        rate=0.0,
+        lag_ms=None,
+        messages=1,
+        gaps=0,
+        reconnects=0,
+    )
+
+
 class Sleepy(FakeVenue):
     """Its connection says how it is, and the symbols asked about are kept."""
 
@@ -23,22 +37,11 @@ class Sleepy(FakeVenue):
         self.line = "live"
         self.used = 0
         self.asked: list[tuple[str, int]] = []
+        self.silent: tuple[str, ...] = ()  # streams from which nothing came for too long
         self.missed = 0  # updates the venue made that its stream did not carry
 
     def health(self) -> tuple[StreamHealth, ...]:
-        return (
-            StreamHealth(
-                venue=NAME,
-                name="market",
-                state=self.line,
-                age_s=0.0,
-                rate=0.0,
-                lag_ms=None,
-                messages=1,
-                gaps=0,
-                reconnects=0,
-            ),
-        )
+        return (_stream("market", self.line), *(_stream(name, "stale") for name in self.silent))
 
     def weight(self) -> WeightGauge:
         return WeightGauge(used=self.used, limit=6000)
@@ -113,3 +116,23 @@ async def test_a_lively_book_costs_nothing(tmp_path: Path) -> None:
             await slept(it, 1)
             venue.tick()
         assert venue.asked == []
+
+
+@pytest.mark.parametrize(
+    ("silent", "missed", "state"),
+    [
+        (("btcusdt@depth@100ms", "btcusdt@trade"), 0, "up"),  # the market sleeps
+        (("btcusdt@depth@100ms", "btcusdt@trade"), 1, "degraded"),  # the stream died
+        (("btcusdt@trade",), 0, "degraded"),  # only one of them is silent, and the book moves
+    ],
+)
+async def test_a_sleeping_market_makes_no_venue_degraded(
+    tmp_path: Path, silent: tuple[str, ...], missed: int, state: str
+) -> None:
+    clock = ManualClock()
+    venue = Sleepy(clock)
+    async with rig(tmp_path, venue=venue, clock=clock) as it:
+        venue.silent, venue.missed = silent, missed
+        await slept(it, 60)
+        [row] = it.engine.condition.status().venues
+        assert row.state == state
