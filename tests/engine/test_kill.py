@@ -10,6 +10,7 @@ import pytest
 
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import Side, TradingState
+from spark_tui.engine import guard, life
 from spark_tui.link.messages import CancelAllResult, Kill
 from spark_tui.store.ledger import LedgerError
 from spark_tui.venues.port import OrderStatus, VenueError
@@ -54,8 +55,10 @@ def _break_disk(it: Rig, broken: Callable[..., Any]) -> None:
     ids=lambda f: f.__name__[7:],
 )
 async def test_kill_halts_and_cancels_whatever_is_broken(
-    tmp_path: Path, damage: Callable[[Rig, Callable[..., Any]], None]
+    tmp_path: Path, damage: Callable[[Rig, Callable[..., Any]], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(guard, "RECORDED_WITHIN_S", 0.2)  # what is broken is not waited for longer
+    monkeypatch.setattr(life, "STOP_PATIENCE_S", 0.2)
     async with rig(tmp_path) as it:
         orders = [await it.submit(buy("0.1")), await it.submit(buy("0.1", "61000", side=Side.SELL))]
         parts = [vars(part) for part in (it.engine.journal, it.engine.hub, it.engine.notices)]
