@@ -16,7 +16,8 @@ from tests.ui.cockpit import Cockpit, cockpit
 SCREENS = ("f1", "f2", "f3", "f4", "f5", "f6", "f7", "f8")
 SIZES = ((40, 10), (120, 36), (79, 24), (80, 23), (200, 60), (1, 1), (80, 24), (300, 12), (120, 36))
 UNLIKE = ("too-small", "terminal-facts")  # out of sight here; counts what it paints
-GARBAGE = "\x1b[2J\x1b]0;owned\x07\x1b[200~X y\r\n\x0b\x0f\u202e\u0000é漢" * 40_000  # above 1 MB
+DECIDING = "BTCUSDT" + "".join(CODES)  # what would be typed in a dialog
+GARBAGE = (DECIDING + "\x1b[2J\x1b]0;owned\x07\x1b[200~X y\r\n\x0b\x0f\u202e\u0000é漢") * 6_000  # above 1 MB
 
 
 async def run_green(face: Cockpit) -> None:
@@ -41,6 +42,7 @@ async def test_any_screen_survives_any_size(screen: str) -> None:
                 assert len(pane._lines) <= pane.size.height, f"{pane.id} at {size}"
                 assert all(width_of(line) <= pane.size.width for line in pane._lines), f"{pane.id} at {size}"
         assert {pane.id: pane.text for pane in panes} == before
+        assert "needs 80x24" not in face.text
 
 
 async def test_on_a_tiny_terminal_it_says_so_and_still_kills() -> None:

@@ -19,12 +19,26 @@ from spark_tui.link.messages import (
     SoakCanary,
     Soaking,
 )
+from spark_tui.ui.screens.canary import CanaryScreen
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine.canaries import SOAKED, with_canaries
 from tests.ui.looks import check_picture, check_text
 
 SIZES = pytest.mark.parametrize(
     ("size", "name"), [(WIDE, "120x36"), (NARROW, "80x24")], ids=["120x36", "80x24"]
+)
+
+
+SOAKING = Soaking(
+    run_id="c7f3c-9",
+    venue="binance-spot",
+    symbol="BTCTRY",
+    side=Side.BUY,
+    dry=True,
+    began_ms=0,
+    duration_s=60.0,
+    planned=7,
+    figures=structs.replace(SOAKED, checks=3, healthy=3, orders=0, order_latency_worst_s=None),
 )
 
 
@@ -281,6 +295,26 @@ async def test_a_dry_soak_of_what_is_on_the_screen_is_a_key_away() -> None:
         assert (soak.symbol, soak.side, soak.duration_s, soak.dry) == ("BTCUSDT", Side.SELL, 60, True)
 
 
+async def test_how_a_soak_gets_on_is_asked_every_second_and_nothing_else_is() -> None:
+    async with cockpit() as face:
+        await face.press("f6")
+        screen = face.app.cockpit_screen
+        assert isinstance(screen, CanaryScreen)
+
+        async def ticks(count: int) -> int:
+            before = len(asked(face, GetCanaries))
+            for _ in range(count):
+                screen.tick()
+                await face.until(lambda: screen.idle)
+            return len(asked(face, GetCanaries)) - before
+
+        assert await ticks(4) == 0
+        assert await ticks(1) == 1
+        face.engine.canaries.soaking = SOAKING
+        assert await ticks(5) == 1
+        assert await ticks(3) == 3
+
+
 async def test_with_real_money_no_soak_is_offered() -> None:
     async with cockpit(environment=Environment.LIVE) as face:
         face.app.act("canary.soak", {"symbol": "BTCUSDT", "dry": "no"})
@@ -300,17 +334,8 @@ async def test_a_soak_of_no_length_is_not_asked(duration: str) -> None:
 @SIZES
 async def test_a_soak_tells_its_figures(size: tuple[int, int], name: str) -> None:
     async with cockpit(size, prepare=lambda engine: with_canaries(engine.canaries)) as face:
-        face.engine.canaries.soaking = Soaking(
-            run_id="c7f3c-9",
-            venue="binance-spot",
-            symbol="BTCTRY",
-            side=Side.BUY,
-            dry=True,
-            began_ms=face.app.model.venue_now_ms() - 21_000,
-            duration_s=60.0,
-            planned=7,
-            figures=structs.replace(SOAKED, checks=3, healthy=3, orders=0, order_latency_worst_s=None),
-        )
+        began_ms = face.app.model.venue_now_ms() - 21_000
+        face.engine.canaries.soaking = structs.replace(SOAKING, began_ms=began_ms)
         await face.press("f6")
         await face.until(lambda: "3 of 7 checks" in face.pane("next"))
         assert "BTCTRY dry" in face.pane("next")

@@ -34,6 +34,7 @@ VERDICTS = {
 }
 HASH_SHOWN = 12
 WORTH_CELLS = 8
+SELDOM_S = 5
 TALL = 4  # lines of what is next, at most
 
 
@@ -261,7 +262,6 @@ def _fate(row: CanaryRow, width: int) -> list[Line]:
 
 class CanaryScreen(AskingScreen):
     screen_name = "canary"
-    ask_s = 5.0  # what is new comes by itself
     DEFAULT_CSS = """
     CanaryScreen {
         #middle { layout: vertical; }
@@ -277,6 +277,7 @@ class CanaryScreen(AskingScreen):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
+        self._unasked = 0  # seconds
         self.next = Next(context, id="next")
         self.table: CanaryTable = CanaryTable(context, id="canaries")
 
@@ -286,7 +287,15 @@ class CanaryScreen(AskingScreen):
         yield Seen(self.context, self.table, id="seen")
         yield Events(self.context, id="events")
 
+    def tick(self) -> None:
+        """A canary that has ended comes by itself; how one gets on is asked."""
+        known = self.context.model.canaries
+        self._unasked += 1
+        if self._unasked >= SELDOM_S or (known is not None and known.running):
+            super().tick()
+
     async def ask(self) -> None:
+        self._unasked = 0
         result = await self.context.call(GetCanaries())
         if isinstance(result, Canaries):
             self.context.model.set_canaries(result)
