@@ -17,6 +17,7 @@ from spark_tui.ui.widgets.pane import Pane
 
 STATE_TONES = {"live": ("● live", "up"), "connecting": ("◐ connecting", "warn"), "stale": ("◐ stale", "warn")}
 LABEL = 13
+RATE_S = 0.9  # of the terminal, at least
 SLOW_LEDGER_MS = 10.0
 SLOW_LOOP_MS = 50.0
 
@@ -175,17 +176,20 @@ class TerminalFacts(Facts):
 
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
-        self._then = (0.0, 0)
+        self._then: tuple[float, int] | None = None
+        self._rate = 0.0
 
     def facts(self, width: int) -> list[tuple[str, Line]]:
         link = self.context.terminal()
         now = self.context.clock.mono_s()
-        then_s, then_bytes = self._then
+        then_s, then_bytes = self._then or (now, link.written)
         elapsed = now - then_s
-        rate = (link.written - then_bytes) / elapsed if elapsed > 0 and then_s else 0.0
-        self._then = (now, link.written)
+        if elapsed >= RATE_S:  # a whole screen painted within milliseconds is no rate
+            self._rate = (link.written - then_bytes) / elapsed
+        if self._then is None or elapsed >= RATE_S:
+            self._then = (now, link.written)
         return [
-            ("sent", ((f"{fmt.size(rate)}/s", "ink"), (f"  {fmt.size(link.written)} in all", "dim"))),
+            ("sent", ((f"{fmt.size(self._rate)}/s", "ink"), (f"  {fmt.size(link.written)} in all", "dim"))),
             ("queued", ((f"{link.queued} writes", "warn" if link.queued > 2 else "ink"),)),
             _fact("frame", f"{link.frame_ms:.1f} ms"),
             _fact("", f"{link.beats} painted, {link.skipped} skipped", "dim"),
