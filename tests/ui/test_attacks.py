@@ -106,6 +106,8 @@ async def test_a_megabyte_of_garbage_is_pasted_and_does_nothing(where: str) -> N
         assert changes(face) == before
         assert "\x1b" not in face.text
         assert "\u202e" not in face.text
+        if where == "find":
+            assert face.trade.watch_pane.filter == ""
         if where == "ticket":
             assert not any(face.trade.ticket.draft.texts[field] for field in ("quantity", "stop"))
         await face.press("escape", "escape", "f2", "f1")
