@@ -88,7 +88,8 @@ async def test_a_symbol_that_never_spoke_gets_its_book_all_the_same(tmp_path: Pa
     clock = ManualClock()
     symbols = (SYMBOL, "ETHUSDT")
     settings = EngineSettings(symbols={NAME: symbols}, rules=RULES)
-    async with rig(tmp_path, venue=Sleepy(clock, symbols), clock=clock, settings=settings) as it:
+    venue = Sleepy(clock, symbols)
+    async with rig(tmp_path, venue=venue, clock=clock, settings=settings, wait=False) as it:
         await slept(it, 60)
         assert it.engine.views.usable(NAME, "ETHUSDT")
 
@@ -98,7 +99,7 @@ async def test_a_sleeping_watchlist_is_asked_about_in_turn_and_within_bounds(tmp
     symbols = (SYMBOL, *(f"{number}USDT" for number in range(9)))
     venue = Sleepy(clock, symbols)
     settings = EngineSettings(symbols={NAME: symbols}, rules=RULES)
-    async with rig(tmp_path, venue=venue, clock=clock, settings=settings) as it:
+    async with rig(tmp_path, venue=venue, clock=clock, settings=settings, wait=False) as it:
         await slept(it, 60)
         venue.asked.clear()
         await slept(it, 10)
