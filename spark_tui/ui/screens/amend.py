@@ -9,6 +9,7 @@ from spark_tui.domain.filter_rules import FilterContext
 from spark_tui.domain.filters import quantity_step
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import TERMINAL, Order
+from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import Environment
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
@@ -66,17 +67,24 @@ class AmendScreen(DialogScreen):
 
     def refusal(self) -> str:
         """Why the number cannot be sent, as a sentence; empty when it can."""
+        if missing := self._missing():
+            return missing
+        return "; ".join(verdict.text for verdict in self._verdicts() if not verdict.ok)
+
+    def _missing(self) -> str:
         if self._order.state in TERMINAL:
             return f"the order is {self._order.state}"
-        if not self.text.strip("."):
-            return "type the new total"
+        if self.context.model.status is None:
+            return "no engine has said yet whether trading is halted"
+        return "" if self.text.strip(".") else "type the new total"
+
+    def _verdicts(self) -> tuple[Verdict, ...]:
+        """The gate's own, of the number as typed."""
+        status = self.context.model.status
+        assert status is not None  # _missing says so before
         context = FilterContext(average_price=self._order.request.price)
         failures = check_amend(self._instrument, self._order, self._quantity(), context)
-        status = self.context.model.status
-        if status is None:
-            return "no engine has said yet whether trading is halted"
-        verdicts = risk.check_amend(status.trading_state, status.halt_reason, failures)  # as the gate does
-        return next((verdict.text for verdict in verdicts if not verdict.ok), "")
+        return risk.check_amend(status.trading_state, status.halt_reason, failures)
 
     def _quantity(self) -> Decimal:
         return amount(self.text)
@@ -90,11 +98,11 @@ class AmendScreen(DialogScreen):
             (f"{fmt.group(self.text) + '▏':>{FIELD}}", "b ink on background"),
             (unit, "dim"),
         )
-        says = (
-            fact_lines((("", refusal, "warn" if self.text else "dim"),), width)
-            if refusal
-            else fact_lines((("", self._change(), "up"),), width)
-        )
+        told = [("", refusal, "warn" if self.text else "dim")]
+        if not refusal:
+            passed = [("", one.text, "dim") for one in self._verdicts()]
+            told = [("", self._change(), "up"), ("the rules", *passed[0][1:]), *passed[1:]]
+        says = fact_lines(told, width)
         foot: Line = (
             (" ", "ink"),
             (" Esc  Cancel ", "b background on accent"),
