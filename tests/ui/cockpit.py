@@ -18,6 +18,7 @@ from tests.ui.fake_engine import FakeEngine, ManualClock
 WIDE, NARROW = (120, 36), (80, 24)
 TURNS = 40  # of the event loop: more than any message hops
 PAINTS = 3  # a layout, what it calls for after it, and the paint of that
+STUCK_S = 10  # longer than any machine paints
 PATIENCE = 400  # rounds of the event loop a test may wait for an event
 
 
@@ -48,10 +49,15 @@ class Cockpit:
         for _ in range(2):
             for _ in range(TURNS):
                 await asyncio.sleep(0)
-            assert self.app.is_running, "the cockpit ended"
-            await self.app.pump.pump_once()
+            await self._beat()
         for _ in range(PAINTS):
             await self.pilot.pause(0)
+
+    async def _beat(self) -> None:
+        """One beat of the pump, which a cockpit that broke down would never paint."""
+        assert self.app.is_running, "the cockpit ended"
+        async with asyncio.timeout(STUCK_S):
+            await self.app.pump.pump_once()
 
     async def press(self, *keys: str) -> None:
         """A burst: all keys at once, as a terminal may deliver them."""
@@ -67,7 +73,7 @@ class Cockpit:
                 await self.settle()
                 return
             await self.pilot.pause(0.005)
-            await self.app.pump.pump_once()
+            await self._beat()
         raise AssertionError(f"it never happened; on screen:\n{self.text}")
 
     async def later(self, seconds: float) -> None:
