@@ -85,7 +85,8 @@ class Home:
     def close(self) -> None:
         for engine in self._engines:
             engine.kill()
-        if (self.data / "engine.json").exists():
+        facts = self.data / "engine.json"  # of an engine that a command began; one that was killed leaves it
+        if facts.exists() and is_running(json.loads(facts.read_bytes())["pid"]):
             self.run("stop", "--data-dir", str(self.data))
         self._runtime.cleanup()
 
