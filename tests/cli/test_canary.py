@@ -216,7 +216,7 @@ def test_a_strangers_bundle_moves_no_cursor(shared_home: Home, tmp_path: Path) -
     bundle.add("run\x1b[2J", {})
     bundle.add("run", {"kind": "soak\x1b[31m\r\n", "symbol": "BTC\x1b]0;mine\x07", "run_id": "\u202e"})
     whole = bundle.seal(EvidenceKey.open(tmp_path / "stranger"))
-    for content in (whole, whole.replace(b'{}', b'{"a":1}', 1)):
+    for content in (whole, whole.replace(b"{}", b'{"a":1}', 1)):
         (tmp_path / "bundle.json").write_bytes(content)
         nowhere = str(tmp_path / "nowhere")
         done = shared_home.run("canary", "verify", str(tmp_path / "bundle.json"), "--data-dir", nowhere)
