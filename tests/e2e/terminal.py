@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -28,15 +29,13 @@ class Terminal:
         *,
         width: int,
         height: int,
-        folder: Path,
         environment: Mapping[str, str],
     ) -> None:
         self.mark = uuid.uuid4().hex
         self._server = f"spark-{self.mark[:8]}"
-        self._sockets = folder / "tmux"
-        self._sockets.mkdir(mode=0o700)
+        self._sockets = tempfile.TemporaryDirectory(prefix="st-")  # short: a socket's path is limited
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TMUX")}
-        self._environment = inherited | {"TMUX_TMPDIR": str(self._sockets), "LANG": "C.UTF-8"}
+        self._environment = inherited | {"TMUX_TMPDIR": self._sockets.name, "LANG": "C.UTF-8"}
         self._begin = (
             *("-u", "-f", "/dev/null", "new-session", "-d", "-x", str(width), "-y", str(height), "--"),
             *("sh", "-c", _SHELL, "sh", "env"),
@@ -50,6 +49,7 @@ class Terminal:
 
     def __exit__(self, *_: object) -> None:
         self.hang_up()
+        self._sockets.cleanup()
 
     # --- what an operator does
 

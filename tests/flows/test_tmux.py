@@ -32,7 +32,6 @@ class Desk:
             [sys.executable, "-m", "spark_tui", *words],
             width=size[0],
             height=size[1],
-            folder=root,
             environment={
                 "HOME": str(self.home),
                 "XDG_DATA_HOME": str(self.home / "data"),
