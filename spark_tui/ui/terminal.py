@@ -4,9 +4,10 @@ A terminal that reads slowly (SSH, a stopped tmux client) fills the writer's que
 adds delay. The pump asks `queued` before each beat and skips while the terminal is behind.
 """
 
+import contextlib
 import os
 import sys
-from typing import Any
+from typing import IO, Any
 
 from textual.driver import Driver
 
@@ -31,12 +32,36 @@ class TerminalMeter:
         return 0 if writer is None else int(writer._queue.qsize())
 
 
+class EnduringFile:
+    """A terminal that is gone takes what is written and keeps nothing. Textual's writer thread would end at
+    the first error, and whoever fills its queue then, as an exit may, would wait for ever."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        try:
+            return self._file.write(text)
+        except OSError:
+            return len(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 def metered(driver_class: type[Driver], meter: TerminalMeter) -> type[Driver]:
     """`driver_class`, counting into `meter` whatever it writes."""
 
     class MeteredDriver(driver_class):  # type: ignore[misc, valid-type]  # the base is chosen at run time
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
+            terminal: IO[str] | None = self.__dict__.get("_file")
+            if terminal is not None:
+                self.__dict__["_file"] = EnduringFile(terminal)
             meter.attach(self)
 
         def write(self, data: str) -> None:
