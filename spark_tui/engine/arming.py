@@ -35,8 +35,8 @@ def phrase(symbols: Iterable[str], cap: Decimal, minutes: int) -> str:
 class LiveArming:
     """`allowed`: TRADE_MODE=live, LIVE_ENABLED=true and a venue whose host is live. `proved`: why a canary's
     evidence is not to be believed, empty when it is; `seen`: the same as it was found last, None when its
-    file was touched since. `halted`: nothing may leave. `bid`: the best one where a request trades, None
-    while there is no usable book."""
+    file was touched since. `halted`: nothing may leave. `settled`: waits until what an engine before this one
+    left is on record. `bid`: the best one where a request trades, None while there is no usable book."""
 
     def __init__(
         self,
@@ -51,6 +51,7 @@ class LiveArming:
         proved: Callable[[CanaryRow], Awaitable[str]],
         seen: Callable[[CanaryRow], str | None],
         halted: Callable[[], bool],
+        settled: Callable[[], Awaitable[None]],
     ) -> None:
         self._state = state
         self._note = note
@@ -62,7 +63,9 @@ class LiveArming:
         self._proved = proved
         self._seen = seen
         self._halted = halted
+        self._settled = settled
         self._turn = asyncio.Lock()  # the latest to ask has the last word
+        self._asking = 0  # armings on their way
         self._disarms = 0
         self._looking = False
 
@@ -72,21 +75,27 @@ class LiveArming:
         """Raises LinkError: LIVE_NOT_ENABLED, SCOPE, CAP, EXPIRY, PHRASE, NO_CANARY, CANARY_CHANGED,
         DISARMED, HALTED."""
         symbols, wanted = self._asked(ask)
-        async with self._turn:
-            canary = await self._believed()
-            now = self._now_ms()
-            self._note(
-                LiveArmed(
-                    symbols=symbols,
-                    cap=ask.cap,
-                    expires_ms=now + ask.minutes * 60_000,
-                    config_hash=self._config_hash(),
-                    rests_on=canary.run_id,
-                    phrase=wanted,
-                    operator=operator,
-                    at_ms=now,
+        disarms, halted = self._disarms, self._halted()  # as it was asked, not as its turn came
+        self._asking += 1
+        try:
+            await self._settled()
+            async with self._turn:
+                canary = await self._believed(disarms, halted=halted)
+                now = self._now_ms()
+                self._note(
+                    LiveArmed(
+                        symbols=symbols,
+                        cap=ask.cap,
+                        expires_ms=now + ask.minutes * 60_000,
+                        config_hash=self._config_hash(),
+                        rests_on=canary.run_id,
+                        phrase=wanted,
+                        operator=operator,
+                        at_ms=now,
+                    )
                 )
-            )
+        finally:
+            self._asking -= 1
 
     def _asked(self, ask: ArmLive) -> tuple[tuple[str, ...], str]:
         """Its symbols, and the phrase that was typed. Raises LinkError."""
@@ -104,10 +113,9 @@ class LiveArming:
             raise LinkError("PHRASE", f"Live trading is armed by typing, letter by letter: {wanted}")
         return symbols, wanted
 
-    async def _believed(self) -> CanaryRow:
+    async def _believed(self, disarms: int, *, halted: bool) -> CanaryRow:
         """The canary to rest on. Its evidence is judged beside the engine's work, so everything that may have
-        changed meanwhile is asked again. Raises LinkError."""
-        disarms, halted = self._disarms, self._halted()
+        changed since the arming was asked for is asked again. Raises LinkError."""
         canary = self._canary()
         trouble = await self._proved(canary)
         if self._disarms != disarms:
@@ -125,7 +133,7 @@ class LiveArming:
         self._disarms += 1
         if self._state.armed is not None:
             self._note(LiveDisarmed(reason=reason, operator=operator, at_ms=self._now_ms()))
-        elif not self._turn.locked():
+        elif not self._asking:
             raise LinkError("NOT_ARMED", "Live trading is not armed.")
 
     def lacks(self) -> str:

@@ -150,6 +150,7 @@ class Engine:
             proved=self.canary.archive.trouble,
             seen=self.canary.archive.remembered,
             halted=lambda: self.guard.state is TradingState.HALTED,
+            settled=self.canary.settled,
         )
         self.gate = Gate(
             self._desks,

@@ -290,7 +290,6 @@ class Requests:
         return Done()
 
     async def _arm(self, ask: ArmLive, operator: str, attachment: Attachment | None) -> Result:
-        await self._engine.canary.settled()
         await self._engine.arming.arm(ask, operator)
         return await self._told("bad", f"LIVE TRADING IS ARMED by {operator}: {ask.phrase}.")
 

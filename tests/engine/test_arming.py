@@ -305,6 +305,40 @@ async def test_of_two_armings_the_later_has_the_last_word(
         assert armed.cap == D(100)
 
 
+@pytest.mark.parametrize(("against", "code"), [(DisarmLive(), "DISARMED"), (Kill(), "HALTED")])
+async def test_an_arming_that_waits_its_turn_comes_to_nothing_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, against: DisarmLive | Kill, code: str
+) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        held = Held(monkeypatch)
+        first = asyncio.ensure_future(it.ask(ARM))
+        assert await asyncio.to_thread(held.began.wait, 10)
+        second = asyncio.ensure_future(it.ask(ARM))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        await it.ask(against)
+        held.go.set()
+        refused = await asyncio.gather(first, second, return_exceptions=True)
+        assert [one.code if isinstance(one, LinkError) else one for one in refused] == [code, code]
+        assert it.engine.journal.state.armed is None
+
+
+async def test_an_arming_that_waits_for_what_an_engine_before_left_can_be_disarmed(tmp_path: Path) -> None:
+    async with Live(tmp_path).rig as it:
+        await canary(it)
+        it.engine.canary._settled.clear()
+        asked = asyncio.ensure_future(it.ask(ARM))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        await it.ask(DisarmLive())
+        it.engine.canary._settled.set()
+        with pytest.raises(LinkError) as refused:
+            await asked
+        assert refused.value.code == "DISARMED"
+        assert it.engine.journal.state.armed is None
+
+
 async def test_faces_that_ask_meanwhile_are_answered_and_take_no_thread_each(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

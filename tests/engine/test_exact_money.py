@@ -100,12 +100,17 @@ def test_an_arming_is_used_up_to_its_last_digit(
         proved=_believed,
         seen=lambda row: "",
         halted=lambda: False,
+        settled=_settled,
     )
     assert bool(arming.refusal(last.request, _decimal(money))) is (beyond > 0)
 
 
 async def _believed(row: CanaryRow) -> str:
     return ""
+
+
+async def _settled() -> None:
+    pass
 
 
 def _decimal(number: Fraction) -> Decimal:
