@@ -22,6 +22,7 @@ from spark_tui.link.messages import CancelAllResult, GetStatus, Kill, Status
 from spark_tui.link.remote import RemoteLink
 from spark_tui.link.rendezvous import find_engine, is_locked, lock_owner
 from spark_tui.rescue import late
+from spark_tui.rescue.beside import beside
 from spark_tui.rescue.door import open_venue
 from spark_tui.rescue.flatten import Flattener, Residue
 from spark_tui.rescue.paper import paper_residue, sweep_paper
@@ -36,6 +37,7 @@ ENGINE_PATIENCE_S = 4.0
 STATUS_PATIENCE_S = 1.0
 OPEN_PATIENCE_S = 20.0
 VENUE_PATIENCE_S = 45.0  # a ban that ends sooner is waited for
+MARK_PATIENCE_S = 2.0  # then the cancels go out; the mark may still come to be
 _LOOK_EVERY_S = 0.1
 
 
@@ -110,7 +112,8 @@ class Rescue:
         """Never raises: what goes wrong is in `errors`. `doubt`: why the plan may not name every venue; then
         only an engine that answered can confirm."""
         self._mark = msgspec.structs.replace(self._mark, flatten=flatten)
-        marked = self._leave_mark()
+        marking = beside(self._leave_mark)
+        await asyncio.wait({marking}, timeout=MARK_PATIENCE_S)
         if doubt:
             self._errors.append(doubt)
         engine = await self._ask_engine()
@@ -121,10 +124,11 @@ class Rescue:
             self._turn.release()
         self._errors += troubles
         swept = merged(part.swept for part in parts)
+        marked = self._is_marked(marking)
         if engine == "answered" and self._said is not None and self._said.recorded:
             self._unmark()
         elif marked:
-            self._tell_mark((*self._canceled, *swept.canceled))
+            await self._tell_mark((*self._canceled, *swept.canceled))
         whole = bool(plan.venues) and not doubt
         said = self._said
         return Outcome(
@@ -143,22 +147,30 @@ class Rescue:
         """Wait for nothing any more: neither a ban nor an order on its way. What is known by then is told."""
         self._hurried.set()
 
-    def _leave_mark(self) -> bool:
-        try:
-            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_mark(self.data_dir, self._mark)
-        except OSError as error:  # a full disk: cancelling matters more
-            self._errors.append(
-                f"The kill could not be marked in {self.data_dir} ({error.strerror}): the next engine will"
-                " not start halted; do not start one before that is mended."
-            )
-            return False
-        return True
+    def _leave_mark(self) -> None:
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_mark(self.data_dir, self._mark)
 
-    def _tell_mark(self, canceled: tuple[str, ...]) -> None:
+    def _is_marked(self, marking: "asyncio.Future[None]") -> bool:
+        """A disk that is full or hangs: cancelling mattered more."""
+        why = "the disk does not answer"
+        if marking.done():
+            error = marking.exception()
+            if error is None:
+                return True
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        self._errors.append(
+            f"The kill could not be marked in {self.data_dir} ({why}): the next engine will"
+            " not start halted; do not start one before that is mended."
+        )
+        return False
+
+    async def _tell_mark(self, canceled: tuple[str, ...]) -> None:
         """So that the next engine knows whose cancels these were; the halt does not hang on it."""
-        with contextlib.suppress(OSError):
-            write_mark(self.data_dir, msgspec.structs.replace(self._mark, canceled=canceled))
+        mark = msgspec.structs.replace(self._mark, canceled=canceled)
+        telling = beside(lambda: write_mark(self.data_dir, mark))
+        telling.add_done_callback(lambda done: done.cancelled() or done.exception())
+        await asyncio.wait({telling}, timeout=MARK_PATIENCE_S)
 
     def _unmark(self) -> None:
         """It stands in the ledger, so that one which cannot be removed halts nobody."""

@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -107,6 +108,25 @@ async def test_a_full_disk_keeps_no_order_alive(
     done = await a_rescue(tmp_path).kill(PLAN, flatten=True)
     assert (done.canceled, len(done.flattened), done.green, done.marked) == (("web-1",), 1, True, False)
     assert "No space left" in done.errors[0]
+
+
+async def test_a_disk_that_hangs_keeps_no_order_alive(
+    tmp_path: Path, venue: FakeVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def hangs(handle: int) -> None:
+        assert released.wait(30)
+
+    monkeypatch.setattr(os, "fsync", hangs)
+    monkeypatch.setattr(process, "MARK_PATIENCE_S", 0.01)
+    try:
+        async with asyncio.timeout(10):
+            done = await a_rescue(tmp_path).kill(PLAN, flatten=False)
+        assert (done.canceled, done.green, done.marked) == (("web-1",), True, False)
+        assert "does not answer" in done.errors[0]
+    finally:
+        released.set()
 
 
 async def test_a_directory_that_cannot_be_opened_keeps_no_order_alive(
@@ -271,7 +291,8 @@ def test_mark_and_plan_are_on_the_disk_before_they_have_their_names(
     plain_sync, plain_replace = os.fsync, os.replace
 
     def synced(handle: int) -> None:
-        seen.append(os.fstat(handle).st_size)
+        found = os.fstat(handle)
+        seen.append(0 if stat.S_ISDIR(found.st_mode) else found.st_size)
         plain_sync(handle)
 
     def named(source: str, target: Path) -> None:
@@ -283,4 +304,4 @@ def test_mark_and_plan_are_on_the_disk_before_they_have_their_names(
     write_mark(tmp_path, Mark(reason="storm", operator="me", at_ms=1, id=mark_id(1, "a")))
     write_plan(tmp_path, PLAN)
     marked, planned = (path.stat().st_size for path in (next(tmp_path.glob("killed*")), tmp_path / PLAN_FILE))
-    assert seen == [marked, marked, planned, planned]
+    assert seen == [marked, marked, 0, planned, planned, 0]  # then the folder that has the name
