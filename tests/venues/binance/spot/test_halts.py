@@ -30,11 +30,14 @@ class Exchange:
         self.silent: set[str] = set()
         self.asked: list[tuple[str, ...]] = []
         self.down = False
+        self.gone = ""
 
     async def ask(self, symbols: tuple[str, ...]) -> tuple[Instrument, ...]:
         self.asked.append(symbols)
         if self.down:
             raise VenueError(Reaction.RETRY_SAFE, "DOWN", "No answer.")
+        if self.gone in symbols:
+            raise VenueError(Reaction.DEFINITE_REJECT, "-1121", "Invalid symbol.")
         return tuple(instrument(symbol, self.status[symbol]) for symbol in symbols)
 
     def learn(self, found: tuple[Instrument, ...]) -> None:
@@ -58,15 +61,43 @@ async def watched(it: Exchange) -> AsyncIterator[HaltWatch]:
 async def test_a_refusal_asks_about_its_symbol_alone_and_once() -> None:
     it = Exchange(ManualClock())
     async with watched(it) as watch:
+        it.silent = {"BTCUSDT"}
         it.status["BTCUSDT"] = SymbolStatus.HALT
         watch.doubt("BTCUSDT")
         await it.clock.run_for(LOOK_EVERY_S)
         assert it.asked == [("BTCUSDT",)]
         assert it.believed == it.status
         for _ in range(100):
-            watch.doubt("BTCUSDT")  # known to be halted: nothing is left to ask
+            watch.doubt("BTCUSDT")  # known to be halted: only whether it trades again is left to ask
         await it.clock.run_for(600)
-        assert len(it.asked) == 1
+        assert len(it.asked) == 1 + 600 / AFTER_SILENCE_S
+
+
+async def test_what_stopped_trades_again_within_seconds_of_its_first_word() -> None:
+    it = Exchange(ManualClock())
+    async with watched(it) as watch:
+        it.silent, it.status["BTCUSDT"] = {"BTCUSDT"}, SymbolStatus.HALT
+        watch.doubt("BTCUSDT")
+        await it.clock.run_for(LOOK_EVERY_S)
+        assert it.believed["BTCUSDT"] is SymbolStatus.HALT
+        await it.clock.run_for(20)
+        it.silent, it.status["BTCUSDT"] = set(), SymbolStatus.TRADING
+        await it.clock.run_for(AFTER_REFUSAL_S + LOOK_EVERY_S)
+        assert it.believed == it.status
+        asked = len(it.asked)
+        await it.clock.run_for(600)
+        assert len(it.asked) == asked
+
+
+async def test_what_is_gone_for_good_keeps_no_other_from_being_asked_about() -> None:
+    it = Exchange(ManualClock())
+    async with watched(it) as watch:
+        it.silent, it.status["BTCUSDT"] = {"BTCUSDT", "ETHUSDT"}, SymbolStatus.BREAK
+        watch.doubt("BTCUSDT")
+        await it.clock.run_for(LOOK_EVERY_S)
+        it.gone = "BTCUSDT"
+        await it.clock.run_for(2 * AFTER_SILENCE_S + LOOK_EVERY_S)
+        assert it.asked[-1] == ("ETHUSDT",)
 
 
 async def test_a_venue_that_contradicts_itself_is_asked_within_bounds() -> None:
@@ -89,7 +120,7 @@ async def test_silence_is_asked_about_once_a_minute_all_in_one_call() -> None:
         await it.clock.run_for(AFTER_SILENCE_S)
         assert it.believed == it.status
         await it.clock.run_for(AFTER_SILENCE_S)
-        assert it.asked[-1] == ("BTCUSDT",)
+        assert it.asked[-1] == ("BTCUSDT", "ETHUSDT")  # whether it trades again
 
 
 async def test_a_question_that_failed_is_asked_again() -> None:
