@@ -138,7 +138,10 @@ class PaperAccount:
         """What the market gave back of levels that were taken from. It comes with every update, is no news to
         anybody, and waits for the next transaction or for this: lost, it makes a
         fill too small, never two."""
-        if self._journal.taken:
+        journal = self._journal
+        if journal.orders or journal.trades or journal.lists or self._cash.dirty:
+            return  # the disk refused a transaction: `settle` writes it, once, and this with it
+        if journal.taken:
             with contextlib.suppress(sqlite3.Error):  # the next transaction says what is wrong with the disk
                 self._commit()
 

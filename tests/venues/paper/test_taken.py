@@ -1,7 +1,9 @@
 """What paper orders took of a level is taken for the next process too, until the level changes."""
 
 import asyncio
+import contextlib
 import random
+import sqlite3
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from spark_tui.domain.values import Side
 from spark_tui.venues.paper import PaperSettings, PaperStore, PaperVenue
 from spark_tui.venues.paper import matching as matching_module
+from spark_tui.venues.port import VenueError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import SYMBOL
 from tests.venues.paper.market import Market, ask
@@ -131,6 +134,46 @@ async def test_what_the_market_gave_back_is_on_disk_within_seconds(tmp_path: Pat
         assert store.taken() != {}
         await clock.run_for(2.5)
         assert store.taken() == {}
+    finally:
+        streams.cancel()
+        await asyncio.wait({streams})
+        await venue.close()
+
+
+async def test_a_fill_that_the_disk_refused_is_written_once_and_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What keeps the taken levels must not write its trade before the transaction does."""
+    clock = ManualClock()
+    store = PaperStore.open(tmp_path / "paper.db", START)
+    source = FakeSource(clock)
+    venue = PaperVenue(
+        source, store, clock=clock, rng=random.Random(5), settings=PaperSettings(round_trip_ms=0)
+    )
+    await venue.start()
+    told: list[object] = []
+    streams = asyncio.create_task(
+        venue.run_streams((SYMBOL,), lambda *_: None, lambda event, _: told.append(event), lambda *_: None)
+    )
+    try:
+        await clock.run_for(4.5)
+        source.tick()
+        with monkeypatch.context() as full:
+
+            def refuses(*_: object) -> None:
+                raise sqlite3.OperationalError("database or disk is full")
+
+            full.setattr(store, "commit", refuses)
+            with contextlib.suppress(VenueError):
+                await venue.place("own", ask(Side.BUY, "1"), lambda: None)
+            assert venue._account.trouble
+        await clock.run_for(2.5)  # there is room again, and the mending came by
+        source.tick()
+        source.tick(ask=60_020.0)
+        venue._account.settle()
+        assert venue._account.trouble == ""
+        assert [trade.quantity for trade in store.trades(SYMBOL, None, None, 10)] == [D(1)]
+        assert told
     finally:
         streams.cancel()
         await asyncio.wait({streams})
