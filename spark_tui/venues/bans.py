@@ -18,6 +18,7 @@ from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 from spark_tui.wire.limiter import LONGEST_PAUSE_S
 
 BANS_FILE = "bans.json"
+PATIENCE_S = 1.0  # with a disk, by who may end right after
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -39,7 +40,8 @@ class Bans:
         self, data_dir: Path, host: str, clock: Clock, *, boot: str | None = None, background: bool = False
     ) -> None:
         """`boot`: which start of the machine this is; by default the kernel is asked. `background`: notes are
-        written beside the event loop, which a disk that hangs must not stop."""
+        not even waited for; by default for a moment, since the process may end then. A disk that hangs stops
+        neither."""
         self._path = data_dir / BANS_FILE
         self._host = host
         self._clock = clock
@@ -62,15 +64,19 @@ class Bans:
             noted_mono_ns=self._clock.mono_ns(),
             boot=self._boot,
         )
-        if self._background:
-            threading.Thread(target=self._write, args=(ban,), name="bans", daemon=True).start()
-        else:
-            self._write(ban)
+        writing = threading.Thread(target=self._write, args=(ban,), name="bans", daemon=True)
+        with contextlib.suppress(RuntimeError):  # no thread to be had
+            writing.start()
+            if not self._background:
+                writing.join(PATIENCE_S)
 
     def _write(self, ban: Ban) -> None:
-        """What is over is forgotten on the way."""
+        """What is over is forgotten on the way. A shorter one, told late or by another process, takes nothing
+        off a longer one."""
         with self._writing, contextlib.suppress(OSError):
             known = {host: one for host, one in self._read().items() if self._left_s(one) > 0}
+            if self._host in known and self._left_s(known[self._host]) > self._left_s(ban):
+                return
             write_private(self._path, msgspec.json.encode(known | {self._host: ban}) + b"\n")
 
     def _left_s(self, ban: Ban) -> float:

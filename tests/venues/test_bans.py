@@ -108,6 +108,29 @@ def test_a_disk_that_hangs_stops_no_engine(tmp_path: Path, monkeypatch: pytest.M
     assert found.left() == (600.0, "banned")
 
 
+def test_a_shorter_one_takes_nothing_off_a_longer_one(tmp_path: Path) -> None:
+    clock = ManualClock()
+    bans(tmp_path, clock).note(600, "banned")
+    clock.advance(100)
+    bans(tmp_path, clock).note(10, "too many requests")
+    assert bans(tmp_path, clock).left() == (500.0, "banned")
+    bans(tmp_path, clock).note(900, "banned again")
+    assert bans(tmp_path, clock).left() == (900.0, "banned again")
+
+
+def test_a_disk_that_hangs_stops_no_kill(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It notes while its event loop waits, and must go on cancelling elsewhere."""
+    hangs = threading.Event()
+    monkeypatch.setattr(bans_module, "write_private", lambda *_: hangs.wait(20))
+    monkeypatch.setattr(bans_module, "PATIENCE_S", 0.01)
+    noting = threading.Thread(target=bans(tmp_path, ManualClock()).note, args=(600, "banned"), daemon=True)
+    noting.start()
+    noting.join(5)
+    went_on = not noting.is_alive()
+    hangs.set()
+    assert went_on
+
+
 def test_what_is_over_is_forgotten(tmp_path: Path) -> None:
     clock = ManualClock()
     for number in range(5):
