@@ -6,6 +6,7 @@ is an entry of its own. A failure to record is told and stops nothing; a kill mu
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import cache
 
 import msgspec
 
@@ -75,11 +76,17 @@ class Auditor:
 def in_words(request: AnyRequest) -> str:
     """`symbol=BTCUSDT side=BUY ...`: what was asked, without what was left at its default."""
     told = []
-    for field in msgspec.structs.fields(request):
-        value = getattr(request, field.name)
-        if value != field.default:
-            told.append(f"{field.name}={_text(value)}")
+    for name, default in _fields(type(request)):
+        value = getattr(request, name)
+        if value != default:
+            told.append(f"{name}={_text(value)}")
     return " ".join(told)
+
+
+@cache
+def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
+    """Name and default. Remembered, as msgspec evaluates every annotation anew: 0.4 ms of an order's way."""
+    return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))
 
 
 def _text(value: object) -> str:

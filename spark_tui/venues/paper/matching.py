@@ -20,6 +20,7 @@ from spark_tui.venues.paper.levels import Level
 from spark_tui.venues.paper.orders import PaperOrder
 
 _DEEP: Final = 1_000  # levels a taker may walk
+_NEAR: Final = 50  # levels a book keeps sorted
 MAX_TAKEN: Final = 4_096  # levels remembered as taken from; the oldest are forgotten
 
 
@@ -158,16 +159,26 @@ class Matcher:
 
     def _others(self, buys: bool, limit: Decimal | None, count: int) -> Iterator[tuple[Decimal, Decimal]]:
         """(price, quantity) a taker would meet within its limit, best first; nothing while unusable."""
-        depth = self._sight.depth(count)
-        if isinstance(depth, Unusable):
-            return
-        for price, shown in depth.asks if buys else depth.bids:
+        for price, shown in self._levels(buys, count):
             at = from_float(price)
             if limit is not None and (at > limit if buys else at < limit):
                 return
             there = EXACT.subtract(from_float(shown), self._taken.get((not buys, price), ZERO))
             if there > 0:
                 yield at, there
+
+    def _levels(self, buys: bool, count: int) -> Iterator[tuple[float, float]]:
+        """Most takers are served by what the book keeps sorted; the rest is looked up when wanted."""
+        told = 0
+        for wanted in (min(_NEAR, count), count):
+            depth = self._sight.depth(wanted)
+            if isinstance(depth, Unusable):
+                return
+            levels = depth.asks if buys else depth.bids
+            yield from levels[told:]
+            told = len(levels)
+            if told < wanted or wanted == count:
+                return
 
     def _refresh(self, diff: DepthDiff | None) -> None:
         """A level that grew has that much new to take; one that shrank below what was taken has nothing."""
