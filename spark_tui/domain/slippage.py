@@ -43,18 +43,6 @@ def take(request: OrderRequest, levels: Sequence[Level]) -> Taken:
     return Taken(divide_down(money, quantity).normalize(EXACT)) if quantity > 0 else NOTHING_TAKEN
 
 
-def decided(request: OrderRequest, levels: Sequence[Level]) -> bool:
-    """Whether `take` says the same however many levels lie behind these: the last is beyond the limit, or
-    they hold the whole quantity."""
-    if not takes(request) or not _sized(request):
-        return True
-    if levels and request.price is not None and request.type is OrderType.LIMIT:
-        limit, last = float(request.price), levels[-1][0]
-        if last > limit if request.side is Side.BUY else last < limit:
-            return True
-    return request.quantity is not None and _sum(request, levels)[0] >= request.quantity
-
-
 def slippage_bp(request: OrderRequest, average: Decimal, mid: Decimal) -> Decimal:
     """How much worse than the middle that is, in basis points; below zero when better. `mid` is above 0."""
     worse = EXACT.subtract(average, mid) if request.side is Side.BUY else EXACT.subtract(mid, average)
