@@ -15,6 +15,7 @@ from spark_tui.domain.values import OrderType, Side
 from spark_tui.engine.engine import Engine
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import AnyRequest, OrderUpdate, Result, SubmitOrder
+from spark_tui.link.service import LinkError
 from spark_tui.store.ledger import Ledger
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, FakeVenue
@@ -124,3 +125,13 @@ async def rig(
         await engine.stop()
         await asyncio.wait_for(running, 10)
         ledger.close()
+
+
+async def answer(it: Rig, request: AnyRequest) -> Result | tuple[str, str]:
+    """What the engine says, or code and text of its refusal."""
+    try:
+        return await it.ask(request)
+    except LinkError as error:
+        if error.code == "INTERNAL":  # a defect is no verdict
+            raise
+        return error.code, error.text

@@ -15,28 +15,16 @@ from spark_tui.domain.values import Side
 from spark_tui.link.messages import (
     AmendOrder,
     AmendPreview,
-    AnyRequest,
     OrderUpdate,
     PreviewAmend,
-    Result,
 )
-from spark_tui.link.service import LinkError
 from tests.engine.fake_venue import NAME, SYMBOL, D, instrument
-from tests.engine.harness import Rig, buy, rig
+from tests.engine.harness import Rig, answer, buy, rig
 
 _quantities = st.decimals(min_value="0.00001", max_value="0.6", places=5) | st.sampled_from(
     [D("NaN"), D("Infinity"), D(0), D(-1), D("0.1234567"), D("1E+25"), D("0.00008"), D("0.5")]
 )
 _troubles = st.sampled_from(["", "", "filled", "halted", "unlisted", "no amends", "often", "unknown"])
-
-
-async def answer(it: Rig, request: AnyRequest) -> Result | tuple[str, str]:
-    try:
-        return await it.ask(request)
-    except LinkError as error:
-        if error.code == "INTERNAL":  # a defect is no verdict
-            raise
-        return error.code, error.text
 
 
 def disturb(it: Rig, client_id: str, trouble: str) -> None:

@@ -17,7 +17,6 @@ from spark_tui.link.messages import (
     AlgoKind,
     AlgoPreview,
     AlgoRow,
-    AnyRequest,
     ListPreview,
     OrderList,
     OrderUpdate,
@@ -35,7 +34,7 @@ from spark_tui.link.messages import (
 )
 from spark_tui.link.service import LinkError
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
-from tests.engine.harness import Rig, buy, rig
+from tests.engine.harness import Rig, answer, buy, rig
 from tests.engine.test_algos_engine import ICEBERG, TRAILING, TWAP, pass_time, simple_venue
 from tests.engine.test_lists import ABOVE, BELOW, DOWN, LISTS, PENDING, UP, WORKING, leg
 from tests.engine.test_preview import RULES as USUAL
@@ -104,16 +103,6 @@ _algos = st.builds(
     display=st.just(D("0.2")) | _amounts,
     trail_bp=st.sampled_from([100, 1, 0, 9000]),
 )
-
-
-async def answer(it: Rig, request: AnyRequest) -> Result | tuple[str, str]:
-    """What the engine says, or code and text of its refusal."""
-    try:
-        return await it.ask(request)
-    except LinkError as error:
-        if error.code == "INTERNAL":  # a defect is no verdict
-            raise
-        return error.code, error.text
 
 
 def disturb_state(it: Rig, trouble: str) -> None:

@@ -8,28 +8,16 @@ import msgspec
 import pytest
 
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.values import Environment, OrderType, Side, TimeInForce
+from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.rescue import late, process
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.store.ledger import LedgerError
-from spark_tui.venues.kill_plan import Held, InFlight, KeyPlan, KeySource, KillPlan, VenuePlan
+from spark_tui.venues.kill_plan import InFlight
 from spark_tui.wire.clock import NS_PER_MS, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
+from tests.rescue.plans import plan
 
-PLAN = KillPlan(
-    venues=(
-        VenuePlan(
-            venue=NAME,
-            environment=Environment.SIM,
-            rest="http://127.0.0.1:1",
-            streams="ws://127.0.0.1:1",
-            ws_api="ws://127.0.0.1:1",
-            key=KeyPlan(source=KeySource.SIMULATOR),
-            held=(Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D(0), counted_to=100),),
-        ),
-    ),
-    written_ms=0,
-)
+PLAN = plan(D(0))
 BUY = OrderRequest(
     venue=NAME,
     symbol=SYMBOL,

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from spark_tui.domain.order import OrderRequest
-from spark_tui.domain.values import Environment, OrderType, Side, TimeInForce
+from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.link.messages import AnyRequest, CancelAllResult, Kill, Result
 from spark_tui.link.rendezvous import (
     DataDirLock,
@@ -30,11 +30,6 @@ from spark_tui.venues import kill_marks
 from spark_tui.venues.kill_marks import MAX_MARKS, Mark, mark_id, read_marks, write_mark
 from spark_tui.venues.kill_plan import (
     PLAN_FILE,
-    Held,
-    KeyPlan,
-    KeySource,
-    KillPlan,
-    VenuePlan,
     exposed,
     write_plan,
 )
@@ -42,21 +37,9 @@ from spark_tui.venues.port import OrderReport, Reaction, VenueError
 from spark_tui.wire.clock import SystemClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.link.fake import FakeService
+from tests.rescue.plans import plan
 
-PLAN = KillPlan(
-    venues=(
-        VenuePlan(
-            venue=NAME,
-            environment=Environment.SIM,
-            rest="http://127.0.0.1:1",
-            streams="ws://127.0.0.1:1",
-            ws_api="ws://127.0.0.1:1",
-            key=KeyPlan(source=KeySource.SIMULATOR),
-            held=(Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D("0.5"), counted_to=100),),
-        ),
-    ),
-    written_ms=0,
-)
+PLAN = plan(D("0.5"))
 
 
 @pytest.fixture

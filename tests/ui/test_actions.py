@@ -135,7 +135,7 @@ def test_palette_takes_commands_with_parameters() -> None:
 @pytest.mark.parametrize("width", [76, 116])
 async def test_help_cuts_no_word_short(width: int) -> None:
     async with cockpit() as face:
-        lines = HelpScreen(face.app.context, "trade")._all(width)
+        lines = HelpScreen(face.app.context, "trade").every_line(width)
     shown = ["".join(text for text, _ in line) for line in lines]
     assert max(map(len, shown)) <= width
     whole = " ".join(" ".join(shown).split())

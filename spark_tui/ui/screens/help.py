@@ -1,40 +1,29 @@
 """Help: every key that works on the screen behind it, from the action table."""
 
 import textwrap
-from collections.abc import Sequence
 from itertools import groupby
 
 from spark_tui.ui.actions import ACTIONS, EVERYWHERE
 from spark_tui.ui.context import Context
 from spark_tui.ui.keys import spoken
 from spark_tui.ui.lines import Line
-from spark_tui.ui.screens.dialog import DialogScreen
+from spark_tui.ui.screens.scrolling import ScrollingScreen
 
 KEYS, TITLE = 11, 34
 
 
-class HelpScreen(DialogScreen):
+class HelpScreen(ScrollingScreen):
     title_text = "Keys"
+    closing_keys = frozenset({"escape", "q", "?", "question_mark"})
 
     def __init__(self, context: Context, screen_name: str) -> None:
         super().__init__(context)
         self._screen_name = screen_name
-        self._top = 0
 
     def wanted_size(self) -> tuple[int, int]:
         return 118, 60
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
-        every = self._all(width)
-        rows = height - 2
-        self._top = max(0, min(self._top, len(every) - rows))
-        shown = every[self._top : self._top + rows]
-        below = len(every) - self._top - rows
-        more = f" · ↓ {below} more" if below > 0 else ""
-        foot: Line = ((" Esc", "b accent"), (" closes", "dim"), (more, "accent"))
-        return [*shown, *([()] * (rows - len(shown))), (), foot]
-
-    def _all(self, width: int) -> list[Line]:
+    def every_line(self, width: int) -> list[Line]:
         here = {EVERYWHERE, self._screen_name}
         lines: list[Line] = []
         for group, actions in groupby(ACTIONS, key=lambda action: action.group):
@@ -54,9 +43,3 @@ class HelpScreen(DialogScreen):
                 below = [] if beside else textwrap.wrap(action.help, max(20, width - KEYS - 5))
                 lines += [((" " * (KEYS + 4), "dim"), (text, "dim")) for text in below]
         return lines
-
-    def take_key(self, name: str, character: str | None) -> None:
-        if name in {"escape", "q", "?", "question_mark"}:
-            self.finish("")
-        self._top += {"down": 1, "j": 1, "up": -1, "k": -1, "space": 10, "g": -999, "G": 999}.get(name, 0)
-        self.frame.pull()

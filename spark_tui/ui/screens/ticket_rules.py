@@ -9,7 +9,7 @@ from spark_tui.ui import format as fmt
 from spark_tui.ui.ahead import Ahead, role_words
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line, Span, width_of
-from spark_tui.ui.screens.dialog import DialogScreen
+from spark_tui.ui.screens.scrolling import ScrollingScreen
 from spark_tui.ui.widgets.ticket import Ticket
 from spark_tui.ui.widgets.ticket_parts import fee_words, held, told, verdict_words
 from spark_tui.ui.widgets.ticket_rules import figures, room
@@ -17,18 +17,18 @@ from spark_tui.ui.widgets.ticket_rules import figures, room
 TICK_S = 0.2
 MARK = 3  # cells before a rule's name
 BESIDE = 36  # cells a reason needs to stand beside its rule, when it takes more than one line
-STEPS = {"down": 1, "j": 1, "up": -1, "k": -1, "space": 10, "g": -999, "G": 999}
 
 
-class TicketRulesScreen(DialogScreen):
+class TicketRulesScreen(ScrollingScreen):
     """Follows the preview for as long as it is open: the market moves under an unchanged draft."""
 
     title_text = "Rules of this order"
+    closing_text = " closes; nothing is sent from here"
+    closing_keys = frozenset({"escape", "q", "r"})
 
     def __init__(self, context: Context, ticket: Ticket) -> None:
         super().__init__(context)
         self._ticket = ticket
-        self._top = 0
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -41,19 +41,9 @@ class TicketRulesScreen(DialogScreen):
 
     def wanted_size(self) -> tuple[int, int]:
         width = min(118, self.app.size.width - 2)
-        return width, len(self._all(width - 4)) + 4
+        return width, len(self.every_line(width - 4)) + 4
 
-    def lines(self, width: int, height: int) -> Sequence[Line]:
-        every = self._all(width)
-        rows = height - 2
-        self._top = max(0, min(self._top, len(every) - rows))
-        shown = every[self._top : self._top + rows]
-        below = len(every) - self._top - rows
-        more = f" · ↓ {below} more" if below > 0 else ""
-        foot: Line = ((" Esc", "b accent"), (" closes; nothing is sent from here", "dim"), (more, "accent"))
-        return [*shown, *([()] * (rows - len(shown))), (), foot]
-
-    def _all(self, width: int) -> list[Line]:
+    def every_line(self, width: int) -> list[Line]:
         state, model = self._ticket.state, self.context.model
         text, tone = verdict_words(state, model)
         if tone == "sent":
@@ -76,13 +66,6 @@ class TicketRulesScreen(DialogScreen):
     def _quote(self) -> str:
         instrument = self.context.model.instrument
         return "" if instrument is None else f" {instrument.quote}"
-
-    def take_key(self, name: str, character: str | None) -> None:
-        if name in {"escape", "q", "r"}:
-            self.finish("")
-            return
-        self._top += STEPS.get(name, 0)
-        self.frame.pull()
 
 
 def _sums(ahead: Ahead, quote: str) -> Iterator[tuple[str, str, str]]:
