@@ -85,7 +85,7 @@ def in_words(request: AnyRequest) -> str:
 
 @cache
 def _fields(kind: type[msgspec.Struct]) -> tuple[tuple[str, object], ...]:
-    """Name and default. Remembered, as msgspec evaluates every annotation anew: 0.4 ms of an order's way."""
+    """Name and default. Remembered, as msgspec evaluates every annotation anew (64 us)."""
     return tuple((field.name, field.default) for field in msgspec.structs.fields(kind))
 
 
