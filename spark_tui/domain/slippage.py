@@ -1,8 +1,9 @@
 """What an order would take from the book at once. Books are float; each level that is touched becomes Decimal
 first, so that no sum carries a float's noise."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from decimal import Decimal
+from itertools import takewhile
 
 import msgspec
 
@@ -30,13 +31,13 @@ def takes(request: OrderRequest) -> bool:
     return request.type in (OrderType.MARKET, OrderType.LIMIT)
 
 
-def take(request: OrderRequest, levels: Sequence[Level]) -> Taken:
-    """`levels`: the other side of the book, best first."""
+def take(request: OrderRequest, levels: Iterable[Level]) -> Taken:
+    """`levels`: the other side of the book, best first; read no further than the order reaches."""
     if not takes(request) or not _sized(request):
         return NOTHING_TAKEN
     if request.price is not None and request.type is OrderType.LIMIT:
         limit, buys = float(request.price), request.side is Side.BUY
-        levels = [level for level in levels if (level[0] <= limit if buys else level[0] >= limit)]
+        levels = takewhile(lambda level: level[0] <= limit if buys else level[0] >= limit, levels)
     quantity, money = _sum(request, levels)
     if request.type is OrderType.MARKET and not _covers(request, quantity, money):
         return Taken(short=True)
@@ -54,7 +55,7 @@ def _sized(request: OrderRequest) -> bool:
     return all(number is None or usable(number) for number in numbers)
 
 
-def _sum(request: OrderRequest, levels: Sequence[Level]) -> tuple[Decimal, Decimal]:
+def _sum(request: OrderRequest, levels: Iterable[Level]) -> tuple[Decimal, Decimal]:
     """Base quantity and quote money that `levels` give the order."""
     quantity = money = ZERO
     for level in levels:

@@ -11,7 +11,5 @@ WALK_LEVELS = 500
 
 def walked(request: OrderRequest, market: Market) -> Taken | None:
     """What it would take at once; None while the book cannot be read."""
-    depth = market.depth(request.symbol, WALK_LEVELS)
-    if isinstance(depth, Unusable):
-        return None
-    return take(request, depth.asks if request.side is Side.BUY else depth.bids)
+    others = market.best_first(request.symbol, WALK_LEVELS, bids=request.side is Side.SELL)
+    return None if isinstance(others, Unusable) else take(request, others)

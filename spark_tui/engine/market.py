@@ -2,7 +2,7 @@
 one."""
 
 from collections import OrderedDict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from spark_tui.domain.book import Depth, OrderBook, Quote, Sync, Unusable
@@ -11,6 +11,7 @@ from spark_tui.domain.market import (
     Candle,
     DepthDiff,
     DepthSnapshot,
+    Level,
     MarketEvent,
     Ticker,
     Trade,
@@ -142,20 +143,27 @@ class Market:
 
     def quote(self, symbol: str) -> Quote | Unusable:
         """The price that may enter a decision, or why there is none."""
-        market = self.symbols.get(symbol)
-        if market is None:
-            return Unusable(f"{symbol} is not streamed")
-        if market.doubts:
-            return Unusable(_CONTRADICTED)
-        return market.book.read(self._mono_ns(), self._max_age_ns)
+        book = self._undoubted(symbol)
+        return book if isinstance(book, Unusable) else book.read(self._mono_ns(), self._max_age_ns)
 
     def depth(self, symbol: str, count: int) -> Depth | Unusable:
+        book = self._undoubted(symbol)
+        if isinstance(book, Unusable):
+            return book
+        return book.levels(count, self._mono_ns(), self._max_age_ns)
+
+    def best_first(self, symbol: str, count: int, *, bids: bool) -> Iterator[Level] | Unusable:
+        """One side's levels, looked up as they are read; see `OrderBook.best_first`."""
+        book = self._undoubted(symbol)
+        if isinstance(book, Unusable):
+            return book
+        return book.best_first(count, self._mono_ns(), self._max_age_ns, bids=bids)
+
+    def _undoubted(self, symbol: str) -> OrderBook | Unusable:
         market = self.symbols.get(symbol)
         if market is None:
             return Unusable(f"{symbol} is not streamed")
-        if market.doubts:
-            return Unusable(_CONTRADICTED)
-        return market.book.levels(count, self._mono_ns(), self._max_age_ns)
+        return Unusable(_CONTRADICTED) if market.doubts else market.book
 
     def aging(self) -> list[str]:
         """Symbols whose book will soon be no price, or is none, unless it is renewed."""

@@ -75,10 +75,14 @@ def assert_true_or_unusable(book: OrderBook, truth: Truth) -> None:
     depth, quote = book.levels(50, 0, AGE), book.read(0, AGE)
     if isinstance(depth, Unusable):
         assert isinstance(quote, Unusable)
+        assert isinstance(book.best_first(50, 0, AGE, bids=True), Unusable)
         assert book.top() is None
         return
     bids, asks = truth.depth(depth.update_id)
     assert (depth.bids, depth.asks) == (bids, asks)
+    for count in (1, 3, 50):
+        assert read(book.best_first(count, 0, AGE, bids=True)) == bids[:count]
+        assert read(book.best_first(count, 0, AGE, bids=False)) == asks[:count]
     if bids and asks:
         assert isinstance(quote, Quote)
         assert (quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity) == (*bids[0], *asks[0])
@@ -86,6 +90,11 @@ def assert_true_or_unusable(book: OrderBook, truth: Truth) -> None:
     else:
         assert isinstance(quote, Unusable)
     assert book.level_count == len(bids) + len(asks)
+
+
+def read(levels: Iterator[Level] | Unusable) -> list[Level]:
+    assert not isinstance(levels, Unusable)
+    return list(levels)
 
 
 def live_book(truth: Truth, **bounds: int) -> OrderBook:

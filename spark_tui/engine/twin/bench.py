@@ -2,15 +2,15 @@
 about differences, and has no way to act. Whatever goes wrong here costs a twin, never an order."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import msgspec
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.book import Depth, Unusable
+from spark_tui.domain.book import Quote, Unusable
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import DepthDiff, DepthSnapshot, MarketEvent, Trade
+from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, MarketEvent, Trade
 from spark_tui.domain.order import NEVER_LIVED, Order, OrderState
 from spark_tui.domain.values import Environment
 from spark_tui.engine.exposure import WAITING
@@ -247,8 +247,11 @@ class _Sight:
         self._market = market
         self._symbol = symbol
 
-    def depth(self, count: int) -> Depth | Unusable:
-        return self._market.depth(self._symbol, count)
+    def quote(self) -> Quote | Unusable:
+        return self._market.quote(self._symbol)
+
+    def best_first(self, count: int, *, bids: bool) -> Iterator[Level] | Unusable:
+        return self._market.best_first(self._symbol, count, bids=bids)
 
     def quantity_at(self, price: float, *, bids: bool) -> float | None:
         one = self._market.symbols.get(self._symbol)

@@ -2,13 +2,13 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from math import inf
 
-from spark_tui.domain.book import Depth, OrderBook, Sync, Unusable
+from spark_tui.domain.book import OrderBook, Quote, Sync, Unusable
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import DepthDiff, DepthSnapshot, MarketEvent, Trade
+from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, MarketEvent, Trade
 from spark_tui.domain.order import Fill
 from spark_tui.venues.paper.cash import Cash
 from spark_tui.venues.paper.checks import REJECTED, refused
@@ -194,11 +194,15 @@ class _BookSight:
         self._clock = clock
         self._max_age_ns = round(max_age_s * NS_PER_S)
 
-    def depth(self, count: int) -> Depth | Unusable:
+    def quote(self) -> Quote | Unusable:
+        book = self._book()
+        return _UNSEEN if book is None else book.read(self._clock.mono_ns(), self._max_age_ns)
+
+    def best_first(self, count: int, *, bids: bool) -> Iterator[Level] | Unusable:
         book = self._book()
         if book is None:
             return _UNSEEN
-        return book.levels(count, self._clock.mono_ns(), self._max_age_ns)
+        return book.best_first(count, self._clock.mono_ns(), self._max_age_ns, bids=bids)
 
     def quantity_at(self, price: float, *, bids: bool) -> float | None:
         book = self._book()

@@ -13,21 +13,24 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from typing import Final, NamedTuple, Protocol
 
-from spark_tui.domain.book import Depth, Unusable
+from spark_tui.domain.book import Quote, Unusable
 from spark_tui.domain.decimals import EXACT, ZERO, add, divide_down, floor_to, from_float, multiply
 from spark_tui.domain.market import DepthDiff, Trade
+from spark_tui.domain.market import Level as BookLevel
 from spark_tui.venues.paper.levels import Level
 from spark_tui.venues.paper.orders import PaperOrder
 
 _DEEP: Final = 1_000  # levels a taker may walk
-_NEAR: Final = 50  # levels a book keeps sorted
 MAX_TAKEN: Final = 4_096  # levels remembered as taken from; the oldest are forgotten
 
 
 class Sight(Protocol):
     """One symbol's book as it can be seen now."""
 
-    def depth(self, count: int) -> Depth | Unusable: ...
+    def quote(self) -> Quote | Unusable: ...
+
+    def best_first(self, count: int, *, bids: bool) -> Iterator[BookLevel] | Unusable:
+        """As `OrderBook.best_first`."""
 
     def quantity_at(self, price: float, *, bids: bool) -> float | None:
         """0.0: nothing is shown there. None: that far from the top the book is not known."""
@@ -66,16 +69,14 @@ class Matcher:
 
     def trouble(self) -> str:
         """Why nothing can be filled now; empty when it can."""
-        depth = self._sight.depth(1)
-        if isinstance(depth, Unusable):
-            return depth.why
-        return "" if depth.bids and depth.asks else "one side of the book is empty"
+        quote = self._sight.quote()
+        return quote.why if isinstance(quote, Unusable) else ""
 
     def mid(self) -> Decimal | None:
-        depth = self._sight.depth(1)
-        if isinstance(depth, Unusable) or not (depth.bids and depth.asks):
+        quote = self._sight.quote()
+        if isinstance(quote, Unusable):
             return None
-        return EXACT.divide(add(from_float(depth.bids[0][0]), from_float(depth.asks[0][0])), Decimal(2))
+        return EXACT.divide(add(from_float(quote.bid), from_float(quote.ask)), Decimal(2))
 
     def crosses(self, *, buys: bool, price: Decimal) -> bool:
         """Whether a limit order at `price` would trade at once."""
@@ -159,26 +160,16 @@ class Matcher:
 
     def _others(self, buys: bool, limit: Decimal | None, count: int) -> Iterator[tuple[Decimal, Decimal]]:
         """(price, quantity) a taker would meet within its limit, best first; nothing while unusable."""
-        for price, shown in self._levels(buys, count):
+        levels = self._sight.best_first(count, bids=not buys)
+        if isinstance(levels, Unusable):
+            return
+        for price, shown in levels:
             at = from_float(price)
             if limit is not None and (at > limit if buys else at < limit):
                 return
             there = EXACT.subtract(from_float(shown), self._taken.get((not buys, price), ZERO))
             if there > 0:
                 yield at, there
-
-    def _levels(self, buys: bool, count: int) -> Iterator[tuple[float, float]]:
-        """Most takers are served by what the book keeps sorted; the rest is looked up when wanted."""
-        told = 0
-        for wanted in (min(_NEAR, count), count):
-            depth = self._sight.depth(wanted)
-            if isinstance(depth, Unusable):
-                return
-            levels = depth.asks if buys else depth.bids
-            yield from levels[told:]
-            told = len(levels)
-            if told < wanted or wanted == count:
-                return
 
     def _refresh(self, diff: DepthDiff | None) -> None:
         """A level that grew has that much new to take; one that shrank below what was taken has nothing."""

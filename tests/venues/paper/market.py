@@ -1,11 +1,12 @@
 """A market of one symbol that tests set by hand, and a paper floor on it."""
 
+from collections.abc import Iterator
 from decimal import Decimal
 
 from spark_tui.domain.account import Balance
-from spark_tui.domain.book import Depth, OrderBook, Unusable
+from spark_tui.domain.book import OrderBook, Quote, Unusable
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import DepthDiff, DepthSnapshot, Trade
+from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, Trade
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.venues.paper.cash import Cash
@@ -68,8 +69,11 @@ class Market:
         )
         self.desk = Desk(self.floor)
 
-    def depth(self, count: int) -> Depth | Unusable:
-        return self.book.levels(count, self.now, 10**9)
+    def quote(self) -> Quote | Unusable:
+        return self.book.read(self.now, 10**9)
+
+    def best_first(self, count: int, *, bids: bool) -> Iterator[Level] | Unusable:
+        return self.book.best_first(count, self.now, 10**9, bids=bids)
 
     def quantity_at(self, price: float, *, bids: bool) -> float | None:
         return self.book.quantity_at(price, bids=bids)

@@ -67,7 +67,7 @@ class Walk:
 
     def run(self, name: str, values: tuple[object, ...]) -> None:
         refusal = "-2010"
-        blind = name != "book" and isinstance(self.market.depth(1), Unusable)
+        blind = name != "book" and isinstance(self.market.quote(), Unusable)
         try:
             getattr(self, name)(*values)
         except VenueError as error:
