@@ -1,6 +1,7 @@
 """Keeps a twin beside every order that is sent. It listens to order news and the market, answers questions
 about differences, and has no way to act. Whatever goes wrong here costs a twin, never an order."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -80,6 +81,7 @@ class TwinBench:
         self._journal = journal
         self._clock = clock
         self._latency = latency
+        self._waiting: list[tuple[Order, int]] = []  # sent a moment ago, and when (monotonic ns)
         self._live: dict[str, Pair] = {}
         self._at: dict[tuple[str, str], dict[str, Pair]] = {}  # the live ones by venue and symbol
         self._ending: dict[str, Pair] = {}  # the live ones whose order has ended
@@ -127,13 +129,16 @@ class TwinBench:
             self._settle()
 
     def _on_order(self, order: Order) -> None:
+        self._begin_waiting()
         client_id = order.client_order_id
         if (pair := self._live.get(client_id)) is not None:
             self._on_live(pair, order)
         elif (ended := self._results.ended.get(client_id)) is not None:
             self._on_ended(ended, order)
         elif order.state is OrderState.SENT:
-            self._begin(order)
+            # A written frame leaves when the loop is next free, so the twin waits until it has left.
+            self._waiting.append((order, self._clock.mono_ns()))
+            asyncio.get_running_loop().call_soon(self._begin_waiting)
 
     def _on_live(self, pair: Pair, order: Order) -> None:
         before, pair.order = pair.order, order
@@ -163,7 +168,15 @@ class TwinBench:
         elif order.filled != ended.order_filled and ended.order_seconds is not None:
             self._journal.note(msgspec.structs.replace(ended, order_seconds=None))
 
-    def _begin(self, order: Order) -> None:
+    def _begin_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for order, sent_ns in waiting:
+            try:
+                self._begin(order, sent_ns)
+            except Exception:
+                self._drop(order.client_order_id)
+
+    def _begin(self, order: Order, sent_ns: int) -> None:
         request = order.request
         if self._environments.get(request.venue) in (None, Environment.PAPER):
             return
@@ -175,7 +188,6 @@ class TwinBench:
         if instrument is None or mid is None or len(self._live) >= MAX_LIVE:
             self._miss(order.client_order_id)
             return
-        sent_ns = self._clock.mono_ns()
         round_trip_s = None if self._latency.median_ms is None else 2 * self._latency.draw_s()
         twin = Twin(request, instrument, sight, lambda: self._elapsed_s(sent_ns), round_trip_s)
         began = TwinBegan(client_order_id=order.client_order_id, mid=mid, at_ms=self._now_ms())
@@ -219,6 +231,7 @@ class TwinBench:
     # --- telling -------------------------------------------------------------------------------------------
 
     def view(self) -> Diff:
+        self._begin_waiting()
         self._settle()
         orders, results = self._journal.state.orders, self._results
         ended = [(one, orders[client_id]) for client_id, one in results.ended.items() if client_id in orders]
