@@ -5,7 +5,8 @@ import msgspec
 
 class StreamHealth(msgspec.Struct, frozen=True, kw_only=True):
     """One stream's condition. Ages in seconds of our monotonic clock; `lag_ms` = receipt - venue time;
-    `undecoded`: frames that could not be read (among the gaps, too)."""
+    `undecoded`: frames that could not be read (among the gaps, too); `revivals`: times it was dead on a live
+    connection and asked for anew."""
 
     venue: str
     name: str  # "btcusdt@depth@100ms", "user", "ws-api"
@@ -17,6 +18,7 @@ class StreamHealth(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int
     reconnects: int
     undecoded: int = 0
+    revivals: int = 0
     detail: str = ""
 
 

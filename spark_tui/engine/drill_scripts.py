@@ -86,6 +86,16 @@ async def _dropped_diff(stage: Stage) -> None:
     await stage.becomes(await stage.buy(), OrderState.FILLED)
 
 
+async def _dead_stream(stage: Stage) -> None:
+    book = stage.market.symbols[stage.symbol].book
+    resyncs = book.resyncs
+    await stage.arm("mute-stream", stream=f"{stage.symbol.lower()}@depth@", until="connect")
+    await stage.until(lambda: not stage.in_step(), 15.0, "a book that nobody feeds is no price")
+    await stage.until(lambda: book.resyncs > resyncs, 30.0, "the dead stream is brought back")
+    await stage.until(stage.in_step, 20.0, "the book is whole again")
+    await stage.becomes(await stage.buy(), OrderState.FILLED)
+
+
 async def _stream_ended(stage: Stage) -> None:
     await stage.arm("delay-reply", ms=1_500)
     await stage.arm("drop-event", kind="TRADE", times=0)
@@ -209,6 +219,12 @@ DRILLS = {
             "The book misses a difference, then gets one twice",
             ("drop-event", "duplicate-event"),
             _dropped_diff,
+        ),
+        Drill(
+            "dead-stream",
+            "The book's stream dies on a connection that lives",
+            ("mute-stream",),
+            _dead_stream,
         ),
         Drill(
             "stream-ended",

@@ -23,6 +23,9 @@ class Hub:
         self._streams: dict[str, dict[Subscriber, None]] = {}
         self.on_subscribe: list[Callable[[str], None]] = []
         self.disturb: Callable[[str, bytes], list[bytes]] | None = None  # what goes out in place of a frame
+        self._hushed: dict[
+            str, dict[Subscriber, bool]
+        ] = {}  # who hears nothing; whether subscribing cures it
 
     def wants(self, stream: str) -> bool:
         return stream in self._streams
@@ -35,6 +38,9 @@ class Hub:
 
     def subscribe(self, stream: str, subscriber: Subscriber) -> None:
         self._streams.setdefault(stream, {})[subscriber] = None
+        hushed = self._hushed.get(stream)
+        if hushed is not None and hushed.get(subscriber):
+            del hushed[subscriber]
         for told in self.on_subscribe:
             told(stream)
 
@@ -45,6 +51,20 @@ class Hub:
         wanting.pop(subscriber, None)
         if not wanting:
             del self._streams[stream]
+
+    def leave(self, subscriber: Subscriber) -> None:
+        """Its connection has ended."""
+        for hushed in self._hushed.values():
+            hushed.pop(subscriber, None)
+
+    def hush(self, stream: str, *, curable: bool) -> None:
+        """Present subscribers hear nothing of it any more: until they subscribe anew where it is `curable`,
+        else for as long as they are connected."""
+        self._hushed.setdefault(stream, {}).update(dict.fromkeys(self.subscribers(stream), curable))
+
+    def speak(self) -> None:
+        """Nothing is hushed any more."""
+        self._hushed.clear()
 
     def publish(self, stream: str, data: bytes, combined: bytes = b"") -> None:
         """Send one payload to everybody who wants the stream. `combined` is its wrapped form when that exists
@@ -59,7 +79,10 @@ class Hub:
         self._send(wanting, stream, data, combined)
 
     def _send(self, wanting: dict[Subscriber, None], stream: str, data: bytes, combined: bytes) -> None:
+        hushed = self._hushed.get(stream, ())
         for subscriber in tuple(wanting):
+            if subscriber in hushed:
+                continue
             if not subscriber.combined:
                 subscriber.deliver(data)
                 continue

@@ -59,6 +59,7 @@ class StreamSession:
     def close(self) -> None:
         for name in self._streams:
             self._hub.unsubscribe(name, self._connection)
+        self._hub.leave(self._connection)
         self._streams.clear()
 
     async def run(self, clock_s: Any) -> None:

@@ -173,6 +173,11 @@ def _streams(streams: tuple[StreamHealth, ...]) -> Iterator[Metric]:
     undecoded = CounterMetricFamily(
         "spark_tui_stream_undecoded_frames", "Frames that could not be read", labels=labels
     )
+    revivals = CounterMetricFamily(
+        "spark_tui_stream_revivals",
+        "Times it was dead on a live connection and asked for anew",
+        labels=labels,
+    )
     age = GaugeMetricFamily("spark_tui_stream_age_seconds", "Since the last frame", labels=labels)
     lag = GaugeMetricFamily("spark_tui_stream_lag_seconds", "Receipt minus venue time", labels=labels)
     state = GaugeMetricFamily(
@@ -184,13 +189,14 @@ def _streams(streams: tuple[StreamHealth, ...]) -> Iterator[Metric]:
         gaps.add_metric(key, stream.gaps)
         reconnects.add_metric(key, stream.reconnects)
         undecoded.add_metric(key, stream.undecoded)
+        revivals.add_metric(key, stream.revivals)
         if stream.age_s is not None:
             age.add_metric(key, stream.age_s)
         if stream.lag_ms is not None:
             lag.add_metric(key, stream.lag_ms / 1_000)
         for name in _STATES:
             state.add_metric([*key, name], float(stream.state == name))
-    yield from (frames, gaps, reconnects, undecoded, age, lag, state)
+    yield from (frames, gaps, reconnects, undecoded, revivals, age, lag, state)
 
 
 def _books(books: tuple[BookCounts, ...]) -> Iterator[Metric]:

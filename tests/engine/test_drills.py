@@ -35,7 +35,8 @@ from tests.simulator.brief import brief_past
 D = Decimal
 # a short window, so that a proof takes seconds
 SETTINGS = SpotSettings(recv_window_ms=2_000, engine_timeout_ms=1_000, margin_ms=500, reply_timeout_s=2.0)
-SLOW = {"half-open", "throttled", "shutdown"}  # an unanswered ping, a pause and a ban, two reconnects
+# an unanswered ping, a pause and a ban, two reconnects, a silence that has to be noticed
+SLOW = {"half-open", "throttled", "shutdown", "dead-stream"}
 
 
 @contextlib.asynccontextmanager

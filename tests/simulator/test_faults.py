@@ -302,6 +302,32 @@ async def test_the_clock_steps_drifts_and_sleeps(on: Wire) -> None:
     assert await offset() > 28_000_000
 
 
+@pytest.mark.parametrize("until", ["subscribe", "connect"])
+async def test_mute_stream_silences_one_stream_and_nothing_else(on: Wire, until: str) -> None:
+    muted, other = "btcusdt@depth@100ms", "ethusdt@depth@100ms"
+
+    async def heard(stream: aiohttp.ClientWebSocketResponse, name: str) -> None:
+        async with asyncio.timeout(5):
+            while (await stream.receive_json()).get("stream") != name:
+                continue
+
+    async def names(stream: aiohttp.ClientWebSocketResponse, count: int) -> set[str]:
+        return {(await stream.receive_json()).get("stream") for _ in range(count)}
+
+    url = f"{on.server.ws_url}/stream?streams={muted}/{other}"
+    async with on.http.ws_connect(url) as stream:
+        await heard(stream, muted)
+        await on.arm("mute-stream", stream=muted, until=until)
+        await names(stream, 2)  # what was on its way
+        assert await names(stream, 6) == {other}
+        for method in ("UNSUBSCRIBE", "SUBSCRIBE"):
+            await stream.send_json({"method": method, "params": [muted], "id": 1})
+        await names(stream, 4)
+        assert await names(stream, 6) == ({muted, other} if until == "subscribe" else {other})
+        async with on.http.ws_connect(url) as anew:
+            await heard(anew, muted)
+
+
 # the door
 
 
@@ -316,6 +342,7 @@ async def test_faults_are_listed_refused_with_a_sentence_and_cleared(on: Wire) -
         {"verb": "drop-event", "args": {"timse": 1}},
         {"verb": "drop-event", "args": {"times": "many"}},
         {"verb": "drop-event", "args": {"kind": "ALL"}},
+        {"verb": "mute-stream", "args": {"until": "tomorrow"}},
         {"verb": "error-reply", "args": {"code": 7}},
         {"verb": "delay-reply", "args": {"method": "order.plaze"}},
         {"verb": "external-order", "args": {"symbol": "XYZ"}},

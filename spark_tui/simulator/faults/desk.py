@@ -66,6 +66,7 @@ class Faults:
         self._armed.clear()
         self._numbers = itertools.count()
         self.simulation.hub.disturb = None
+        self.simulation.hub.speak()
         self.simulation.clock.drift(0)
         self.release()
 

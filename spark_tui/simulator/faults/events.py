@@ -56,6 +56,27 @@ class DropEvent(OfStream, frozen=True, kw_only=True):
         return [] if self.of_market(stream) and armed.due() else [frame]
 
 
+class MuteStream(Fault, frozen=True, kw_only=True):
+    """Market streams whose name contains the word in `stream` say nothing any more, while everything else on
+    their connections goes on: `until` subscribe (they are subscribed to anew) or connect (on a new
+    connection)."""
+
+    VERB: ClassVar[str] = "mute-stream"
+    stream: str = "@depth@"
+    until: str = "subscribe"
+
+    def check(self, simulation: "Simulation") -> None:
+        if self.until not in ("subscribe", "connect"):
+            raise FaultError(f"until={self.until} is neither subscribe nor connect")
+
+    def start(self, armed: Armed) -> None:
+        hub = armed.stage.simulation.hub
+        muted = [stream for stream in hub.streams() if self.stream in stream]
+        if muted and armed.due():
+            for stream in muted:
+                hub.hush(stream, curable=self.until == "subscribe")
+
+
 class ForeignExecution(Fault, frozen=True, kw_only=True):
     """Beside a NEW report comes one of another execution type (`kind`) with a quantity and a price in it,
     which moves nothing: only TRADE does."""

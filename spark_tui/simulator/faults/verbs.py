@@ -6,7 +6,13 @@ from typing import Any
 
 import msgspec
 
-from spark_tui.simulator.faults.events import DropEvent, DuplicateEvent, ExpireUserStream, ForeignExecution
+from spark_tui.simulator.faults.events import (
+    DropEvent,
+    DuplicateEvent,
+    ExpireUserStream,
+    ForeignExecution,
+    MuteStream,
+)
 from spark_tui.simulator.faults.fault import Fault, FaultError
 from spark_tui.simulator.faults.fills import FillAfterCancel, Overfill, SplitFill
 from spark_tui.simulator.faults.lines import Blackhole, ClockFault, CloseMidFrame, ServerShutdown
@@ -31,6 +37,7 @@ VERBS: dict[str, type[Fault]] = {
         ReorderReply,
         DuplicateEvent,
         DropEvent,
+        MuteStream,
         SplitFill,
         Overfill,
         FillAfterCancel,

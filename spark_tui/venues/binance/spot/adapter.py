@@ -216,6 +216,8 @@ class BinanceSpot:
 
     async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
         snapshot, body = await self._rest.depth(symbol, limit)
+        if self._streams is not None:
+            self._streams.answered(symbol, snapshot.last_id)
         if self._on_frame is not None and limit >= _A_BOOK:
             self._on_frame(f"{symbol.lower()}@snapshot", self._clock.wall_ns(), body)
         return snapshot

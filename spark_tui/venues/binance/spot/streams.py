@@ -19,11 +19,12 @@ from spark_tui.venues.binance.spot.codec_market import (
     decoder_for,
     stream_name,
 )
+from spark_tui.venues.binance.spot.dead_streams import LOOK_EVERY_S, Physician, Pulse
 from spark_tui.venues.binance.spot.numbers import VENUE, CodecError
-from spark_tui.venues.binance.spot.subscriptions import MAX_SYMBOLS, Focuses, streams_of
+from spark_tui.venues.binance.spot.subscriptions import DEPTH, MAX_SYMBOLS, WITNESSES, Focuses, streams_of
 from spark_tui.venues.port import FrameSink, MarketSink
 from spark_tui.wire.clock import NS_PER_MS, Clock, within
-from spark_tui.wire.limiter import ConnectionBudget
+from spark_tui.wire.limiter import BudgetError, ConnectionBudget
 from spark_tui.wire.socket import Session, SocketDown, SocketHealth, SupervisedSocket
 from spark_tui.wire.staleness import Freshness, StreamClock
 
@@ -40,11 +41,14 @@ class _Stream:
     Diffs and trades are numbered without holes; the other kinds only grow.
     """
 
-    __slots__ = ("bad", "clock", "decode", "gaps", "last_id", "name", "receipt_ns", "time_ms")
+    __slots__ = ("bad", "clock", "decode", "depth_of", "gaps", "last_id", "name", "receipt_ns", "time_ms")
 
     def __init__(self, name: str, decode: Decode, now_ns: int) -> None:
         kind = name.partition("@")[2].partition("@")[0]
         self.name = name
+        self.depth_of = (
+            name.removesuffix(f"@{DEPTH}").upper() if name.endswith(f"@{DEPTH}") else ""
+        )  # its symbol
         self.decode = decode
         self.clock = StreamClock(_STALE_S.get(kind, _KLINE_STALE_S), now_ns)
         self.gaps = 0
@@ -119,6 +123,7 @@ class MarketStreams:
         self._replies: dict[int, asyncio.Future[Reply]] = {}
         self._ids = itertools.count(1)
         self._unreadable = 0
+        self._physician = Physician()
         self._socket = SupervisedSocket(
             "market",
             lambda: f"{base_url}/stream",
@@ -134,7 +139,9 @@ class MarketStreams:
 
     async def run(self) -> None:
         """Keep the connection and its subscriptions until cancelled."""
-        await self._socket.run()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._socket.run(), name="market connection")
+            group.create_task(self._tend(), name="dead streams")
 
     async def refresh(self) -> None:
         """Subscribe to what is wanted now, e.g. after the focuses changed."""
@@ -154,7 +161,11 @@ class MarketStreams:
         """The connection, then each stream; `offset_ms` is the server's clock less ours."""
         socket = self._socket.health()
         now_ns = self._clock.mono_ns()
-        streams = [_health(stream, socket, now_ns, offset_ms) for stream in self._streams.values()]
+        pulses = self._physician.pulses
+        streams = [
+            _health(stream, socket, now_ns, offset_ms, pulses.get(stream.depth_of))
+            for stream in self._streams.values()
+        ]
         connection = StreamHealth(
             venue=VENUE,
             name=socket.name,
@@ -166,9 +177,14 @@ class MarketStreams:
             gaps=self._unreadable,
             reconnects=socket.reconnects,
             undecoded=self._unreadable,
+            revivals=self._physician.connects,
             detail=socket.detail,
         )
         return (connection, *streams)
+
+    def answered(self, symbol: str, last_id: int) -> None:
+        """The venue said, asked for its book, that it stands at this update."""
+        self._physician.answered(symbol, last_id)
 
     def silent(self, seconds: float) -> set[str]:
         """Symbols from whose book nothing came for so long, while the connection lives."""
@@ -178,7 +194,7 @@ class MarketStreams:
         return {
             symbol
             for symbol in self._symbols
-            if (stream := self._streams.get(f"{symbol.lower()}@depth@100ms".encode())) is not None
+            if (stream := self._streams.get(f"{symbol.lower()}@{DEPTH}".encode())) is not None
             and stream.clock.silent_s(now_ns) > seconds
         }
 
@@ -197,7 +213,7 @@ class MarketStreams:
                 raise ValueError(f"{name} is no stream we can read")
             self._streams[name.encode()] = _Stream(name, decode, now_ns)
         for name in removed:
-            del self._streams[name.encode()]
+            self._physician.forget(self._streams.pop(name.encode()).depth_of)
         return added, removed
 
     # --- the connection ------------------------------------------------------------------------------
@@ -205,13 +221,52 @@ class MarketStreams:
     async def _opened(self, session: Session) -> None:
         self._overlap = self._socket.session is not None
         now_ns = self._clock.mono_ns()
+        dead = self._physician.dead()
         for stream in self._streams.values():
-            if not self._overlap:
-                stream.restart(now_ns)
+            if not self._overlap or stream.depth_of in dead:
+                self._restart(stream, now_ns)
         self._session = session  # what is wanted from here on is asked for separately
         names = [stream.name for stream in self._streams.values()]
         if names:
             await self._control(session, "SUBSCRIBE", names)
+
+    def _restart(self, stream: _Stream, now_ns: int) -> None:
+        stream.restart(now_ns)
+        if stream.depth_of:
+            self._physician.restart(stream.depth_of, self._told(stream.depth_of))
+
+    def _told(self, symbol: str) -> list[int | None]:
+        """The venue's update number as its other streams of that book name it."""
+        names = (f"{symbol.lower()}@{kind}".encode() for kind in WITNESSES)
+        return [stream.last_id for name in names if (stream := self._streams.get(name)) is not None]
+
+    async def _tend(self) -> None:
+        while True:
+            await self._clock.sleep(LOOK_EVERY_S)
+            session = self._session
+            if session is None or session is not self._socket.session or self._overlap:
+                continue
+            now_ns = self._clock.mono_ns()
+            for stream in self._streams.values():
+                if stream.depth_of:
+                    self._physician.look(stream.depth_of, stream.last_id, self._told(stream.depth_of), now_ns)
+            again, connect = self._physician.treat(now_ns)
+            if connect:
+                self._socket.rotate()  # what lives on this connection loses nothing by it
+            elif again:
+                await self._subscribe_anew(session, [f"{symbol.lower()}@{DEPTH}" for symbol in again])
+
+    async def _subscribe_anew(self, session: Session, names: list[str]) -> None:
+        try:
+            await self._control(session, "UNSUBSCRIBE", names)
+            now_ns = self._clock.mono_ns()
+            for name in names:
+                stream = self._streams.get(name.encode())
+                if stream is not None:
+                    self._restart(stream, now_ns)
+            await self._control(session, "SUBSCRIBE", names)
+        except (SocketDown, TimeoutError, BudgetError) as error:
+            session.end(f"subscribing anew failed: {error}")
 
     async def _control(self, session: Session, method: str, names: list[str]) -> None:
         """One control message and its reply. Raises SocketDown when refused or lost, TimeoutError."""
@@ -289,10 +344,14 @@ class MarketStreams:
                 waiting.set_result(reply)
 
 
-def _health(stream: _Stream, socket: SocketHealth, now_ns: int, offset_ms: float) -> StreamHealth:
+def _health(
+    stream: _Stream, socket: SocketHealth, now_ns: int, offset_ms: float, pulse: Pulse | None
+) -> StreamHealth:
     freshness = stream.clock.state(now_ns)
     if socket.state != "live":
         state = socket.state
+    elif pulse is not None and pulse.dead:
+        state = "down"
     elif freshness is Freshness.SILENT:
         state = "connecting"
     else:
@@ -300,7 +359,9 @@ def _health(stream: _Stream, socket: SocketHealth, now_ns: int, offset_ms: float
     lag_ms = None
     if stream.time_ms:
         lag_ms = stream.receipt_ns / NS_PER_MS + offset_ms - stream.time_ms
-    bad = f"{stream.bad} unreadable frames" if stream.bad else ""
+    notes = [f"{stream.bad} unreadable frames"] if stream.bad else []
+    if pulse is not None and pulse.words:
+        notes.append(pulse.words)
     return StreamHealth(
         venue=VENUE,
         name=stream.name,
@@ -312,5 +373,6 @@ def _health(stream: _Stream, socket: SocketHealth, now_ns: int, offset_ms: float
         gaps=stream.gaps + stream.bad,
         reconnects=socket.reconnects,
         undecoded=stream.bad,
-        detail=socket.detail or bad,
+        revivals=pulse.revivals if pulse is not None else 0,
+        detail=socket.detail or "; ".join(notes),
     )

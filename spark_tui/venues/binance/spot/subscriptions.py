@@ -9,7 +9,9 @@ INTERVALS = (
     *("1s", "1m", "3m", "5m", "15m", "30m", "1h", "2h", "4h", "6h", "8h", "12h"),
     *("1d", "3d", "1w", "1M"),
 )
-KINDS = ("depth@100ms", "depth5@100ms", "bookTicker", "trade", "ticker", f"kline_{DEFAULT_INTERVAL}")
+DEPTH = "depth@100ms"
+WITNESSES = ("depth5@100ms", "bookTicker")  # name the book's update number as well
+KINDS = (DEPTH, *WITNESSES, "trade", "ticker", f"kline_{DEFAULT_INTERVAL}")
 MAX_SYMBOLS = MAX_STREAMS // len(KINDS) - MAX_FOCUSES * 2  # a focus may bring a symbol and an interval
 
 
