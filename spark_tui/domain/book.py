@@ -16,7 +16,7 @@ from typing import Final
 
 import msgspec
 
-from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level
+from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, Top
 
 
 class Sync(StrEnum):
@@ -78,6 +78,7 @@ class OrderBook:
         self._asked = False
         self._why = "no snapshot yet"
         self._at_ns = 0
+        self._whole_ns = 0  # as `_at_ns`, of every level: by an update or the venue's update number
         self._event_ms = 0  # the venue's time of the last diff
         self._clear()
 
@@ -113,7 +114,7 @@ class OrderBook:
         self._buffer.clear()
         self._load(snapshot)
         self.update_id = last_id
-        self._at_ns = now_ns
+        self._at_ns = self._whole_ns = now_ns
         self._asked = False
         self._bridging = True
         self._why = "waiting for the first update after the snapshot"
@@ -133,6 +134,17 @@ class OrderBook:
         if not (self._live or self._bridging) or last_id != self.update_id:
             return False
         self._bridging, self._live = False, True
+        self._at_ns = max(self._at_ns, asked_ns)
+        self._whole_ns = max(self._whole_ns, asked_ns)
+        return True
+
+    def confirm_top(self, top: Top, asked_ns: int, trust_ns: int) -> bool:
+        """The venue, asked at `asked_ns`, has this top. A book with the same one is young again, if all of it
+        was proved right within `trust_ns` before: what lies behind the top is not told."""
+        if not self._live or asked_ns - self._whole_ns > trust_ns:
+            return False
+        if self.top() != (top.bid, top.bid_quantity, top.ask, top.ask_quantity):
+            return False
         self._at_ns = max(self._at_ns, asked_ns)
         return True
 
@@ -207,6 +219,10 @@ class OrderBook:
     def older_than(self, age_ns: int, now_ns: int) -> bool:
         """Not confirmed for so long; a book that never was is older than any age."""
         return not self._live or now_ns - self._at_ns > age_ns
+
+    def unproved_ns(self, now_ns: int) -> int | None:
+        """Since every level was proved right; None for a book that never was."""
+        return now_ns - self._whole_ns if self._live else None
 
     @property
     def level_count(self) -> int:
@@ -295,7 +311,7 @@ class OrderBook:
             diff.time_ms != self._event_ms or not diff.time_ms
         ):  # frames from a producer that is stuck age (F28)
             self._event_ms = diff.time_ms
-            self._at_ns = now_ns
+            self._at_ns = self._whole_ns = now_ns
         bids, asks = self._bid_window, self._ask_window
         if len(bids) < _SHORT or len(asks) < _SHORT:
             self._refill()

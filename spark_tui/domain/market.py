@@ -27,6 +27,16 @@ class BookTicker(msgspec.Struct, frozen=True, gc=False):
     ask_quantity: float
 
 
+class Top(msgspec.Struct, frozen=True, gc=False):
+    """Best bid and ask as the venue answers when asked; 0 where a side is empty."""
+
+    symbol: str
+    bid: float
+    bid_quantity: float
+    ask: float
+    ask_quantity: float
+
+
 Level = tuple[float, float]  # (price, absolute quantity); quantity 0 deletes the level
 
 
