@@ -47,6 +47,11 @@ class Action:
     trades: bool = False
     safe: bool = False
 
+    @property
+    def changes(self) -> bool:
+        """It may change more than what this cockpit shows."""
+        return self.trades or self.request is not None
+
 
 _Kind = TypeVar("_Kind", bound=StrEnum)
 

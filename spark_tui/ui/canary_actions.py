@@ -97,7 +97,7 @@ CANARY_ACTIONS: tuple[Action, ...] = (
     ),
     Action(
         "canary.soak", "Soak the canary", "A health check and a canary every 10 s; dry unless meant.",
-        keys=("o",), screens=(CANARY,), group="Canary", footer="Soak|", trades=True, request=_soak,
+        keys=("o",), screens=(CANARY,), group="Canary", footer="Soak", trades=True, request=_soak,
         params=(
             SYMBOL,
             Param("duration_s", "for so many seconds; on the key: 60", required=True),

@@ -36,6 +36,7 @@ from spark_tui.ui.widgets.candles import INTERVALS
 from spark_tui.ui.widgets.desk import DeskTable
 from spark_tui.ui.widgets.differences import DiffTable
 from spark_tui.ui.widgets.line_table import LineTable
+from spark_tui.ui.widgets.row_card import RowTable
 from spark_tui.ui.widgets.ticket import Ticket
 from spark_tui.ui.widgets.ticket_sending import Said
 
@@ -271,6 +272,12 @@ class Commands:
             details = focused.details(focused.cursor)
             if details:
                 self.app.open(DetailsScreen(self.context, details))
+        elif isinstance(focused, RowTable) and focused.cards:
+            from spark_tui.ui.screens.card import CardScreen  # lazy: rarely needed
+
+            whole = focused.cards[0].in_full()
+            if whole:
+                self.app.open(CardScreen(self.context, *whole))
 
     # --- cockpit -------------------------------------------------------------------------------------------
 

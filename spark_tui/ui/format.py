@@ -91,6 +91,24 @@ def age(seconds: float | None) -> str:
     return f"{whole}s"
 
 
+def took(seconds: float | None, *, sign: bool = False) -> str:
+    """A duration in the unit that carries, in seven cells at most (a sign is one more): 0.45 ms, 14 ms,
+    1.25 s, 42.0 s, 04:12, 3h04."""
+    if seconds is None or not math.isfinite(seconds):
+        return ABSENT
+    magnitude = abs(seconds)
+    ms = magnitude * 1_000
+    if ms < 999.5:
+        text = f"{ms:.{2 if ms < 0.995 else 1 if ms < 9.95 else 0}f}"
+        text = (text.rstrip("0").rstrip(".") if "." in text else text) + " ms"
+    elif magnitude < 59.95:
+        text = f"{magnitude:.{2 if magnitude < 9.995 else 1}f} s"
+    else:
+        text = elapsed(round(magnitude))
+    before = "-" if seconds < 0 else "+" if sign else ""
+    return before + text if text != "0 ms" else text
+
+
 def unit(name: str) -> str:
     """After a number: ` USDT`, ` per 10 s`; nothing for a count."""
     if name.startswith("/"):

@@ -89,11 +89,6 @@ RULE_ACTIONS: tuple[Action, ...] = (
         group="Rules", trades=True, request=_disable, params=(_ID,),
     ),
     Action(
-        "rule.delete", "Delete a rule", "One made here is gone; an override gives way to the configuration.",
-        keys=("x",), screens=(RISK,), group="Rules", footer="Delete|", trades=True, request=_delete,
-        params=(_ID,),
-    ),
-    Action(
         "rule.new", "New rule", "Make one: what it limits, where, and what follows when it breaks.",
         keys=("n",), screens=(RISK,), group="Rules", footer="New", trades=True,
     ),
@@ -104,5 +99,10 @@ RULE_ACTIONS: tuple[Action, ...] = (
     Action(
         "rule.toggle", "Rule on or off", "The one under the cursor; it stays either way.",
         keys=("o",), screens=(RISK,), group="Rules", footer="On/off", trades=True,
+    ),
+    Action(
+        "rule.delete", "Delete a rule", "One made here is gone; an override gives way to the configuration.",
+        keys=("x",), screens=(RISK,), group="Rules", footer="Delete", trades=True, request=_delete,
+        params=(_ID,),
     ),
 )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from spark_tui.link.messages import CanaryFigures, Measured, Soaking
 from spark_tui.ui import format as fmt
-from spark_tui.ui.lines import Line
+from spark_tui.ui.lines import Line, width_of
 
 
 def brief(figures: CanaryFigures) -> str:
@@ -16,18 +16,17 @@ def worst_s(figures: CanaryFigures) -> float | None:
     return max((one for one in taken if one is not None), default=None)
 
 
-def figure_lines(figures: CanaryFigures) -> list[Line]:
+def figure_lines(figures: CanaryFigures, width: int) -> list[Line]:
     healthy = "ink" if figures.healthy == figures.checks else "b down"
     most = _measured(
         figures.feed_age_worst_s, figures.test_latency_worst_s, None, figures.clock_offset_worst_ms
     )
-    lines: list[Line] = [
-        (
-            (" checks    ", "dim"),
-            (brief(figures), healthy),
-            (f"   worst: {', '.join(most)}" if most else "", "ink"),
-        )
-    ]
+    worst = ", ".join(most)
+    checks: Line = ((" checks    ", "dim"), (brief(figures), healthy))
+    beside: Line = (*checks, (f"   worst: {worst}", "ink"))
+    lines: list[Line] = [checks, ((" worst     ", "dim"), (worst, "ink"))] if worst else [checks]
+    if worst and width_of(beside) < width:
+        lines = [beside]
     if figures.orders:
         spread = (
             ("min", figures.order_latency_min_s),
@@ -35,7 +34,7 @@ def figure_lines(figures: CanaryFigures) -> list[Line]:
             ("P95", figures.order_latency_p95_s),
             ("worst", figures.order_latency_worst_s),
         )
-        told = ", ".join(f"{name} {_took(value)}" for name, value in spread)
+        told = ", ".join(f"{name} {fmt.took(value)}" for name, value in spread)
         lines.append(((" orders    ", "dim"), (f"{figures.orders} placed   {told}", "ink")))
     return lines
 
@@ -73,19 +72,9 @@ def _measured(
     feed_s: float | None, test_s: float | None, order_s: float | None, offset_ms: int | None
 ) -> list[str]:
     told = [
-        (f"feed {_age(feed_s)} old" if feed_s is not None else ""),
-        (f"order/test {_took(test_s)}" if test_s is not None else ""),
-        (f"order {_took(order_s)}" if order_s is not None else ""),
-        (f"clock {offset_ms:+d} ms" if offset_ms is not None else ""),
+        (f"feed {fmt.took(feed_s)} old" if feed_s is not None else ""),
+        (f"order/test {fmt.took(test_s)}" if test_s is not None else ""),
+        (f"order {fmt.took(order_s)}" if order_s is not None else ""),
+        (f"clock {fmt.took(offset_ms / 1_000, sign=True)}" if offset_ms is not None else ""),
     ]
     return [text for text in told if text]
-
-
-def _age(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 60 else fmt.age(seconds)
-
-
-def _took(seconds: float | None) -> str:
-    if seconds is None:
-        return fmt.ABSENT
-    return f"{seconds * 1_000:.0f} ms" if seconds < 1 else f"{seconds:.2f} s"

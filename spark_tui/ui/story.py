@@ -41,7 +41,8 @@ def tell(before: Order | None, after: Order, venue_now_ms: int) -> tuple[str, st
         return "warn", f"{name} stays as it was: {after.text or 'the change did not happen'}"
     match after.state:
         case OrderState.ACCEPTED:
-            return "info", f"{name} {_asked(after)} accepted   ack {after.updated_ms - after.created_ms} ms"
+            took = fmt.took((after.updated_ms - after.created_ms) / 1_000)
+            return "info", f"{name} {_asked(after)} accepted   ack {took}"
         case OrderState.UNKNOWN:
             left = max(0, (after.decidable_at_ms or venue_now_ms) - venue_now_ms) / 1_000
             return "warn", f"{name} reply lost: UNKNOWN, decidable in {left:.1f} s; counted, never re-sent"

@@ -48,19 +48,32 @@ def test_every_action_is_found_in_the_palette_by_its_name(action: "object") -> N
 @pytest.mark.parametrize(
     ("typed", "found"),
     [
-        ("stop", ["engine.stop", "canary.stop", "algo.stop", "ticket.trailing"]),  # both names say it
-        ("sto", ["engine.stop", "canary.stop", "algo.stop", "ticket.trailing"]),
+        (
+            "stop",
+            ["ticket.trailing", "engine.stop", "canary.stop", "algo.stop"],
+        ),  # what changes nothing first
+        ("sto", ["ticket.trailing", "engine.stop", "canary.stop", "algo.stop"]),
         ("engine stop", ["engine.stop"]),
         ("cancel", ["order.cancel", "order.cancel-all", "list.cancel", "kill"]),
-        ("c", ["order.cancel", "order.cancel-all"]),  # before what is named as well and risks more
+        ("c", ["ticket.clear", "screen.canary"]),  # too little said to mean an order
+        ("can", ["screen.canary", "canary.side", "canary.symbol", "order.cancel", "order.cancel-all"]),
         ("live", ["live.disarm", "live.arm"]),
         ("halt", ["kill", "resume"]),  # a title before a help
-        ("canary", ["screen.canary", "canary.run"]),  # the order of the table
+        ("canary", ["screen.canary", "canary.side", "canary.symbol", "canary.run"]),
         ("", [action.id for action in ACTIONS]),
     ],
 )
 def test_the_palette_finds_the_best_named_first(typed: str, found: list[str]) -> None:
     assert [action.id for action in matches(typed)][: len(found)] == found
+
+
+def test_one_letter_or_two_and_enter_change_nothing() -> None:
+    letters = "abcdefghijklmnopqrstuvwxyz"
+    typed = [*letters, *(first + second for first in letters for second in letters)]
+    changing = {text: found[0].id for text in typed if (found := matches(text)) and found[0].changes}
+    lone = {text for text in changing if all(action.changes for action in matches(text))}
+    assert set(changing) == lone
+    assert not lone.intersection(letters)
 
 
 async def test_every_action_has_a_command_and_a_line_in_help() -> None:

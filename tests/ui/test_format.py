@@ -155,3 +155,38 @@ def test_fit_cuts_at_a_word() -> None:
 
 def test_clock_is_utc_time_of_day() -> None:
     assert fmt.clock(1_732_111_402_000) == "14:03:22"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, fmt.ABSENT),
+        (math.nan, fmt.ABSENT),
+        (0.0, "0 ms"),
+        (0.00045, "0.45 ms"),
+        (0.000994, "0.99 ms"),
+        (0.001, "1 ms"),
+        (0.01, "10 ms"),
+        (0.1, "100 ms"),
+        (0.0099, "9.9 ms"),
+        (0.014, "14 ms"),
+        (0.99949, "999 ms"),
+        (0.9996, "1.00 s"),
+        (2.31, "2.31 s"),
+        (9.996, "10.0 s"),
+        (59.96, "01:00"),
+        (252.0, "04:12"),
+        (11_040.0, "3h04"),
+        (-0.0057, "-5.7 ms"),
+    ],
+)
+def test_a_duration_is_said_in_the_unit_that_carries(seconds: float | None, text: str) -> None:
+    assert fmt.took(seconds) == text
+
+
+@given(st.floats(min_value=-864_000, max_value=864_000))
+def test_a_duration_fits_its_column_and_nothing_that_took_time_looks_like_none(seconds: float) -> None:
+    text = fmt.took(seconds, sign=True)
+    assert len(text) <= 8
+    assert (text == "0 ms") == (abs(seconds) < 0.000_005)
+    assert text[0] == ("0" if text == "0 ms" else "-" if seconds < 0 else "+")

@@ -45,6 +45,39 @@ async def test_the_selected_deed_shows_what_every_rule_said() -> None:
         assert "move it closer" in deed
 
 
+@SIZES
+async def test_a_deed_too_long_for_its_card_is_shown_whole_on_enter(size: tuple[int, int], name: str) -> None:
+    last = "the end of it"
+    words = " ".join(f"word{number}" for number in range(150))
+
+    def long(ask: GetAudit) -> Audit:
+        rows = [msgspec.structs.replace(audit.deed(seq), result=f"{words} {last}") for seq in (2, 1)]
+        return Audit(rows=tuple(rows), before=0, entries=2)
+
+    async with cockpit(size) as face:
+        answered_by(face, long)
+        await opened(face)
+        await face.until(lambda: "word0" in face.pane("deed"))
+        deed = face.pane("deed")
+        assert "Enter all of it" in deed
+        assert "…" in deed
+        assert last not in deed
+        assert "price band 1.49/75" in deed or "more" in deed  # the rules keep their room
+        await face.press("enter")
+        while "more" in face.text.split("Esc closes")[1].split("\n")[0]:
+            await face.press("space")
+        assert last in face.text
+        assert "✓ price band 1.49/75" in face.text
+        await face.press("enter")
+        assert "Esc closes" not in face.text
+
+
+async def test_a_card_that_holds_all_of_it_asks_for_no_key() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        assert "all of it" not in face.text
+
+
 async def test_a_search_narrows_with_each_letter_and_enter_keeps_it() -> None:
     async with cockpit() as face:
         await opened(face)
@@ -215,6 +248,8 @@ async def test_an_instrument_can_be_looked_at_from_any_screen() -> None:
     [
         ("sp6qllb014-12 FILLED", 30, "sp6qllb014-12 FILLED"),
         ("sp6qllb014-12 FILLED", 18, "12 FILLED"),
+        ("sp6qllb014-12 FILLED", 8, "FILLED"),
+        ("sp6qllb014-12 DENIED PRICE_BAND", 17, "DENIED PRICE_BAND"),
         ("c6qllb014-1 green", 12, "c6qllb014-1…"),  # a canary's id is not an order's
         ("DENIED PRICE_BAND", 12, "DENIED PRIC…"),
     ],

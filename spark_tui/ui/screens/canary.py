@@ -153,7 +153,7 @@ class CanaryTable(RowTable[CanaryRow]):
             return cells(columns, (*head, age, reason))
         figures = (
             (_worth(row.notional_usdt), "ink"),
-            ("" if took is None else f"{took * 1_000:.0f} ms", "dim"),
+            ("" if took is None else fmt.took(took), "dim"),
             (row.state, "ink"),
         )
         return cells(columns, (*head, *figures, age, reason))
@@ -177,7 +177,7 @@ class Seen(RowCard[CanaryRow]):
 
     def lines(self, row: CanaryRow, width: int, height: int) -> list[Line]:
         said = [line for reason in _unsaid(row) for line in _reason_lines(reason, width)]
-        figures = figure_lines(row.figures) if row.figures else []
+        figures = figure_lines(row.figures, width) if row.figures else []
         lines = [*_beside(row, width), *_fate(row, width), *figures, *said]
         bundle = row.bundle.rpartition("/")[2]
         kept = f"evidence/{bundle}" if bundle else "none: it was not tried"
@@ -241,7 +241,7 @@ def _figures(label: str, seen: Execution, shown: Sequence[tuple[str, int]], tone
         "notional": fmt.fixed(seen.notional, 2),
         "fee": fees or fmt.ABSENT,
         "slip": fmt.ABSENT if seen.slippage_bp is None else f"{seen.slippage_bp} bp",
-        "took": "" if seen.latency_s is None else f"{seen.latency_s * 1_000:.0f} ms",
+        "took": "" if seen.latency_s is None else fmt.took(seen.latency_s),
     }
     figures = ((f" {fmt.fit(texts[name], cell):>{cell}}", tone) for name, cell in shown)
     return ((f" {label:<9}", "dim"), *figures)

@@ -13,12 +13,14 @@ from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line
 from spark_tui.ui.model import Topic
 from spark_tui.ui.screens.asking import AskingScreen
+from spark_tui.ui.story import TYPE_WORDS
 from spark_tui.ui.widgets.desk import NARROW
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.row_card import RowCard, RowTable
 from spark_tui.ui.workers import latest
 
+BP_CELLS = 6
 WORDS = {
     DiffGrade.A: ("as paper says", "up"),
     DiffGrade.B: ("near", "ink"),
@@ -55,16 +57,16 @@ class Totals(Pane):
             return [((" no twins: ", "warn"), (fmt.fit(self.diff.why_not, width - 12), "ink"))]
         total = self.diff.total
         said, tone = WORDS[total.grade]
-        counts = (
-            f"   {total.orders} compared · {total.ungraded} ungraded · {total.running} running"
-            f" · {total.skipped} no twin"
+        told = ((total.ungraded, "ungraded"), (total.running, "running"), (total.skipped, "without a twin"))
+        counts = "".join(
+            (f"   {total.orders} compared", *(f" · {count} {word}" for count, word in told if count))
         )
         columns = (
             Column("", 8),
-            *(Column(title, 11, right=True) for title in ("filled", "slippage", "time")),
+            *(Column(title, 11, right=True) for title in ("filled", "slippage", "took")),
         )
-        order = (percent(total.fill_ratio), bp(total.slippage_bp), seconds(total.seconds))
-        twin = (percent(total.twin_fill_ratio), bp(total.twin_slippage_bp), seconds(total.twin_seconds))
+        order = (percent(total.fill_ratio), bp(total.slippage_bp), fmt.took(total.seconds))
+        twin = (percent(total.twin_fill_ratio), bp(total.twin_slippage_bp), fmt.took(total.twin_seconds))
         error = (("    price error ", "dim"), (bp(total.price_error_bp), WORDS[total.price_grade][1]))
         return [
             ((" grade ", "dim"), (total.grade.value, f"b {tone}"), (f" {said}", tone), (counts, "dim")),
@@ -85,18 +87,19 @@ class TwinTable(RowTable[DiffRow]):
         self.why_not = ""
 
     def heading(self, width: int) -> Line:
-        return self.rule(self.name_span("By order"), (("slip and error in bp, time in s ", "dim"),), width)
+        return self.rule(self.name_span("By order"), (("slip and error in bp ", "dim"),), width)
 
     def columns(self, width: int) -> tuple[Column, ...]:
         measured = (
-            Column("slip", 6, right=True), Column("twin", 6, right=True), Column("time", 6, right=True),
-            Column("twin", 6, right=True), Column("error", 6, right=True), Column("grade", 5),
+            Column("slip", BP_CELLS, right=True), Column("twin", BP_CELLS, right=True),
+            Column("took", 7, right=True), Column("twin", 7, right=True),
+            Column("error", BP_CELLS, right=True), Column("grade", 5, gap=2),
         )  # fmt: skip
         if width < NARROW:
             filled = (Column("filled", 6, right=True), Column("twin", 5, right=True))
             return (Column("time", 8), Column("symbol", 8), Column("side", 4), *filled, *measured)
         return (
-            Column("time", 8), Column("symbol", 8), Column("side", 4), Column("type", 11),
+            Column("time", 8), Column("symbol", 8), Column("side", 4), Column("type", 10),
             Column("filled", 8, right=True), Column("twin", 8, right=True),
             Column("price", 11, right=True), Column("twin", 11, right=True), *measured,
         )  # fmt: skip
@@ -119,7 +122,7 @@ class TwinTable(RowTable[DiffRow]):
             head += [(share(order, row), "ink"), (fmt.ABSENT if lost else share(twin, row), "dim")]
         else:
             head += [
-                (row.order_type.value, "ink"),
+                (TYPE_WORDS[row.order_type], "ink"),
                 (fmt.compact(float(order.filled)), "ink"),
                 (fmt.ABSENT if lost else fmt.compact(float(twin.filled)), "dim"),
                 (self._price(row, order), "ink"),
@@ -130,12 +133,12 @@ class TwinTable(RowTable[DiffRow]):
             self.columns(width),
             (
                 *head,
-                (fmt.fixed(order.slippage_bp, 2), "ink"),
-                (fmt.fixed(twin.slippage_bp, 2), "dim"),
-                (fmt.fixed(order.seconds, 2), "ink"),
-                (fmt.fixed(twin.seconds, 2), "dim"),
-                (fmt.fixed(row.price_error_bp, 2, sign=True), WORDS[row.price_grade][1]),
-                ("…" if row.running else row.grade.value, f"b {tone}"),
+                (_bp_cell(order.slippage_bp), "ink"),
+                (_bp_cell(twin.slippage_bp), "dim"),
+                (fmt.took(order.seconds), "ink"),
+                (fmt.took(twin.seconds), "dim"),
+                (_bp_cell(row.price_error_bp, sign=True), WORDS[row.price_grade][1]),
+                (_grade(row), f"b {tone}"),
             ),
         )
 
@@ -156,10 +159,13 @@ class TwinDetails(RowCard[DiffRow]):
         told = "running" if row.running else f"grade {row.grade.value}, {said}"
         if row.ungraded:
             told = NOT_GRADED[row.ungraded]
-        apart = (
-            f" order less twin: filled {percent(row.fill_difference, sign=True)}"
-            f" · price {bp(row.price_error_bp, sign=True)} · time {seconds(row.time_difference_s, sign=True)}"
+        differences = (
+            ("filled", row.fill_difference, percent(row.fill_difference, sign=True)),
+            ("price", row.price_error_bp, bp(row.price_error_bp, sign=True)),
+            ("time", row.time_difference_s, fmt.took(row.time_difference_s, sign=True)),
         )
+        known = [f"{name} {text}" for name, value, text in differences if value is not None]
+        apart = f" order less twin: {' · '.join(known)}" if known and not row.running else ""
         return [
             ((asked, "ink"), (f"  {told}", tone)),
             _side("order", row.order, "ink", width),
@@ -169,9 +175,14 @@ class TwinDetails(RowCard[DiffRow]):
 
 
 def _side(name: str, side: DiffSide, tone: str, width: int, *, known: bool = True) -> Line:
-    words = f"{fmt.exact(side.filled)} at {fmt.exact(side.average_price)} · {side.state}"
-    if not known:
-        words = side.state
+    parts = [side.state]
+    if known and side.filled:
+        parts.insert(0, f"{fmt.exact(side.filled)} at {fmt.exact(side.average_price)}")
+        parts += [f"slip {bp(side.slippage_bp)}"] if side.slippage_bp is not None else []
+        parts += [f"took {fmt.took(side.seconds)}"] if side.seconds is not None else []
+    elif known:
+        parts.insert(0, "nothing filled")
+    words = " · ".join(parts)
     return ((f" {name:<6}", "dim"), (fmt.fit(words, width - 8), tone))
 
 
@@ -188,17 +199,20 @@ def share(side: DiffSide, row: DiffRow) -> str:
     return f"{side.filled / row.quantity * 100:.0f}%" if row.quantity else fmt.ABSENT
 
 
+def _grade(row: DiffRow) -> str:
+    if row.running:
+        return "…"
+    return fmt.ABSENT if row.grade is DiffGrade.NONE else row.grade.value
+
+
+def _bp_cell(value: Decimal | None, *, sign: bool = False) -> str:
+    """A number that is cut off is another number."""
+    text = fmt.fixed(value, 2, sign=sign)
+    return text if value is None or len(text) <= BP_CELLS else fmt.compact(float(value))
+
+
 def bp(value: Decimal | None, *, sign: bool = False) -> str:
     return fmt.ABSENT if value is None else f"{fmt.fixed(value, 2, sign=sign)} bp"
-
-
-def seconds(value: float | None, *, sign: bool = False) -> str:
-    """In milliseconds below one second, so that a loopback exchange has a figure too."""
-    if value is None:
-        return fmt.ABSENT
-    if abs(value) < 1:
-        return f"{fmt.fixed(value * 1_000, 1, sign=sign)} ms"
-    return f"{fmt.fixed(value, 2, sign=sign)} s"
 
 
 class DiffScreen(AskingScreen):

@@ -64,7 +64,7 @@ class DrillsTable(RowTable[DrillRow]):
             (fmt.fit(row.name, columns[1].width), "ink"),
             (fmt.fit(row.title, columns[2].width), "dim"),
             (f"{held}/{len(row.checks)}" if row.checks else "", "ink" if held == len(row.checks) else "down"),
-            (f"{row.seconds:.1f} s" if row.seconds else "", "dim"),
+            (fmt.took(row.seconds) if row.seconds else "", "dim"),
             (str(row.seed) if row.state != "READY" else "", "dim"),
         )
         return cells(columns, values[: len(columns)])

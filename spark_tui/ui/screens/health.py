@@ -46,7 +46,7 @@ class Streams(LineTable):
             Column("state", 12),
             Column("age", 6, right=True),
             Column("msg/s", 7, right=True),
-            Column("lag ms", 7, right=True),
+            Column("lag", 7, right=True),
             Column("gaps", 5, right=True),
             Column("reconn", 6, right=True),
             *(wide if width >= 100 else ()),
@@ -70,7 +70,7 @@ class Streams(LineTable):
             (state, tone),
             (age, "ink" if stream.state == "live" else "warn"),
             (f"{stream.rate:.1f}", "ink"),
-            (fmt.ABSENT if stream.lag_ms is None else f"{stream.lag_ms:.0f}", "ink"),
+            (_ms(stream.lag_ms), "ink"),
             (str(stream.gaps), "warn" if stream.gaps else "dim"),
             (str(stream.reconnects), "warn" if stream.reconnects else "dim"),
             (fmt.group(str(stream.messages)), "dim"),
@@ -115,17 +115,21 @@ def _fact(label: str, text: str, tone: str = "ink") -> tuple[str, Line]:
     return label, ((text, tone),)
 
 
+def _ms(milliseconds: float | None, *, sign: bool = False) -> str:
+    return fmt.took(None if milliseconds is None else milliseconds / 1_000, sign=sign)
+
+
 def _measures(health: Health) -> list[tuple[str, Line]]:
     slow = "warn" if health.ledger_lag_ms > SLOW_LEDGER_MS else "ink"
     late = "warn" if health.loop_lag_ms > SLOW_LOOP_MS else "ink"
     frames = f"{fmt.group(str(health.tape_frames))} frames, {fmt.size(health.tape_bytes)}"
     dropped: Line = ((f", {health.tape_dropped} dropped", "down"),) if health.tape_dropped else ()
     return [
-        _fact("ledger", f"{health.ledger_lag_ms:.2f} ms to durable", slow),
+        _fact("ledger", f"{_ms(health.ledger_lag_ms)} to durable", slow),
         _fact("", f"{fmt.group(str(health.ledger_entries))} entries", "dim"),
-        _fact("tape", f"{health.tape_lag_ms:.1f} ms behind, {health.tape_queue} queued"),
+        _fact("tape", f"{_ms(health.tape_lag_ms)} behind, {health.tape_queue} queued"),
         ("", ((frames, "dim"), *dropped)),
-        _fact("event loop", f"{health.loop_lag_ms:.1f} ms late", late),
+        _fact("event loop", f"{_ms(health.loop_lag_ms)} late", late),
         _fact("memory", fmt.size(health.rss_bytes)),
     ]
 
@@ -159,7 +163,7 @@ class VenueFacts(Facts):
             offset = (
                 "not measured"
                 if venue.clock_offset_ms is None
-                else f"{venue.clock_offset_ms:+.0f} ms from ours"
+                else f"{_ms(venue.clock_offset_ms, sign=True)} from ours"
             )
             facts.append(("  clock", ((offset, "ink"),)))
             if venue.detail:
@@ -191,7 +195,7 @@ class TerminalFacts(Facts):
         return [
             ("sent", ((f"{fmt.size(self._rate)}/s", "ink"), (f"  {fmt.size(link.written)} in all", "dim"))),
             ("queued", ((f"{link.queued} writes", "warn" if link.queued > 2 else "ink"),)),
-            _fact("frame", f"{link.frame_ms:.1f} ms"),
+            _fact("frame", _ms(link.frame_ms)),
             _fact("", f"{link.beats} painted, {link.skipped} skipped", "dim"),
             ("beat", ((f"{link.rate_hz:g} a second{' (lean)' if self.context.lean else ''}", "ink"),)),
         ]

@@ -21,6 +21,7 @@ from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.row_card import RowCard, RowTable
 
 PAGE = 200
+LABEL = 8
 MAX_ROWS = 20_000  # held here; what is older is found by a search
 CENT = Decimal("0.01")
 OUR_ID = re.compile(r"\bsp[0-9a-z]{4,}-(\d+)\b")
@@ -55,14 +56,14 @@ class AuditTable(RowTable[AuditRow]):
 
     def columns(self, width: int) -> tuple[Column, ...]:
         if width < NARROW:
-            rest = width - 42
+            rest = width - 50
             return (
                 Column("", 1),
                 Column("time", 8),
-                Column("who", 8),
-                Column("action", 13),
-                Column("what", rest // 2),
-                Column("result", rest - rest // 2 - 1),
+                Column("who", 6),
+                Column("action", 12),
+                Column("what", rest),
+                Column("result", 17),
             )
         rest = width - 59
         return (
@@ -93,9 +94,9 @@ class AuditTable(RowTable[AuditRow]):
             (
                 (mark, tone),
                 (time, "dim"),
-                (row.who, "ink"),
+                (fmt.fit(row.who, columns[2].width), "ink"),
                 *face,
-                (row.action, "b ink" if row.ok is not None else "ink"),
+                (fmt.fit(row.action, columns[-3].width), "b ink" if row.ok is not None else "ink"),
                 (fmt.fit(brief(row.what), columns[-2].width), "ink"),
                 (short_result(row.result, columns[-1].width), "down" if row.ok is False else "dim"),
             ),
@@ -180,8 +181,10 @@ class Deed(RowCard[AuditRow]):
         return ((row.action, "dim"),), ((f"{by} · {when(row.at_ms)} · entry {row.seq} ", "dim"),)
 
     def lines(self, row: AuditRow, width: int, height: int) -> list[Line]:
-        what = textwrap.wrap(row.what, max(20, width - 10))[:2] or [""]
-        result = textwrap.wrap(row.result, max(20, width - 10))[:2] or [""]
+        """What and result in full; of the verdicts, those that fit, the ones that refuse first."""
+        kept = min(2, len(row.verdicts))
+        what = _wrapped(row.what, width, max(1, (height - kept) // 2))
+        result = _wrapped(row.result, width, max(1, height - kept - len(what)))
         lines = [
             *_labelled("what", what, "ink"),
             *_labelled("result", result, "down" if row.ok is False else "ink"),
@@ -193,8 +196,12 @@ class Deed(RowCard[AuditRow]):
 
 def brief(what: str) -> str:
     """`symbol=BTCUSDT side=BUY` without the names, and without what only the details need."""
-    words = [word.partition("=") for word in what.split()]
+    words = [word.partition("=") for word in what.split() if word != "time_in_force=GTC"]
     return " ".join(value or name for name, _, value in words if name not in {"venue", "key"})
+
+
+def _wrapped(text: str, width: int, most: int) -> list[str]:
+    return textwrap.wrap(text, max(20, width - LABEL - 1), max_lines=most, placeholder=" …") or [""]
 
 
 def when(at_ms: int) -> str:
@@ -203,7 +210,9 @@ def when(at_ms: int) -> str:
 
 
 def _labelled(label: str, lines: list[str], tone: str) -> list[Line]:
-    return [((f" {label if not index else '':<8}", "dim"), (line, tone)) for index, line in enumerate(lines)]
+    return [
+        ((f" {label if not index else '':<{LABEL}}", "dim"), (line, tone)) for index, line in enumerate(lines)
+    ]
 
 
 def _verdict(verdict: AuditVerdict) -> tuple[str, str]:
@@ -223,10 +232,10 @@ def _figure(value: Decimal) -> str:
 
 
 def short_result(result: str, width: int) -> str:
-    """What became of it is said last: our own ids give way to their numbers where room is short."""
-    if len(result) <= width:
-        return result
-    return fmt.fit(OUR_ID.sub(r"\1", result), width)
+    """What became of it is said last: our own ids give way to their numbers where room is short, and then
+    altogether: the card has them."""
+    shorter = (result, OUR_ID.sub(r"\1", result), OUR_ID.sub("", result).strip())
+    return next((text for text in shorter if len(text) <= width), fmt.fit(shorter[-1], width))
 
 
 def _in_columns(texts: list[tuple[str, str]], width: int, height: int) -> list[Line]:
@@ -244,7 +253,7 @@ def _in_columns(texts: list[tuple[str, str]], width: int, height: int) -> list[L
         spans = tuple(
             (f"{fmt.fit(text, column - 1):<{column}}", tone) for text, tone in shown[start : start + across]
         )
-        lines.append(((f" {'rules' if not start else '':<8}", "dim"), *spans))
+        lines.append(((f" {'rules' if not start else '':<{LABEL}}", "dim"), *spans))
     return lines
 
 

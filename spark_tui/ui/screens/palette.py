@@ -11,10 +11,14 @@ from spark_tui.ui.keys import spoken
 from spark_tui.ui.lines import Line
 from spark_tui.ui.screens.dialog import DialogScreen
 
+MEANT = 3  # letters that are no slip of the finger
+
 
 def matches(text: str) -> list[Action]:
     """Actions with every typed word in id, title or help, the best named first. Of those whose better name is
-    as near, the one that takes risk away comes first, then the one whose other name is near too."""
+    as near, what only shows something comes before what changes something, what takes risk away before what
+    does not, and then the one whose other name is near too. A letter or two choose nothing that changes
+    something while anything else is found: Enter after a slip of the finger is harmless."""
     words = text.lower().split()
     found = [
         action
@@ -24,13 +28,14 @@ def matches(text: str) -> list[Action]:
     return sorted(found, key=partial(_place, text)) if words else found
 
 
-def _place(text: str, action: Action) -> tuple[int, bool, int]:
+def _place(text: str, action: Action) -> tuple[bool, int, bool, bool, int]:
     """Title and id against what was typed, as a whole and word by word."""
     names, typed = (_plain(action.title), _plain(action.id)), _plain(text)
+    slip = action.changes and len(typed) < MEANT
     if typed in names:
-        return -1, not action.safe, 0
+        return slip, -1, action.changes, not action.safe, 0
     apart = [[_apart(part, name) for name in names] for part in (typed, *typed.split())]
-    return sum(map(min, apart)), not action.safe, sum(map(sum, apart))
+    return slip, sum(map(min, apart)), action.changes, not action.safe, sum(map(sum, apart))
 
 
 def _plain(text: str) -> str:

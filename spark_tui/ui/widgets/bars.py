@@ -155,13 +155,13 @@ class Footer(Pane):
         self._screen_name = screen_name
 
     def body(self, width: int, height: int) -> list[Line]:
-        here = {EVERYWHERE, self._screen_name()}
+        name = self._screen_name()
+        own = [action for action in ACTIONS if action.footer and name in action.screens]
+        anywhere = [action for action in ACTIONS if action.footer and EVERYWHERE in action.screens]
         kill: Line = ((" ctrl+k KILL ", "b ink on down60"), (" ", "ink"))
         line: list[Span] = [(" ", "ink")]
         roomy = width >= WIDE
-        for action in ACTIONS:
-            if not action.footer or not here.intersection(action.screens):
-                continue
+        for action in (*own, *anywhere):
             label, shorter, short = action.footer.partition("|")
             if shorter and not short and not roomy:
                 continue

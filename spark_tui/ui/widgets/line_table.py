@@ -20,6 +20,7 @@ class Column(NamedTuple):
     title: str
     width: int
     right: bool = False
+    gap: int = 1  # cells before it: two where words follow a number
 
 
 class LineTable(Pane, can_focus=True):
@@ -135,9 +136,10 @@ def header(columns: Sequence[Column]) -> Line:
 
 
 def cells(columns: Sequence[Column], values: Sequence[tuple[str, str]]) -> Line:
-    """Values set into their columns, one cell before each; too long ones are cut, never spilled over."""
+    """Values set into their columns, a gap before each; too long ones are cut, never spilled over."""
     spans: list[Span] = []
     for column, (text, token) in zip(columns, values, strict=True):
         shown = text if len(text) <= column.width else text[: column.width - 1] + "…"
-        spans.append((f" {shown:>{column.width}}" if column.right else f" {shown:<{column.width}}", token))
+        aligned = f"{shown:>{column.width}}" if column.right else f"{shown:<{column.width}}"
+        spans.append((" " * column.gap + aligned, token))
     return tuple(spans)

@@ -1,6 +1,6 @@
 """A table and the card under it that shows the selected row in full."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from spark_tui.ui.context import Context
@@ -10,6 +10,7 @@ from spark_tui.ui.widgets.line_table import LineTable, RowKey
 from spark_tui.ui.widgets.pane import Pane
 
 Row = TypeVar("Row")
+ALL = 10_000  # lines: more than any row has
 
 
 class RowTable(LineTable, Generic[Row]):
@@ -20,7 +21,7 @@ class RowTable(LineTable, Generic[Row]):
     def __init__(self, context: Context, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
         self.rows: dict[RowKey, Row] = {}
-        self.cards: list[Pane] = []
+        self.cards: list[RowCard[Row]] = []
 
     def keys(self) -> Sequence[RowKey]:
         return list(self.rows)
@@ -58,7 +59,19 @@ class RowCard(Pane, Generic[Row]):
         row = self._table.selected()
         if row is None:
             return self.rule(((self.nothing, "dim"),), (), width)
-        return self.rule(*self.title(row), width)
+        left, right = self.title(row)
+        if len(self.lines(row, width, ALL)) > self.size.height - 1:
+            right = (("Enter", "b accent"), (" all of it  ", "dim"), *right)
+        return self.rule(left, right, width)
+
+    def in_full(self) -> tuple[str, Callable[[int], list[Line]]] | None:
+        """Of the selected row: its name, and every line at a width."""
+        row = self._table.selected()
+        if row is None:
+            return None
+        left, right = self.title(row)
+        name = "".join(text for text, _ in (*left, ("  ", ""), *right)).strip()
+        return name, lambda width: self.lines(row, width, ALL)
 
     def body(self, width: int, height: int) -> list[Line]:
         row = self._table.selected()
