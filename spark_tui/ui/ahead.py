@@ -21,6 +21,7 @@ from spark_tui.link.messages import (
 from spark_tui.link.service import LinkError
 from spark_tui.ui.context import Call
 from spark_tui.ui.draft import Draft
+from spark_tui.ui.drafted import algo_of, legs_of, order_of
 from spark_tui.ui.shapes import ALGOS, Shape, list_kind
 
 _ROLES = frozenset(role.value for role in LegRole)
@@ -72,15 +73,15 @@ async def look_ahead(call: Call, draft: Draft, key: tuple[str, str]) -> Ahead:
     venue, symbol = key
     ask: AnyRequest
     if draft.shape in ALGOS:
-        ask = PreviewAlgo(start=draft.algo(venue, symbol))
+        ask = PreviewAlgo(start=algo_of(draft, venue, symbol))
     elif draft.shape is not Shape.ORDER:
-        legs = draft.legs(venue, symbol)
+        legs = legs_of(draft, venue, symbol)
         ask = PreviewList(submit=SubmitList(kind=list_kind(draft.shape), legs=legs, key=draft.key))
     elif draft.replaces:
-        replace = ReplaceOrder(client_order_id=draft.replaces, order=draft.order(venue, symbol))
+        replace = ReplaceOrder(client_order_id=draft.replaces, order=order_of(draft, venue, symbol))
         ask = PreviewReplace(replace=replace)
     else:
-        ask = PreviewOrder(order=draft.order(venue, symbol))
+        ask = PreviewOrder(order=order_of(draft, venue, symbol))
     match await call(ask):
         case Preview() as preview:
             return of_order(preview, draft.replaces)

@@ -1,11 +1,11 @@
-"""The ticket's draft: what the operator typed so far, and the order or list it amounts to. Pure."""
+"""The ticket's draft: what the operator typed so far. Pure."""
 
 from decimal import Decimal
 
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import Order
-from spark_tui.domain.values import LegRole, OrderType, SelfTradePrevention, Side, TimeInForce
-from spark_tui.link.messages import AlgoKind, StartAlgo, SubmitLeg, SubmitOrder
+from spark_tui.domain.values import OrderType, SelfTradePrevention, Side, TimeInForce
+from spark_tui.link.messages import SubmitOrder
 from spark_tui.ui.choices import after, offered, preventions
 from spark_tui.ui.format import group, typed
 from spark_tui.ui.shapes import (
@@ -15,14 +15,11 @@ from spark_tui.ui.shapes import (
     FIELDS,
     JITTER,
     LISTS,
-    MINUTES,
     OPTIONAL,
     PRICE,
     QUANTITY,
     SHOWN,
-    SLICES,
     STOP,
-    TAKE,
     TRAIL,
     WHOLE,
     Shape,
@@ -316,84 +313,14 @@ class Draft:
                 return FIELDS[field].ask
         return ""
 
-    def _given(self, field: str) -> Decimal | None:
+    def given(self, field: str) -> Decimal | None:
+        """None too for a field that the shape does not have."""
         return self.number(field) if field in self.fields else None
 
     @property
     def key(self) -> str:
         """The draft's own: sending the same draft again answers the same order, never a second one."""
         return f"{self._session}-{self.version}"
-
-    def order(self, venue: str, symbol: str) -> SubmitOrder:
-        """Of a single order. Only meaningful while nothing is `missing`."""
-        amount, trail = self.number(QUANTITY), self._given(TRAIL)
-        return SubmitOrder(
-            venue=venue,
-            symbol=symbol,
-            side=self.side,
-            type=self.type,
-            quantity=None if self.in_quote else amount,
-            quote_quantity=amount if self.in_quote else None,
-            price=self._given(PRICE),
-            stop_price=self._given(STOP),
-            trailing_delta=None if trail is None else int(trail),
-            iceberg_quantity=self._given(SHOWN),
-            time_in_force=self.time_in_force if self.timed else None,
-            self_trade_prevention=self.prevention,
-            key=self.key,
-        )
-
-    def algo(self, venue: str, symbol: str) -> StartAlgo:
-        """Of an algo. Only meaningful while nothing is `missing`."""
-        minutes, slices, trail = self._given(MINUTES), self._given(SLICES), self._given(TRAIL)
-        return StartAlgo(
-            kind=AlgoKind(self.shape.value),
-            symbol=symbol,
-            side=self.side,
-            quantity=self.number(QUANTITY) or Decimal(0),
-            venue=venue,
-            duration_s=None if minutes is None else float(minutes * 60),
-            slices=None if slices is None else int(slices),
-            jitter=float((self._given(JITTER) or Decimal(0)) / 100),
-            limit_price=self._given(PRICE),
-            display=self._given(SHOWN),
-            trail_bp=None if trail is None else int(trail),
-            key=self.key,
-        )
-
-    def legs(self, venue: str, symbol: str) -> tuple[SubmitLeg, ...]:
-        """Of a list, in role order. Exits are on the other side of an entry."""
-
-        def leg(role: LegRole, side: Side, kind: OrderType, price: str, stop: str = STOP) -> SubmitLeg:
-            order = SubmitOrder(
-                venue=venue,
-                symbol=symbol,
-                side=side,
-                type=kind,
-                quantity=self.number(QUANTITY),
-                price=self.number(price) if takes(kind, "price") else None,
-                stop_price=self.number(stop) if takes(kind, "stop_price") else None,
-                time_in_force=TimeInForce.GTC if takes(kind, "time_in_force") else None,
-                self_trade_prevention=self.prevention,
-            )
-            return SubmitLeg(role=role, order=order)
-
-        other = Side.SELL if self.side is Side.BUY else Side.BUY
-        working = leg(LegRole.WORKING, self.side, OrderType.LIMIT, ENTRY)
-        if self.shape is Shape.OTO:
-            return (working, leg(LegRole.PENDING, other, self.leg_type, PRICE))
-        exits = self.side if self.shape is Shape.OCO else other
-        above, below = (
-            (LegRole.ABOVE, LegRole.BELOW)
-            if self.shape is Shape.OCO
-            else (LegRole.PENDING_ABOVE, LegRole.PENDING_BELOW)
-        )
-        # what sells takes its profit above the market and stops below; what buys, the other way round
-        take_role, stop_role = (above, below) if exits is Side.SELL else (below, above)
-        take = leg(take_role, exits, OrderType.LIMIT_MAKER, TAKE)
-        stop = leg(stop_role, exits, self.leg_type, PRICE)
-        pair = (take, stop) if take_role is above else (stop, take)
-        return pair if self.shape is Shape.OCO else (working, *pair)
 
 
 def _trigger_of(order: SubmitOrder) -> Trigger:

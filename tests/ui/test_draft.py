@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from spark_tui.domain.instrument import Instrument, SymbolStatus
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.ui.draft import MAX_TEXT, Draft
+from spark_tui.ui.drafted import order_of
 from spark_tui.ui.shapes import PRICE, QUANTITY, STOP, TRAIL
 
 
@@ -92,12 +93,12 @@ def test_a_stop_trails_or_both_and_both_are_sent() -> None:
     draft.next_trigger()
     for field, value in ((QUANTITY, "0.01"), (STOP, "68000"), (TRAIL, "100")):
         draft.set(field, Decimal(value))
-    order = draft.order("v", "BTCUSDT")
+    order = order_of(draft, "v", "BTCUSDT")
     assert (order.stop_price, order.trailing_delta) == (Decimal(68000), 100)
     again = Draft("t")
     again.load(order)
     assert again.fields == draft.fields
-    assert again.order("v", "BTCUSDT").trailing_delta == 100
+    assert order_of(again, "v", "BTCUSDT").trailing_delta == 100
 
 
 def test_types_the_instrument_lacks_are_passed_over() -> None:
@@ -112,7 +113,7 @@ def test_a_limit_order_as_a_sentence() -> None:
     typed(draft, "0.01")
     draft.go(1)
     typed(draft, "67000")
-    order = draft.order("binance-spot", "BTCUSDT")
+    order = order_of(draft, "binance-spot", "BTCUSDT")
     assert (order.side, order.quantity, order.price) == (Side.SELL, Decimal("0.01"), Decimal(67000))
     assert order.time_in_force is TimeInForce.GTC
 
@@ -121,7 +122,7 @@ def test_market_takes_its_amount_in_quote_and_no_price() -> None:
     draft = of_type(OrderType.MARKET)
     draft.toggle_unit()
     typed(draft, "50")
-    order = draft.order("v", "BTCUSDT")
+    order = order_of(draft, "v", "BTCUSDT")
     assert (order.quantity, order.quote_quantity, order.price, order.time_in_force) == (
         None,
         Decimal(50),
@@ -142,10 +143,10 @@ def test_what_is_missing_is_said(text: str, missing: str) -> None:
 def test_the_same_draft_has_one_key_and_a_changed_draft_another() -> None:
     draft = Draft("s")
     typed(draft, "1")
-    key = draft.order("v", "A").key
-    assert draft.order("v", "A").key == key
+    key = order_of(draft, "v", "A").key
+    assert order_of(draft, "v", "A").key == key
     typed(draft, "2")
-    assert draft.order("v", "A").key != key
+    assert order_of(draft, "v", "A").key != key
 
 
 @given(st.integers(-50, 50))

@@ -6,6 +6,7 @@ from spark_tui.link.messages import AlgoRow, OrderList, OrderUpdate, TestOrder, 
 from spark_tui.link.service import LinkError
 from spark_tui.ui.ahead import Ahead
 from spark_tui.ui.context import Context
+from spark_tui.ui.drafted import order_of
 from spark_tui.ui.model import Key
 from spark_tui.ui.shapes import Shape
 from spark_tui.ui.story import short_id
@@ -129,7 +130,7 @@ class Sending:
         version, (venue, symbol) = self._draft.version, self._context.model.look
         self._answer("testing", "warn")
         try:
-            result = await self._context.call(TestOrder(order=self._draft.order(venue, symbol)))
+            result = await self._context.call(TestOrder(order=order_of(self._draft, venue, symbol)))
         except LinkError as error:
             answer = (f"not tested: {error.text}", "warn")
         else:
