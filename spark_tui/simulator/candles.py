@@ -1,5 +1,7 @@
 """Candles of one symbol: a seeded past, the live bar, and every interval the venue serves.
 
+The past is drawn when it is first asked for: most of it never is, and all of it took most of a start.
+
 A bar is a tuple of whole numbers (prices and volumes in 1e-8):
 (open ms, open, high, low, close, base volume, quote volume, trades, taker base, taker quote).
 Six base intervals and one-second bars are stored; the others are folded from them when asked for.
@@ -9,7 +11,6 @@ import math
 import random
 from collections import deque
 from collections.abc import Iterable
-from itertools import pairwise
 
 from spark_tui.simulator.fixed import SCALE, floor_to, notional
 
@@ -104,12 +105,12 @@ class Candles:
         self._open: dict[str, Bar] = {}
         self._seconds: deque[Bar] = deque(maxlen=_KEPT)
         self._live: Bar | None = None
+        self._past: Past | None = None
+        self._joined: set[str] = set()  # base intervals that have their past
 
-    def load(self, history: dict[str, list[Bar]], last_open: dict[str, Bar]) -> None:
-        """Install a past: closed bars and the bar still open, per base interval."""
-        for name in BASE:
-            self._closed[name].extend(history[name])
-        self._open.update(last_open)
+    def continue_from(self, past: "Past") -> None:
+        """What was before the first trade."""
+        self._past = past
 
     def trade(self, ms: int, price: int, quantity: int, *, taker_buys: bool) -> None:
         live = self._live
@@ -163,6 +164,7 @@ class Candles:
 
     def _base(self, interval: str, now_ms: int, newest: int | None) -> list[Bar]:
         """Bars of a base interval, only about the `newest` ones when a number is given."""
+        self._join(interval)
         bars = list(self._closed[interval])
         if newest is not None:
             bars = bars[-newest:]
@@ -179,6 +181,23 @@ class Candles:
         if current is not None:
             bars.append(current)
         return _fill_gaps(bars, interval, now_ms)
+
+    def _join(self, interval: str) -> None:
+        """Put the past of a base interval before what was lived of it."""
+        if self._past is None or interval in self._joined:
+            return
+        self._joined.add(interval)
+        closed, last = self._past.draw(interval)
+        lived = list(self._closed[interval])
+        if interval in self._open:
+            lived.append(self._open[interval])
+        if last is not None and lived and lived[0][0] == last[0]:
+            lived[0] = merge(last[0], last, lived[0])
+        elif last is not None:
+            lived.insert(0, last)
+        if lived:
+            self._open[interval] = lived.pop()
+        self._closed[interval] = deque([*closed, *lived], maxlen=_KEPT)
 
     def _settle_live(self) -> None:
         """Fold the finished one-second bar into the open bar of every base interval."""
@@ -229,7 +248,8 @@ def _extend_flat(filled: list[Bar], until_ms: int, span: int) -> None:
 
 
 class Past:
-    """Draws a plausible past that ends at a given price, the same for the same generators.
+    """Draws a plausible past that ends at a given price, the same for the same generators. Its time runs up
+    to the minute of `end_ms`; the last close is `price`.
 
     `shared` is a generator every correlated symbol starts from the same seed, so their candles move together.
     """
@@ -244,6 +264,8 @@ class Past:
         tick: int,
         step: int,
         quote_per_second: float,
+        end_ms: int,
+        price: int,
     ) -> None:
         self._own = own
         self._shared = shared
@@ -252,26 +274,28 @@ class Past:
         self._tick = tick
         self._step = step
         self._quote_per_second = quote_per_second
+        self._minute = open_of(end_ms, "1m")
+        self._price = price
+        self._drawn: dict[str, tuple[list[Bar], Bar | None]] = {}
 
-    def draw(self, end_ms: int, price: int) -> tuple[dict[str, list[Bar]], dict[str, Bar]]:
-        """(closed bars, open bar) per base interval; the last close is `price` and time runs up to the
-        minute of
-        `end_ms`. Coarser bars are the fold of finer ones as far as those reach, and drawn on from there."""
-        closed: dict[str, list[Bar]] = {}
-        still_open: dict[str, Bar] = {}
-        minute = open_of(end_ms, "1m")
-        finer = self._walk("1m", minute, price, _KEPT)
-        closed["1m"] = finer
-        for before, name in pairwise(BASE):
-            covered = fold(closed[before] + ([still_open[before]] if before in still_open else []), name)
-            if finer[0][0] != covered[0][0]:
-                covered.pop(0)
-            if covered and covered[-1][0] == open_of(minute, name):
-                still_open[name] = covered.pop()
-            first = covered[0] if covered else still_open[name]
-            closed[name] = self._walk(name, first[0], first[1], _KEPT - len(covered)) + covered
-            finer = closed[name]
-        return closed, still_open
+    def draw(self, interval: str) -> tuple[list[Bar], Bar | None]:
+        """(closed bars, the bar still open) of a base interval. The generators draw the finer ones first,
+        whatever is asked for first."""
+        for name in BASE[len(self._drawn) : BASE.index(interval) + 1]:
+            self._drawn[name] = self._next(name)
+        return self._drawn[interval]
+
+    def _next(self, name: str) -> tuple[list[Bar], Bar | None]:
+        """Coarser bars are the fold of finer ones as far as those reach, and drawn on from there."""
+        if not self._drawn:
+            return self._walk(name, self._minute, self._price, _KEPT), None
+        finer, finer_open = self._drawn[BASE[len(self._drawn) - 1]]
+        covered = fold([*finer, finer_open] if finer_open is not None else finer, name)
+        if finer[0][0] != covered[0][0]:
+            covered.pop(0)
+        first = covered[0]
+        still_open = covered.pop() if covered[-1][0] == open_of(self._minute, name) else None
+        return self._walk(name, first[0], first[1], _KEPT - len(covered)) + covered, still_open
 
     def _walk(self, interval: str, end_ms: int, close: int, count: int) -> list[Bar]:
         """`count` bars that end just before `end_ms` at price `close`, drawn backwards."""

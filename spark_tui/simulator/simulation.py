@@ -136,16 +136,19 @@ class Simulation:
                 continue
             fair = mark.fair
             market.last_price = int(fair * SCALE) // symbol.tick * symbol.tick
-            past = candles.Past(
-                own=random.Random(f"{seed}/{symbol.name}/past"),
-                shared=random.Random(f"{seed}/past"),
-                correlation=temper.correlation,
-                volatility=temper.volatility,
-                tick=symbol.tick,
-                step=symbol.step,
-                quote_per_second=temper.quote_per_second,
+            market.candles.continue_from(
+                candles.Past(
+                    own=random.Random(f"{seed}/{symbol.name}/past"),
+                    shared=random.Random(f"{seed}/past"),
+                    correlation=temper.correlation,
+                    volatility=temper.volatility,
+                    tick=symbol.tick,
+                    step=symbol.step,
+                    quote_per_second=temper.quote_per_second,
+                    end_ms=start,
+                    price=market.last_price,
+                )
             )
-            market.candles.load(*past.draw(start, market.last_price))
             by_name[symbol.name] = Crowd(
                 market,
                 temper,

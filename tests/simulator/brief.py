@@ -1,4 +1,4 @@
-"""A market with a short past, for tests that read no candles: drawing all of it takes most of a start."""
+"""A market with a short past, for tests that read no old candles."""
 
 import contextlib
 from collections.abc import Iterator
