@@ -13,7 +13,7 @@ from spark_tui.commands.errors import REFUSED, USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of, operator
 from spark_tui.domain.decimals import plain
 from spark_tui.engine.exchange import discover, wanted_base
-from spark_tui.engine.in_flight import in_flight
+from spark_tui.engine.last_orders import last_orders
 from spark_tui.engine.plan_keeper import venue_plan
 from spark_tui.link.rendezvous import LEDGER_FILE, is_locked
 from spark_tui.rescue.drill import drill
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         operator=operator(),
         reason=words.get("reason") or ("kill drill" if arguments.drill else "operator"),
         drill=arguments.drill,
-        in_flight=lambda: in_flight(data_dir / LEDGER_FILE),
+        last_orders=lambda: last_orders(data_dir / LEDGER_FILE),
         say=lambda text: print(f"spark-tui: kill: {text}", file=sys.stderr, flush=True),
     )
     warning = exposed(data_dir)

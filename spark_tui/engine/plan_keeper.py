@@ -123,9 +123,9 @@ class PlanKeeper:
         position = self._state.positions.get((venue, symbol))
         base, quote = self._assets(venue, symbol) or self._state.assets.get((venue, symbol), ("", ""))
         trades = [fill for fill in beyond if not fill.synthetic]
-        counted_to = self._state.reconciled.get((venue, symbol), -1)
+        counted_to = self._state.reconciled.get((venue, symbol))
         if (
-            counted_to < 0 and trades
+            counted_to is None and trades
         ):  # nothing was compared yet: what lies before our first trade is not ours
             counted_to = min(int(fill.trade_id) for fill in trades) - 1
         told_apart = len(trades) == len(beyond)  # else trades behind a synthetic fill would count twice

@@ -11,7 +11,7 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain import filters
-from spark_tui.domain.decimals import from_float, plain
+from spark_tui.domain.decimals import ZERO, from_float, plain
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinNotional, Notional
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
@@ -55,25 +55,28 @@ class Flattener:
         self._run = run
         self._orders: list[str] = []
         self._sent = 0
+        self._closed: dict[str, Decimal] = {}  # by symbol, signed: what its orders traded
 
     async def flatten(self, positions: Iterable[Held]) -> Flattened:
-        """Never raises; a position that cannot be closed is residue, with why."""
+        """Never raises; a position that cannot be closed is residue, with why. May be called again: it names
+        all orders so far."""
         try:
             known = {one.symbol: one for one in await self._venue.instruments()}
         except VenueError as error:
             return Flattened(
+                orders=tuple(self._orders),
                 residue=tuple(
                     self._left(one, f"not closed: {text_of(error)}") for one in positions if one.quantity
-                )
+                ),
             )
         residue = [await self._close(one, known.get(one.symbol)) for one in positions]
         return Flattened(orders=tuple(self._orders), residue=tuple(one for one in residue if one is not None))
 
-    async def _close(self, held: Held, instrument: Instrument | None) -> Residue | None:
-        why = "the venue lists it no more"
+    async def _close(self, planned: Held, instrument: Instrument | None) -> Residue | None:
+        why, held = "the venue lists it no more", planned
         for _ in range(ROUNDS):
             try:
-                held = await held_now(self._venue, held)
+                held = await self._now(planned, held)
                 if held.quantity == 0:
                     return None
                 if instrument is None:
@@ -93,6 +96,13 @@ class Flattener:
             why = f"{report.client_order_id} filled {plain(report.filled)} only"
         return self._left(held, why)
 
+    async def _now(self, planned: Held, held: Held) -> Held:
+        """Where trades cannot be told apart, what was closed here is taken off. Raises VenueError."""
+        if held.counted_to is None:
+            closed = self._closed.get(held.symbol, ZERO)
+            return msgspec.structs.replace(planned, quantity=planned.quantity + closed)
+        return await held_now(self._venue, held)
+
     async def _free(self, held: Held) -> Decimal:
         """Base that may be sold; what may be bought back is the venue's to judge. Raises VenueError."""
         if held.quantity < 0:
@@ -111,6 +121,8 @@ class Flattener:
                 raise
             report = await self._fate(request.symbol, client_id, error)
         self._orders.append(client_id)
+        moved = report.filled if request.side is Side.BUY else -report.filled
+        self._closed[request.symbol] = self._closed.get(request.symbol, ZERO) + moved
         return report
 
     async def _fate(self, symbol: str, client_id: str, doubt: VenueError) -> OrderReport:

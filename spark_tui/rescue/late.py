@@ -10,32 +10,35 @@ import threading
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
-from spark_tui.venues.kill_plan import InFlight
+from spark_tui.venues.kill_plan import LastOrder
 from spark_tui.venues.port import Venue, VenueError
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
-Read = Callable[[], tuple[InFlight, ...]]
+Read = Callable[[], tuple[LastOrder, ...]]
 
 PATIENCE_S = 2.0
 SLACK_MS = 2_000  # from the write-ahead to the signature, and the clocks between
 MAX_ASKED = 10  # of the venue one by one; with more it is simply waited
-UNREAD = (
-    "The ledger did not say whether orders were on their way when the engine ended; to be sure, kill again in"
-    " half a minute."
+UNREAD = "The ledger did not say whether orders were on their way when the engine ended."
+UNREAD_LOOKED = f"{UNREAD} The kill waited until none of them could come alive any more, and looked again."
+UNREAD_UNWAITED = f"{UNREAD} Nobody waited until none of them could come alive any more."
+UNREAD_HELD = (
+    f"{UNREAD} What one of them traded in an instrument that the kill plan does not name yet was not closed."
 )
+REPAIR = "Mend the ledger (spark-tui ledger repair), then kill again; or look at the exchange's own site."
 
 
-async def read_within(read: Read) -> tuple[InFlight, ...] | None:
+async def read_within(read: Read) -> tuple[LastOrder, ...] | None:
     """What was on its way; None where that cannot be known."""
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[tuple[InFlight, ...] | None] = loop.create_future()
+    answer: asyncio.Future[tuple[LastOrder, ...] | None] = loop.create_future()
 
-    def tell(found: tuple[InFlight, ...] | None) -> None:
+    def tell(found: tuple[LastOrder, ...] | None) -> None:
         if not answer.done():
             answer.set_result(found)
 
     def work() -> None:
-        found: tuple[InFlight, ...] | None = None
+        found: tuple[LastOrder, ...] | None = None
         with contextlib.suppress(Exception):  # a torn or locked ledger must not keep a kill from its end
             found = read()
         with contextlib.suppress(RuntimeError):  # the kill is over
@@ -46,16 +49,24 @@ async def read_within(read: Read) -> tuple[InFlight, ...] | None:
     return answer.result() if done else None
 
 
-def wait_s(orders: Iterable[InFlight], venue: Venue, clock: Clock) -> float:
+def wait_s(orders: Iterable[LastOrder], venue: Venue, clock: Clock) -> float:
     """Until none of them can come alive any more; 0 when that is so. An order from the future was noted
     before the clock was put back: it counts as of now."""
     now_ms = clock.wall_ns() // NS_PER_MS
-    window_ms = venue.decision_window_ms + SLACK_MS
-    until_ms = max((min(one.at_ms, now_ms) + window_ms for one in orders), default=0)
+    until_ms = max((min(one.at_ms, now_ms) + _window_ms(venue) for one in orders), default=0)
     return max(0, until_ms - now_ms) / 1_000
 
 
-async def unknown(orders: Iterable[InFlight], venue: Venue) -> tuple[InFlight, ...]:
+def window_s(venue: Venue) -> float:
+    """After which nothing that was sent before now can come alive."""
+    return _window_ms(venue) / 1_000
+
+
+def _window_ms(venue: Venue) -> int:
+    return venue.decision_window_ms + SLACK_MS
+
+
+async def unknown(orders: Iterable[LastOrder], venue: Venue) -> tuple[LastOrder, ...]:
     """Those the venue does not know (yet)."""
     wanted = tuple(orders)
     if len(wanted) > MAX_ASKED:
@@ -70,7 +81,14 @@ def told(count: int, clock: Clock, seconds: float) -> str:
     )
 
 
-def unwaited(orders: Collection[InFlight]) -> str:
+def unread(clock: Clock, seconds: float) -> str:
+    return (
+        "the ledger does not say whether orders were on their way when the engine ended; one could come"
+        f" alive until {_then(clock, seconds)}. What was open is cancelled, and the kill looks again then."
+    )
+
+
+def unwaited(orders: Collection[LastOrder]) -> str:
     return (
         f"{_orders(len(orders))} on the way when the engine ended, and nobody waited for what became of it."
     )
@@ -88,7 +106,7 @@ def _then(clock: Clock, seconds: float) -> str:
     return f"{datetime.fromtimestamp(clock.wall_ns() / NS_PER_S + seconds, UTC):%H:%M:%S} UTC"
 
 
-async def _known(order: InFlight, venue: Venue) -> bool:
+async def _known(order: LastOrder, venue: Venue) -> bool:
     try:
         return await venue.query(order.symbol, order.client_order_id) is not None
     except VenueError:

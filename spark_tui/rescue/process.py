@@ -11,32 +11,30 @@ import os
 import secrets
 import signal
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 
-from spark_tui.domain.decimals import ZERO
 from spark_tui.domain.values import Environment, TradingState
 from spark_tui.link.messages import CancelAllResult, GetStatus, Kill, Status
 from spark_tui.link.remote import RemoteLink
 from spark_tui.link.rendezvous import find_engine, is_locked, lock_owner
 from spark_tui.rescue import late
+from spark_tui.rescue.account import Account, Part, unknown
 from spark_tui.rescue.beside import beside
 from spark_tui.rescue.door import open_venue
-from spark_tui.rescue.flatten import Flattener, Residue
+from spark_tui.rescue.flatten import Residue
 from spark_tui.rescue.paper import paper_residue, sweep_paper
+from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
 from spark_tui.venues.kill_marks import Mark, mark_id, remove_mark, write_mark
-from spark_tui.venues.kill_plan import KILL_AGAIN, Held, InFlight, KillPlan, PlanError, VenuePlan
-from spark_tui.venues.port import OrderReport, Venue
-from spark_tui.venues.sweep import Sweep, merged, sweep, text_of
+from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, LastOrder, PlanError, VenuePlan
+from spark_tui.venues.sweep import Sweep, merged, text_of
 from spark_tui.wire.clock import NS_PER_S, Clock
 
 ENGINE_PATIENCE_S = 4.0
 STATUS_PATIENCE_S = 1.0
 OPEN_PATIENCE_S = 20.0
-VENUE_PATIENCE_S = 45.0  # a ban that ends sooner is waited for
 MARK_PATIENCE_S = 2.0  # then the cancels go out; the mark may still come to be
 _LOOK_EVERY_S = 0.1
 
@@ -61,22 +59,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         return self.confirmed and not self.left and not any(not one.dust for one in self.residue)
 
 
-class _Part(msgspec.Struct, frozen=True, kw_only=True):
-    """One venue's share."""
-
-    swept: Sweep
-    flattened: tuple[str, ...] = ()
-    residue: tuple[Residue, ...] = ()
-    cure: str = KILL_AGAIN
-
-    @property
-    def done(self) -> bool:
-        return self.swept.known and not self.swept.left and all(one.dust for one in self.residue)
-
-
 class Rescue:
     """`operator`, `reason` and `drill` go into the mark, and from there into the next engine's ledger. `say`
-    is told what a wait is for. `in_flight` reads what was on its way when the engine ended; it may raise."""
+    is told what a wait is for. `last_orders` reads those at the end of the engine's ledger; it may raise."""
 
     def __init__(
         self,
@@ -87,7 +72,7 @@ class Rescue:
         reason: str,
         drill: bool = False,
         say: Callable[[str], None] = lambda text: None,
-        in_flight: late.Read = tuple,
+        last_orders: late.Read = tuple,
     ) -> None:
         self.data_dir = data_dir
         self._clock = clock
@@ -99,10 +84,9 @@ class Rescue:
             at_ms=at_ms,
             drill=drill,
         )
-        self._say = say
-        self._in_flight = in_flight
-        self._hurried = asyncio.Event()
-        self._late: asyncio.Task[tuple[InFlight, ...] | None] | None = None
+        self._patience = Patience(clock, say)
+        self._last_orders = last_orders
+        self._reading: asyncio.Task[tuple[LastOrder, ...] | None] | None = None
         self._canceled: list[str] = []
         self._errors: list[str] = []
         self._said: CancelAllResult | None = None
@@ -137,7 +121,7 @@ class Rescue:
             left=swept.left if whole or said is None else tuple(dict.fromkeys((*said.left, *swept.left))),
             flattened=tuple(one for part in parts for one in part.flattened),
             residue=tuple(one for part in parts for one in part.residue),
-            errors=(*self._errors, *swept.errors),
+            errors=tuple(dict.fromkeys((*self._errors, *swept.errors))),
             confirmed=swept.known and (whole or (said is not None and not said.errors and not flatten)),
             marked=marked,
             cures=tuple(dict.fromkeys(part.cure for part in parts if not part.done)),
@@ -145,7 +129,7 @@ class Rescue:
 
     def hurry(self) -> None:
         """Wait for nothing any more: neither a ban nor an order on its way. What is known by then is told."""
-        self._hurried.set()
+        self._patience.hurry()
 
     def _leave_mark(self) -> None:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -228,7 +212,7 @@ class Rescue:
             return None
         raise TimeoutError
 
-    async def _at(self, plan: VenuePlan, flatten: bool, engine: str) -> _Part:
+    async def _at(self, plan: VenuePlan, flatten: bool, engine: str) -> Part:
         """Never raises: one venue's trouble must not keep the others from being cancelled."""
         try:
             if plan.environment is Environment.PAPER:
@@ -236,147 +220,39 @@ class Rescue:
             async with asyncio.timeout(OPEN_PATIENCE_S):
                 venue = await open_venue(plan, self._clock, self.data_dir)
         except TimeoutError:
-            return _unknown(f"{plan.venue} did not answer within {OPEN_PATIENCE_S:g} s.")
+            return unknown(f"{plan.venue} did not answer within {OPEN_PATIENCE_S:g} s.")
         except PlanError as error:
-            return _unknown(f"{plan.venue}: {error}", error.cure)
+            return unknown(f"{plan.venue}: {error}", error.cure)
         except Exception as error:
-            return _unknown(f"{plan.venue}: {text_of(error)}")
+            return unknown(f"{plan.venue}: {text_of(error)}")
         if venue is None:
-            return _Part(swept=Sweep())
-        part = await self._cancel(venue, plan)
+            return Part(swept=Sweep())
+        account = Account(
+            venue,
+            plan,
+            self._clock,
+            turn=self._turn,
+            patience=self._patience,
+            last_orders=self._read_once,
+        )
         try:
-            if flatten:
-                part = await self._flatten(venue, plan, part)
-            return part if engine == "answered" else await self._look_again(venue, plan, part, flatten)
-        except Exception as error:
-            text = f"{plan.venue}: {text_of(error)}"
-            return _Part(
-                swept=Sweep(part.swept.canceled, part.swept.left, (*part.swept.errors, text), known=False)
-            )
+            return await account.kill(flatten=flatten, engine_sees_to_it=engine == "answered")
         finally:
-            with contextlib.suppress(Exception):  # what was done stands, however the connection ends
-                await venue.close()
+            await account.close()
 
-    async def _at_paper(self, plan: VenuePlan, flatten: bool, engine: str) -> _Part:
+    async def _read_once(self) -> tuple[LastOrder, ...] | None:
+        """Several venues of one kill read the ledger once."""
+        if self._reading is None:
+            self._reading = asyncio.create_task(late.read_within(self._last_orders))
+        return await self._reading
+
+    async def _at_paper(self, plan: VenuePlan, flatten: bool, engine: str) -> Part:
         swept = sweep_paper(self.data_dir, self._clock, engine)
         if not flatten:
-            return _Part(swept=swept)
+            return Part(swept=swept)
         residue = await paper_residue(self.data_dir, plan) if swept.known else ()
         cure = "Start an engine, resume, and close the position there." if residue else KILL_AGAIN
-        return _Part(swept=swept, residue=residue, cure=cure)
-
-    async def _cancel(self, venue: Venue, plan: VenuePlan) -> _Part:
-        """A ban that ends soon is waited for: asking meanwhile would make it longer."""
-        canceled: dict[str, None] = {}
-        until_ns = self._clock.mono_ns() + int(VENUE_PATIENCE_S * NS_PER_S)
-        while True:
-            swept = await self._pass(venue, plan)
-            canceled |= dict.fromkeys(swept.canceled)
-            swept = msgspec.structs.replace(swept, canceled=tuple(canceled))
-            if (swept.known and not swept.left) or swept.wait_s <= 0:
-                return _Part(swept=swept)
-            if not await self._left_alone(venue, swept.wait_s, until_ns):
-                return _Part(swept=swept, cure=_not_before(self._clock, swept.wait_s))
-
-    async def _look_again(self, venue: Venue, plan: VenuePlan, part: _Part, flatten: bool) -> _Part:
-        """Once nothing that was on its way can come alive any more."""
-        if not part.swept.known or part.swept.wait_s > 0:
-            return part
-        if self._late is None:  # several venues of one kill ask once
-            self._late = asyncio.create_task(late.read_within(self._in_flight))
-        found = await self._late
-        if found is None:
-            self._say(late.UNREAD)
-            return part
-        mine = [one for one in found if one.venue == venue.name]
-        mine = [one for one in mine if late.wait_s((one,), venue, self._clock)]
-        doubtful = [one for one in mine if one.client_order_id not in part.swept.canceled]
-        if not doubtful:
-            return part
-        missing = await late.unknown(doubtful, venue)
-        if missing:
-            seconds = late.wait_s(missing, venue, self._clock)
-            self._say(f"{venue.name}: {late.told(len(missing), self._clock, seconds)}")
-            if not await self._waited(seconds):
-                return _unwaited(part, late.unwaited(missing), late.again_at(self._clock, seconds))
-        symbols = {one.symbol: Held(symbol=one.symbol, base="", quote="", quantity=ZERO) for one in doubtful}
-        swept = await self._pass(venue, msgspec.structs.replace(plan, held=tuple(symbols.values())))
-        canceled = tuple(dict.fromkeys((*part.swept.canceled, *swept.canceled)))
-        part = msgspec.structs.replace(part, swept=msgspec.structs.replace(swept, canceled=canceled))
-        return await self._flatten(venue, plan, part) if flatten else part
-
-    async def _pass(self, venue: Venue, plan: VenuePlan) -> Sweep:
-        gone: dict[str, None] = {}  # what was cancelled until then counts although the pass is cut off
-
-        def heard(report: OrderReport) -> None:
-            gone.setdefault(report.client_order_id)
-
-        try:
-            async with asyncio.timeout(VENUE_PATIENCE_S):
-                return await sweep(venue, (one.symbol for one in plan.held), heard)
-        except TimeoutError:
-            text = f"{venue.name} did not answer within {VENUE_PATIENCE_S:g} s."
-            return Sweep(canceled=tuple(gone), errors=(text,), known=False)
-
-    async def _flatten(self, venue: Venue, plan: VenuePlan, part: _Part) -> _Part:
-        swept = part.swept
-        if swept.wait_s > 0:
-            return part  # still banned: nothing can be sold either, and trying makes it longer
-        if not await self._turn.take():
-            text = f"No position was closed: {self._turn.trouble}; kill again when that is over."
-            return _Part(swept=Sweep(swept.canceled, swept.left, (*swept.errors, text), known=False))
-        orders = list(part.flattened)
-        canceled = dict.fromkeys(swept.canceled)
-        until_ns = self._clock.mono_ns() + int(VENUE_PATIENCE_S * NS_PER_S)
-        while True:
-            done = await Flattener(venue, self._clock, secrets.token_hex(4)).flatten(plan.held)
-            again = await self._pass(venue, msgspec.structs.replace(plan, held=()))
-            orders += done.orders
-            canceled |= dict.fromkeys(again.canceled)
-            if again.wait_s <= 0 or not await self._left_alone(venue, again.wait_s, until_ns):
-                break
-        whole = Sweep(
-            canceled=tuple(canceled),
-            left=again.left,
-            errors=again.errors if again.known else (*swept.errors, *again.errors),
-            known=again.known,
-            wait_s=again.wait_s,
-        )
-        cure = _not_before(self._clock, again.wait_s) if again.wait_s > 0 else KILL_AGAIN
-        return _Part(swept=whole, flattened=tuple(orders), residue=done.residue, cure=cure)
-
-    async def _left_alone(self, venue: Venue, seconds: float, until_ns: int) -> bool:
-        """Wait for a ban to end; False at once when it lasts longer than the kill does."""
-        if self._clock.mono_ns() + int(seconds * NS_PER_S) > until_ns:
-            return False
-        self._say(f"{venue.name} wants to be left alone for {seconds:.0f} s; the kill waits.")
-        return await self._waited(seconds)
-
-    async def _waited(self, seconds: float) -> bool:
-        """Whether all of it was waited."""
-        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
-        hurried = asyncio.ensure_future(self._hurried.wait())
-        done, rest = await asyncio.wait({sleeping, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        for one in rest:
-            one.cancel()
-        return sleeping in done
-
-
-def _unknown(text: str, cure: str = KILL_AGAIN) -> _Part:
-    return _Part(swept=Sweep(errors=(text,), known=False), cure=cure)
-
-
-def _unwaited(part: _Part, why: str, cure: str) -> _Part:
-    swept = msgspec.structs.replace(part.swept, errors=(*part.swept.errors, why), known=False)
-    return msgspec.structs.replace(part, swept=swept, cure=cure)
-
-
-def _not_before(clock: Clock, wait_s: float) -> str:
-    then = datetime.fromtimestamp(clock.wall_ns() / NS_PER_S + wait_s, UTC)
-    return (
-        f"Kill again at {then:%H:%M:%S} UTC and not before: whatever is sent during a ban makes it longer."
-        " Until then cancel at the exchange's own site."
-    )
+        return Part(swept=swept, residue=residue, cure=cure)
 
 
 @contextlib.contextmanager

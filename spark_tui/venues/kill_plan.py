@@ -61,16 +61,21 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
     counted: tuple[str, ...] = ()
 
 
-class InFlight(msgspec.Struct, frozen=True, kw_only=True):
-    """An order without a word of the venue, noted or sent at `at_ms` of our clock."""
+class LastOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """An order at the end of the ledger, noted or sent at `at_ms` of our clock. `heard`: the venue had a word
+    on it; one without may still be on its way."""
 
     client_order_id: str
     venue: str
     symbol: str
     at_ms: int
+    heard: bool = False
 
-    def later(self, at_ms: int) -> "InFlight":
+    def later(self, at_ms: int) -> "LastOrder":
         return msgspec.structs.replace(self, at_ms=max(self.at_ms, at_ms))
+
+    def answered(self) -> "LastOrder":
+        return msgspec.structs.replace(self, heard=True)
 
 
 class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -84,6 +84,16 @@ async def test_positions_and_resting_symbols_are_in_the_plan(desk: Desk) -> None
     assert (desk.data_dir / "kill-plan.json").stat().st_mode & 0o077 == 0
 
 
+async def test_of_an_instrument_that_was_never_compared_nothing_counts(desk: Desk) -> None:
+    """What the account traded there before is not the engine's to be closed."""
+    desk.resting = {"ETHUSDT"}
+    await desk.keeper.keep()
+    assert [one.counted_to for one in desk.planned()] == [None]
+    desk.state.reconciled[NAME, "ETHUSDT"] = -1  # compared: nothing was ever traded there
+    await desk.keeper.keep()
+    assert [one.counted_to for one in desk.planned()] == [-1]
+
+
 async def test_what_has_not_changed_is_not_written_again(desk: Desk) -> None:
     await desk.keeper.keep()
     (desk.data_dir / "kill-plan.json").unlink()

@@ -16,7 +16,7 @@ from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
 D = Decimal
 
 
-def held(quantity: str, *, counted_to: int = 100, counted: tuple[str, ...] = ()) -> Held:
+def held(quantity: str, *, counted_to: int | None = 100, counted: tuple[str, ...] = ()) -> Held:
     return Held(
         symbol=SYMBOL, base="BTC", quote="USDT", quantity=D(quantity), counted_to=counted_to, counted=counted
     )
@@ -73,6 +73,16 @@ async def test_trades_after_the_plan_count_once_and_counted_ones_not_again(scene
     scene.venue.plan.append("fill")
     await scene.flatten(held("0.1", counted_to=100, counted=("101",)))
     assert scene.sent() == [(Side.SELL, D("0.3"))]
+
+
+async def test_where_trades_cannot_be_told_apart_no_more_is_closed_than_was_held(scene: Scene) -> None:
+    """There is more of it on the account, and closing is tried again."""
+    scene.venue.plan.extend(["fill"] * 5)
+    flattener = Flattener(scene.venue, scene.clock, "test")
+    for _ in range(2):
+        done = await flattener.flatten([held("0.5", counted_to=None)])
+    assert scene.sent() == [(Side.SELL, D("0.5"))]
+    assert done == Flattened(orders=("spktest-1",))
 
 
 async def test_a_lost_reply_is_asked_about_and_never_sent_again(scene: Scene) -> None:

@@ -69,6 +69,7 @@ def dead(desk: Desk, *orders: tuple[str, ...]) -> list[str]:
 
 @pytest.mark.parametrize("code", [418, 429])
 def test_a_ban_that_ends_soon_is_waited_for(desk: Desk, sim: Simulator, code: int) -> None:
+    """As short a one the connection waits for; for a longer one the kill does (test_ban_midway.py)."""
     placed = dead(desk, BUY)
     fault(sim, "error-reply", code=code, retry_after=3, method="any")
     began = time.monotonic()

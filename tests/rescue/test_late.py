@@ -12,7 +12,7 @@ from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.rescue import late, process
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.store.ledger import LedgerError
-from spark_tui.venues.kill_plan import InFlight
+from spark_tui.venues.kill_plan import KillPlan, LastOrder
 from spark_tui.wire.clock import NS_PER_MS, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.rescue.plans import plan
@@ -36,23 +36,25 @@ class Scene:
         self.venue = FakeVenue(self.clock)
         self.folder = folder
         self.said: list[str] = []
-        self.known: list[InFlight] = []
+        self.known: list[LastOrder] = []
 
     def sent(self, client_id: str, seconds_ago: float = 0.0) -> None:
         """Written ahead by the engine that is dead now."""
         at_ms = self.clock.wall_ns() // NS_PER_MS - round(seconds_ago * 1000)
-        self.known.append(InFlight(client_order_id=client_id, venue=NAME, symbol=SYMBOL, at_ms=at_ms))
+        self.known.append(LastOrder(client_order_id=client_id, venue=NAME, symbol=SYMBOL, at_ms=at_ms))
 
-    def kill(self, read: late.Read | None = None, *, flatten: bool = False) -> "asyncio.Task[Outcome]":
+    def kill(
+        self, read: late.Read | None = None, *, flatten: bool = False, of: KillPlan = PLAN
+    ) -> "asyncio.Task[Outcome]":
         self.rescue = Rescue(
             self.folder,
             self.clock,
             operator="me",
             reason="storm",
             say=self.said.append,
-            in_flight=read or (lambda: tuple(self.known)),
+            last_orders=read or (lambda: tuple(self.known)),
         )
-        return asyncio.create_task(self.rescue.kill(PLAN, flatten=flatten))
+        return asyncio.create_task(self.rescue.kill(of, flatten=flatten))
 
     def sleeps(self) -> list[float]:
         return self.clock.sleeping()
@@ -149,13 +151,22 @@ async def test_more_than_can_be_asked_about_is_simply_waited_for(scene: Scene) -
     assert (await killing).green
 
 
-async def test_a_ledger_that_raises_keeps_no_kill_from_its_end(scene: Scene) -> None:
-    def broken() -> tuple[InFlight, ...]:
-        raise LedgerError("damaged")
+def unreadable() -> tuple[LastOrder, ...]:
+    raise LedgerError("damaged")
 
+
+async def test_a_ledger_that_does_not_say_is_waited_out_and_that_is_told(scene: Scene) -> None:
+    """An order may have left a moment before: what comes of it is cancelled as well."""
     scene.venue.external("web-1", BUY)
-    done = await scene.kill(broken)
-    assert (done.canceled, done.green, scene.said) == (("web-1",), True, [late.UNREAD])
+    killing = scene.kill(unreadable)
+    await scene.clock.asleep(WINDOW_S)
+    assert scene.sleeps() == [WINDOW_S]
+    assert "the ledger does not say" in scene.said[0]
+    scene.venue.external("sp-late", BUY)
+    scene.clock.advance(WINDOW_S)
+    done = await killing
+    assert (done.canceled, done.green) == (("web-1", "sp-late"), True)
+    assert done.errors == (late.UNREAD_LOOKED,)
 
 
 async def test_a_ledger_on_a_disk_that_hangs_keeps_no_kill_from_its_end(
@@ -164,16 +175,43 @@ async def test_a_ledger_on_a_disk_that_hangs_keeps_no_kill_from_its_end(
     monkeypatch.setattr(late, "PATIENCE_S", 0.01)
     released = threading.Event()
 
-    def hanging() -> tuple[InFlight, ...]:
+    def hanging() -> tuple[LastOrder, ...]:
         released.wait()
         return ()
 
     try:
         scene.venue.external("web-1", BUY)
-        done = await scene.kill(hanging)
-        assert (done.canceled, done.green, scene.said) == (("web-1",), True, [late.UNREAD])
+        killing = scene.kill(hanging)
+        await scene.clock.asleep(WINDOW_S)
+        scene.clock.advance(WINDOW_S)
+        done = await killing
+        assert (done.canceled, done.green, done.errors) == (("web-1",), True, (late.UNREAD_LOOKED,))
     finally:
         released.set()
+
+
+async def test_who_does_not_wait_for_what_a_ledger_does_not_say_is_not_told_that_all_is_well(
+    scene: Scene,
+) -> None:
+    scene.venue.external("web-1", BUY)
+    killing = scene.kill(unreadable)
+    await scene.clock.asleep(WINDOW_S)
+    scene.rescue.hurry()
+    done = await killing
+    assert (done.canceled, done.confirmed, done.green) == (("web-1",), False, False)
+    assert done.errors == (late.UNREAD_UNWAITED,)
+    assert done.cures[0].startswith("Kill again at ")
+
+
+async def test_what_is_held_is_not_known_where_the_ledger_does_not_say(scene: Scene) -> None:
+    """A late order may have bought in an instrument that the plan does not name."""
+    killing = scene.kill(unreadable, flatten=True)
+    await scene.clock.asleep(WINDOW_S)
+    scene.clock.advance(WINDOW_S)
+    done = await killing
+    assert (done.confirmed, done.green) == (False, False)
+    assert done.errors == (late.UNREAD_HELD,)
+    assert done.cures == (late.REPAIR,)
 
 
 async def test_another_venues_order_holds_nobody_up(scene: Scene) -> None:

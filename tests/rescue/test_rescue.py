@@ -23,7 +23,7 @@ from spark_tui.link.rendezvous import (
     write_engine_file,
 )
 from spark_tui.link.server import serve
-from spark_tui.rescue import process
+from spark_tui.rescue import account, process
 from spark_tui.rescue.flatten import Flattener
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.venues import kill_marks
@@ -143,7 +143,7 @@ async def test_what_was_cancelled_before_the_venue_fell_silent_is_told(
         raise AssertionError
 
     monkeypatch.setattr(venue, "open_orders", silent)
-    monkeypatch.setattr(process, "VENUE_PATIENCE_S", 0.2)
+    monkeypatch.setattr(account, "VENUE_PATIENCE_S", 0.2)
     outcome = await a_rescue(tmp_path).kill(PLAN, flatten=False)
     assert outcome.canceled == ("web-1",)
     assert not outcome.confirmed

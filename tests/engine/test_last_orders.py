@@ -1,4 +1,4 @@
-"""What the end of a ledger says was on its way."""
+"""What the end of a ledger says of its last orders."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from spark_tui.domain.order import Accepted, Denied, Intended, OrderEvent, Rejected, Sent, Uncertain
-from spark_tui.engine import in_flight as module
-from spark_tui.engine.in_flight import in_flight
+from spark_tui.engine import last_orders as module
+from spark_tui.engine.last_orders import last_orders
 from spark_tui.engine.records import Decision, OrderRecord, Record, to_entry
 from spark_tui.store.ledger import Ledger, LedgerError
 from tests.engine.fake_venue import NAME, SYMBOL
@@ -49,25 +49,26 @@ async def path(tmp_path: Path) -> Path:
 
 
 def test_an_intent_without_a_word_of_the_venue_was_on_its_way(path: Path) -> None:
-    found = {one.client_order_id: one for one in in_flight(path)}
-    assert {name: one.at_ms for name, one in found.items()} == {
+    found = {one.client_order_id: one for one in last_orders(path)}
+    assert {name: one.at_ms for name, one in found.items() if not one.heard} == {
         "written": 1_000,
         "sent": 2_000,
         "lost": 3_000,
     }
     assert {(one.venue, one.symbol) for one in found.values()} == {(NAME, SYMBOL)}
+    assert [name for name, one in found.items() if one.heard] == ["accepted"]  # the others never lived
 
 
 def test_only_the_end_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TAIL", 8)
-    assert in_flight(path) == ()
+    assert last_orders(path) == ()
 
 
 def test_where_no_engine_ever_ran_nothing_was(tmp_path: Path) -> None:
-    assert in_flight(tmp_path / "ledger.sqlite") == ()
+    assert last_orders(tmp_path / "ledger.sqlite") == ()
 
 
 def test_a_file_that_is_no_ledger_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_bytes(b"torn" * 1_000)
     with pytest.raises(LedgerError):
-        in_flight(tmp_path / "ledger.sqlite")
+        last_orders(tmp_path / "ledger.sqlite")

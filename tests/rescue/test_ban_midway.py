@@ -1,4 +1,4 @@
-"""A ban that strikes in the middle of closing: waited for when it ends soon, told with its end when not."""
+"""A ban that strikes in the middle of a kill: waited for when it ends soon, told with its end when not."""
 
 import asyncio
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from spark_tui.venues.kill_plan import Held
 from spark_tui.venues.port import OrderReport, Reaction, VenueError
 from spark_tui.wire.clock import NS_PER_S, ManualClock
 from tests.engine.fake_venue import SYMBOL, D, FakeVenue
-from tests.rescue.test_late import PLAN
+from tests.rescue.test_late import BUY, PLAN
 
 HELD = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D("0.5"), counted_to=100)
 PLANNED = msgspec.structs.replace(
@@ -45,15 +45,24 @@ class Banned(FakeVenue):
         super()._maybe_fail(method)
 
 
+class Shut(Banned):
+    """It is banned already when the first cancel comes."""
+
+    async def cancel_all(self, symbol: str) -> tuple[OrderReport, ...]:
+        if self._free_ns is None:
+            self._free_ns = self.clock.mono_ns() + int(self._seconds * NS_PER_S)
+        return await super().cancel_all(symbol)
+
+
 def kill(
-    folder: Path, clock: ManualClock, venue: FakeVenue, patch: pytest.MonkeyPatch
+    folder: Path, clock: ManualClock, venue: FakeVenue, patch: pytest.MonkeyPatch, *, flatten: bool = True
 ) -> "asyncio.Task[Outcome]":
     async def door(*_: object) -> FakeVenue:
         return venue
 
     patch.setattr(process, "open_venue", door)
     rescue = Rescue(folder, clock, operator="me", reason="storm")
-    return asyncio.create_task(rescue.kill(PLANNED, flatten=True))
+    return asyncio.create_task(rescue.kill(PLANNED, flatten=flatten))
 
 
 async def test_a_short_one_is_waited_for_and_the_position_closed(
@@ -76,3 +85,21 @@ async def test_a_long_one_is_told_with_its_end(tmp_path: Path, monkeypatch: pyte
     assert (done.green, [one.symbol for one in done.residue]) == (False, [SYMBOL])
     assert "UTC and not before" in done.cures[0]
     assert clock.sleeping() == []
+
+
+async def test_one_that_a_cancel_meets_is_waited_for_and_nothing_is_sent_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    venue = Shut(clock, 20)
+    venue.external("web-1", BUY)
+    killing = kill(tmp_path, clock, venue, monkeypatch, flatten=False)
+    async with asyncio.timeout(10):
+        await clock.asleep(20)
+    sent = len(venue.sent_bytes)
+    clock.advance(19)
+    await asyncio.sleep(0)
+    assert (len(venue.sent_bytes), killing.done()) == (sent, False)
+    clock.advance(1)
+    done = await killing
+    assert (done.canceled, done.green) == (("web-1",), True)

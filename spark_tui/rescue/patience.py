@@ -1,0 +1,27 @@
+"""The waits of one kill, which an operator may end."""
+
+import asyncio
+from collections.abc import Callable
+
+from spark_tui.wire.clock import Clock
+
+
+class Patience:
+    """`say` is told what each wait is for."""
+
+    def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
+        self.say = say
+        self._clock = clock
+        self._hurried = asyncio.Event()
+
+    def hurry(self) -> None:
+        self._hurried.set()
+
+    async def waited(self, seconds: float) -> bool:
+        """Whether all of it was waited."""
+        sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
+        hurried = asyncio.ensure_future(self._hurried.wait())
+        done, rest = await asyncio.wait({sleeping, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        for one in rest:
+            one.cancel()
+        return sleeping in done

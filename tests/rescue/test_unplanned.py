@@ -1,0 +1,168 @@
+"""What the engine's last orders traded in instruments of which its plan says nothing is closed as well."""
+
+import urllib.request
+
+import msgspec
+import pytest
+
+from spark_tui.rescue import unplanned
+from spark_tui.venues.kill_plan import Held, KillPlan, LastOrder
+from tests.cli.conftest import home as home
+from tests.cli.support import wait_for
+from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
+from tests.faults.processes import Simulator
+from tests.rescue.plans import plan
+from tests.rescue.test_kill_process import BUY as RESTING
+from tests.rescue.test_kill_process import Desk
+from tests.rescue.test_kill_process import desk as desk
+from tests.rescue.test_kill_process import sim as sim
+from tests.rescue.test_kill_trouble import HELD, ask, dead, plan_of
+from tests.rescue.test_late import BUY, WINDOW_S, Scene
+from tests.rescue.test_late import scene as scene
+
+
+def older(held: tuple[Held, ...] = ()) -> KillPlan:
+    """A plan from before the instrument was traded."""
+    whole = plan(D(0))
+    return msgspec.structs.replace(
+        whole, venues=tuple(msgspec.structs.replace(one, held=held) for one in whole.venues)
+    )
+
+
+def bought(scene: Scene, client_id: str) -> None:
+    scene.venue.external(client_id, BUY)
+    scene.venue.fill(client_id, quiet=True)
+
+
+async def test_what_a_late_order_bought_there_is_closed(scene: Scene) -> None:
+    bought(scene, "web-1")  # before our time: it stays
+    scene.sent("sp-late")
+    killing = scene.kill(flatten=True, of=older())
+    await scene.clock.asleep(WINDOW_S)
+    bought(scene, "sp-late")
+    scene.venue.plan.append("fill")
+    scene.clock.advance(WINDOW_S)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+    (sale,) = scene.venue.placed
+    request = scene.venue.reports[sale].request
+    assert request is not None
+    assert request.quantity == D("0.1")
+
+
+async def test_what_an_order_bought_that_the_engine_had_heard_of_is_closed_at_once(scene: Scene) -> None:
+    """It died within the second that the plan takes."""
+    scene.sent("sp-heard", seconds_ago=3_600)
+    scene.known = [one.answered() for one in scene.known]
+    bought(scene, "sp-heard")
+    scene.venue.plan.append("fill")
+    done = await scene.kill(flatten=True, of=older())
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_an_instrument_of_which_the_plan_cannot_tell_what_is_held_is_looked_at(scene: Scene) -> None:
+    scene.sent("sp-heard", seconds_ago=3_600)
+    bought(scene, "sp-heard")
+    scene.venue.plan.append("fill")
+    named = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D(0), counted_to=None)
+    done = await scene.kill(flatten=True, of=older((named,)))
+    assert (len(done.flattened), done.green) == (1, True)
+
+
+async def test_without_flatten_nobody_looks(scene: Scene) -> None:
+    scene.sent("sp-old", seconds_ago=3_600)
+    bought(scene, "sp-old")
+    done = await scene.kill(of=older())
+    assert (done.green, scene.venue.queries, scene.venue.placed) == (True, [], [])
+
+
+async def test_one_that_never_lived_left_nothing_to_close(scene: Scene) -> None:
+    scene.sent("sp-dead", seconds_ago=3_600)
+    done = await scene.kill(flatten=True, of=older())
+    assert (done.flattened, done.residue, done.green) == ((), (), True)
+
+
+@pytest.mark.parametrize("method", ["query", "trades", "instruments"])
+async def test_what_the_venue_does_not_tell_is_named(scene: Scene, method: str) -> None:
+    scene.sent("sp-heard", seconds_ago=3_600)
+    bought(scene, "sp-heard")
+    real = getattr(scene.venue, method)
+
+    async def failing(*args: object, **named: object) -> object:
+        if method == "instruments":
+            raise UNREACHABLE
+        scene.venue._maybe_fail(method)
+        return await real(*args, **named)
+
+    scene.venue.failing[method] = UNREACHABLE
+    setattr(scene.venue, method, failing)
+    done = await scene.kill(flatten=True, of=older())
+    (left,) = done.residue
+    assert (left.symbol, left.dust, done.green) == (SYMBOL, False, False)
+    assert "cannot be reached" in left.text
+
+
+async def test_a_copy_that_lags_behind_is_not_taken_for_the_whole(scene: Scene) -> None:
+    """The order says what it traded, the list of trades does not have it yet."""
+    scene.sent("sp-heard", seconds_ago=3_600)
+    bought(scene, "sp-heard")
+    scene.venue.account_trades.clear()
+    done = await scene.kill(flatten=True, of=older())
+    (left,) = done.residue
+    assert (left.dust, done.green, scene.venue.placed) == (False, False, [])
+    assert "sp-heard traded 0.1, and the venue lists 0 of it" in left.text
+
+
+async def test_more_orders_than_are_looked_at_are_named(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unplanned, "MAX_ASKED", 1)
+    for name in ("sp-1", "sp-2"):
+        scene.sent(name, seconds_ago=3_600)
+    done = await scene.kill(flatten=True, of=older())
+    assert ([one.dust for one in done.residue], done.green) == ([False], False)
+    assert scene.venue.queries == ["sp-2"]
+
+
+async def test_another_venues_orders_are_not_asked_for(scene: Scene) -> None:
+    scene.known = [LastOrder(client_order_id="sp-1", venue="elsewhere", symbol=SYMBOL, at_ms=0)]
+    assert (await scene.kill(flatten=True, of=older())).green
+    assert (scene.venue.queries, NAME) == ([], "fake")
+
+
+# --- real processes -----------------------------------------------------------------------------------------
+
+
+def _forget(desk: Desk) -> None:
+    """The plan as it was before the order."""
+    told = msgspec.json.decode(plan_of(desk).read_bytes())
+    told["venues"][0]["held"] = []
+    plan_of(desk).write_bytes(msgspec.json.encode(told))
+
+
+def fired(sim: Simulator, verb: str) -> int:
+    with urllib.request.urlopen(f"{sim.base_url}/sim/v1/faults", timeout=10) as answer:
+        told = msgspec.json.decode(answer.read())["armed"]
+    return sum(one["fired"] for one in told if one["verb"] == verb)
+
+
+def test_a_plan_that_is_older_than_the_order_leaves_nothing_held(desk: Desk) -> None:
+    dead(desk, HELD)
+    _forget(desk)
+    code, told = desk.kill("--flatten")
+    assert (code, len(told["flattened"]), told["green"]) == (0, 1, True), told
+    assert all(one["dust"] for one in told["residue"])
+
+
+def test_an_order_whose_answer_the_engine_never_had_leaves_nothing_held(desk: Desk, sim: Simulator) -> None:
+    engine = desk.engine()
+    desk.placed(*RESTING)  # its book is there: the order is not denied
+    for verb, args in (("accept-drop-reply", {"method": "order.place"}), ("drop-event", {"times": 0})):
+        ask(sim, "/sim/v1/faults", {"verb": verb, "args": args})
+    ordering = desk.home.begin("do", *HELD, "--data-dir", str(desk.home.data))
+    wait_for(lambda: fired(sim, "accept-drop-reply"), "the order at the venue")
+    engine.kill()
+    ordering.communicate()
+    _forget(desk)
+    code, told = desk.kill("--flatten")
+    assert (code, len(told["flattened"]), told["green"]) == (0, 1, True), told
