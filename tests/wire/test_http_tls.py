@@ -31,9 +31,7 @@ async def unproved(folder: Path) -> AsyncIterator[tuple[str, list[bytes]]]:
         x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
         .not_valid_before(now - timedelta(hours=1))
         .not_valid_after(now + timedelta(hours=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), False
-        )
+        .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .sign(key, None)
     )
     file = folder / "both.pem"
