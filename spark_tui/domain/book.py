@@ -55,6 +55,7 @@ class Unusable(msgspec.Struct, frozen=True):
     why: str
 
 
+TRUST_S: Final = 150  # how long the top may speak for the rest of a book that no update reached
 _WINDOW: Final = 64  # sorted prices kept ready on each side; twice that before it is cut
 _SHORT: Final = 24  # a shorter window is filled again; this many levels always read without sorting
 
@@ -138,10 +139,10 @@ class OrderBook:
         self._whole_ns = max(self._whole_ns, asked_ns)
         return True
 
-    def confirm_top(self, top: Top, asked_ns: int, trust_ns: int) -> bool:
+    def confirm_top(self, top: Top, asked_ns: int) -> bool:
         """The venue, asked at `asked_ns`, has this top. A book with the same one is young again, if all of it
-        was proved right within `trust_ns` before: what lies behind the top is not told."""
-        if not self._live or asked_ns - self._whole_ns > trust_ns:
+        was proved right within TRUST_S before: what lies behind the top is not told."""
+        if not self._live or asked_ns - self._whole_ns > TRUST_S * 1_000_000_000:
             return False
         if self.top() != (top.bid, top.bid_quantity, top.ask, top.ask_quantity):
             return False
@@ -215,6 +216,11 @@ class OrderBook:
     def blank(self) -> bool:
         """There is no snapshot, and no update came that asked for one."""
         return not (self._live or self._bridging or self._asked)
+
+    @property
+    def bridging(self) -> bool:
+        """There is a snapshot, and neither an update nor the venue's word that continues it."""
+        return self._bridging
 
     def older_than(self, age_ns: int, now_ns: int) -> bool:
         """Not confirmed for so long; a book that never was is older than any age."""

@@ -21,6 +21,16 @@ class StreamHealth(msgspec.Struct, frozen=True, kw_only=True):
     revivals: int = 0
     detail: str = ""
 
+    @property
+    def symbol(self) -> str:
+        """As streams are named: symbol@kind. Of a connection, its name."""
+        return self.name.partition("@")[0].upper()
+
+    @property
+    def kind(self) -> str:
+        """Without its speed: "depth" of symbol@depth@100ms. Empty of a connection."""
+        return self.name.partition("@")[2].partition("@")[0]
+
 
 class WeightGauge(msgspec.Struct, frozen=True, kw_only=True):
     """Use of the request budget in the current window, by the server's own count, and how many calls wait

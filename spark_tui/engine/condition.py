@@ -113,7 +113,7 @@ class Condition:
         ages = [stream.age_s for stream in streams if stream.age_s is not None]
         offset = venue.server_time_ms() - self._clock.wall_ns() / NS_PER_MS if runner.started else None
         asleep = _asleep(runner, streams)
-        states = {stream.state for stream in streams if _symbol(stream) not in asleep}
+        states = {stream.state for stream in streams if stream.symbol not in asleep}
         state, detail = _state(runner, states)
         return VenueRow(
             name=venue.name,
@@ -135,17 +135,8 @@ class Condition:
 def _asleep(runner: VenueRunner, streams: tuple[StreamHealth, ...]) -> set[str]:
     """Symbols whose book is silent and which the venue confirmed all the same: nothing is wrong with their
     streams, nothing happens there."""
-    silent = {_symbol(one) for one in streams if one.state == "stale" and _kind(one) == "depth"}
+    silent = {one.symbol for one in streams if one.state == "stale" and one.kind == "depth"}
     return {symbol for symbol in silent if runner.market.confirmed(symbol)}
-
-
-def _symbol(stream: StreamHealth) -> str:
-    """As streams are named: symbol@kind. Of a connection, its name."""
-    return stream.name.partition("@")[0].upper()
-
-
-def _kind(stream: StreamHealth) -> str:
-    return stream.name.partition("@")[2].partition("@")[0]
 
 
 def _state(runner: VenueRunner, streams: set[str]) -> tuple[str, str]:

@@ -3,6 +3,7 @@ one."""
 
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
+from math import inf
 from typing import Any
 
 from spark_tui.domain.book import Depth, OrderBook, Quote, Sync, Unusable
@@ -14,6 +15,7 @@ from spark_tui.domain.market import (
     Level,
     MarketEvent,
     Ticker,
+    Top,
     Trade,
 )
 from spark_tui.engine.candles import CandleSeries, Spark
@@ -165,21 +167,52 @@ class Market:
             return Unusable(f"{symbol} is not streamed")
         return Unusable(_CONTRADICTED) if market.doubts else market.book
 
-    def aging(self) -> list[str]:
-        """Symbols whose book will soon be no price, or is none, unless it is renewed."""
+    @property
+    def soon_s(self) -> float:
+        """A book of this age will soon be no price, unless it is renewed."""
+        return self._max_age_ns / 2 / NS_PER_S
+
+    def aging(self) -> set[str]:
+        """Symbols whose book will soon be no price, or is none."""
         now, age_ns = self._mono_ns(), self._max_age_ns // 2
-        return [symbol for symbol, market in self.symbols.items() if market.book.older_than(age_ns, now)]
+        return {symbol for symbol, market in self.symbols.items() if market.book.older_than(age_ns, now)}
+
+    def asleep(self) -> dict[str, float]:
+        """Symbols whose book no update and no number of the venue proved for a while, and for how many
+        seconds; infinite where nothing ever did. Only of books that are there."""
+        now, found = self._mono_ns(), {}
+        for symbol, market in self.symbols.items():
+            unproved_ns = market.book.unproved_ns(now)
+            if unproved_ns is not None and unproved_ns > self._max_age_ns // 2:
+                found[symbol] = unproved_ns / NS_PER_S
+            elif market.book.bridging:
+                found[symbol] = inf
+        return found
 
     def confirmed(self, symbol: str) -> bool:
         """Whether its book is right as of a moment ago, by an update or by the venue's word."""
         market = self.symbols.get(symbol)
         return market is not None and not market.book.older_than(self._max_age_ns, self._mono_ns())
 
-    def confirm(self, symbol: str, last_id: int, asked_ns: int) -> None:
+    def confirm(self, symbol: str, last_id: int, asked_ns: int) -> bool:
         """The venue stands at `last_id`, asked at `asked_ns`; see `OrderBook.confirm`."""
         market = self.symbols[symbol]
-        if market.book.confirm(last_id, asked_ns):
-            market.depth_version += 1
+        market.depth_version += 1
+        return market.book.confirm(last_id, asked_ns)
+
+    def confirm_top(self, top: Top, asked_ns: int) -> bool:
+        """The venue has this top, asked at `asked_ns`; see `OrderBook.confirm_top`."""
+        market = self.symbols[top.symbol]
+        market.depth_version += 1
+        return market.book.confirm_top(top, asked_ns)
+
+    def reload(self, symbol: str, why: str) -> None:
+        """Its book is wrong: begin again from a snapshot."""
+        market = self.symbols[symbol]
+        market.doubts = 0
+        market.depth_version += 1
+        market.book.invalidate(why)
+        self._resync.want(symbol)
 
     def last_price(self, symbol: str) -> float | None:
         market = self.symbols.get(symbol)

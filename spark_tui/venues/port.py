@@ -11,7 +11,7 @@ from spark_tui.domain.account import Balance
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent
+from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent, Top
 from spark_tui.domain.order import Fill, OrderRequest
 from spark_tui.domain.values import Environment, LegRole, ListKind
 
@@ -214,6 +214,9 @@ class Venue(Protocol):
         """Also stream full-rate trades and klines of this symbol and interval (idempotent)."""
 
     async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot: ...
+
+    async def tops(self, symbols: tuple[str, ...]) -> tuple[Top, ...]:
+        """Best bid and ask of each as the venue has them now: one cheap call for all of them."""
 
     async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]: ...
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_tui.domain import book as book_module
-from spark_tui.domain.book import Depth, OrderBook, Quote, Sync, Unusable
+from spark_tui.domain.book import TRUST_S, Depth, OrderBook, Quote, Sync, Unusable
 from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, Top
 
 SYMBOL = "BTCUSDT"
@@ -458,23 +458,23 @@ def test_a_book_that_stands_where_the_venue_stands_is_young_again() -> None:
 
 def test_the_venues_top_keeps_a_book_young_while_its_whole_was_proved_lately() -> None:
     """A top tells nothing of what lies behind it: an update or the venue's number has to, now and then."""
-    trust = 10 * AGE
+    trust = TRUST_S * 1_000_000_000
     book = OrderBook(SYMBOL)
     book.on_snapshot(snapshot(5), 0)
     bid, ask = snapshot(5).bids[0], snapshot(5).asks[0]
     same = Top(SYMBOL, *bid, *ask)
-    assert not book.confirm_top(same, 5, trust)  # nobody proved it yet
+    assert not book.confirm_top(same, 5)  # nobody proved it yet
     assert book.unproved_ns(5) is None
     book.confirm(5, 10)
-    assert book.confirm_top(same, 10 + trust, trust)
+    assert book.confirm_top(same, 10 + trust)
     assert isinstance(book.read(10 + trust + AGE, AGE), Quote)
     assert isinstance(book.levels(5, 10 + trust + AGE, AGE), Depth)
     assert book.unproved_ns(10 + trust) == trust
-    assert not book.confirm_top(same, 11 + trust, trust)
+    assert not book.confirm_top(same, 11 + trust)
     book.confirm(5, 11 + trust)
     for other in (Top(SYMBOL, bid[0], bid[1] + 1, *ask), Top(SYMBOL, *bid, ask[0], 0.0)):
-        assert not book.confirm_top(other, 12 + trust, trust)
-    assert book.confirm_top(same, 12, trust)  # an answer that was overtaken makes nothing older
+        assert not book.confirm_top(other, 12 + trust)
+    assert book.confirm_top(same, 12)  # an answer that was overtaken makes nothing older
     assert isinstance(book.read(11 + trust + AGE, AGE), Quote)
     book.invalidate("the stream was lost")
-    assert not book.confirm_top(same, 13 + trust, trust)
+    assert not book.confirm_top(same, 13 + trust)

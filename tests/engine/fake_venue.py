@@ -11,7 +11,7 @@ from spark_tui.domain.account import Balance
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument, LotSize, Notional, PriceFilter, SymbolStatus
-from spark_tui.domain.market import Candle, DepthDiff, DepthSnapshot, MarketEvent
+from spark_tui.domain.market import Candle, DepthDiff, DepthSnapshot, MarketEvent, Top
 from spark_tui.domain.order import Fill, OrderRequest
 from spark_tui.domain.values import Environment, LegRole, ListKind, OrderType, Side
 from spark_tui.venues.port import (
@@ -176,6 +176,11 @@ class FakeVenue:
         self._maybe_fail("depth_snapshot")
         bid, ask = self._top
         return DepthSnapshot(symbol, self._update_id, [(bid, 2.0)], [(ask, 3.0)])
+
+    async def tops(self, symbols: tuple[str, ...]) -> tuple[Top, ...]:
+        self._maybe_fail("tops")
+        bid, ask = self._top
+        return tuple(Top(symbol, bid, 2.0, ask, 3.0) for symbol in symbols)
 
     async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]:
         return ()

@@ -1,15 +1,20 @@
 """A market that sleeps is told from a stream that died (protocol 10.6: a quiet stream sends nothing)."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from spark_tui.domain.book import TRUST_S
 from spark_tui.domain.health import StreamHealth, WeightGauge
-from spark_tui.domain.market import DepthSnapshot
+from spark_tui.domain.market import DepthSnapshot, Top
 from spark_tui.domain.order import OrderState
-from spark_tui.engine.book_proof import AT_ONCE, SHARE
+from spark_tui.engine.book_proof import BEHIND_S, HALVES, REFUSED_S, SHARE
 from spark_tui.engine.options import EngineSettings
+from spark_tui.venues.port import Reaction, VenueError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
 from tests.engine.harness import RULES, Rig, rig
@@ -37,11 +42,19 @@ class Sleepy(FakeVenue):
         self.line = "live"
         self.used = 0
         self.asked: list[tuple[str, int]] = []
+        self.dead: tuple[str, ...] = ()  # streams that are down
         self.silent: tuple[str, ...] = ()  # streams from which nothing came for too long
-        self.missed = 0  # updates the venue made that its stream did not carry
+        self.compared: list[tuple[str, ...]] = []
+        self.delisted: set[str] = set()
+        self.moves_on = False  # with every answer, and its stream carries nothing of it
+        self.missed = 0
 
     def health(self) -> tuple[StreamHealth, ...]:
-        return (_stream("market", self.line), *(_stream(name, "stale") for name in self.silent))
+        return (
+            _stream("market", self.line),
+            *(_stream(name, "stale") for name in self.silent),
+            *(_stream(name, "down") for name in self.dead),
+        )
 
     def weight(self) -> WeightGauge:
         return WeightGauge(used=self.used, limit=6000)
@@ -49,7 +62,14 @@ class Sleepy(FakeVenue):
     async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
         self.asked.append((symbol, limit))
         found = await super().depth_snapshot(symbol, limit)
+        self.missed += self.moves_on
         return msgspec.structs.replace(found, last_id=found.last_id + self.missed)
+
+    async def tops(self, symbols: tuple[str, ...]) -> tuple[Top, ...]:
+        self.compared.append(symbols)
+        if self.delisted & set(symbols):
+            raise VenueError(Reaction.DEFINITE_REJECT, "-1121", "Invalid symbol.")
+        return await super().tops(symbols)
 
 
 async def slept(it: Rig, seconds: float) -> None:
@@ -71,7 +91,7 @@ async def test_what_nobody_confirmed_is_no_price(tmp_path: Path, how: str) -> No
     async with rig(tmp_path, venue=venue, clock=clock) as it:
         match how:
             case "the venue moved on":
-                venue.missed = 1
+                venue.moves_on = True
             case "the line is down":
                 venue.line = "down"
             case "nobody answers":
@@ -94,18 +114,133 @@ async def test_a_symbol_that_never_spoke_gets_its_book_all_the_same(tmp_path: Pa
         assert it.engine.views.usable(NAME, "ETHUSDT")
 
 
-async def test_a_sleeping_watchlist_is_asked_about_in_turn_and_within_bounds(tmp_path: Path) -> None:
+MANY = (SYMBOL, *(f"{number}USDT" for number in range(9)))
+
+
+@asynccontextmanager
+async def watchlist(folder: Path) -> AsyncIterator[tuple[Rig, Sleepy]]:
+    """Many markets, all asleep and proved."""
     clock = ManualClock()
-    symbols = (SYMBOL, *(f"{number}USDT" for number in range(9)))
-    venue = Sleepy(clock, symbols)
-    settings = EngineSettings(symbols={NAME: symbols}, rules=RULES)
-    async with rig(tmp_path, venue=venue, clock=clock, settings=settings, wait=False) as it:
+    venue = Sleepy(clock, MANY)
+    settings = EngineSettings(symbols={NAME: MANY}, rules=RULES)
+    async with rig(folder, venue=venue, clock=clock, settings=settings, wait=False) as it:
         await slept(it, 60)
+        assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
         venue.asked.clear()
-        await slept(it, 10)
-        assert {symbol for symbol, _ in venue.asked} == set(symbols)
+        venue.compared.clear()
+        yield it, venue
+
+
+async def test_a_sleeping_watchlist_is_compared_at_once_and_proved_in_turn(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        await slept(it, TRUST_S)
+        assert {symbol for symbol, _ in venue.asked} == set(MANY)
         assert {limit for _, limit in venue.asked} == {5}
-        assert len(venue.asked) <= 11 * AT_ONCE
+        assert len(venue.asked) <= 2 * len(MANY)
+        assert min(len(symbols) for symbols in venue.compared) >= len(MANY) - 2  # less who was just proved
+        assert len(venue.compared) <= TRUST_S / 2.5
+        assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+
+
+async def test_tops_speak_for_no_book_that_was_not_proved_for_long(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        venue.failing["depth_snapshot"] = UNREACHABLE
+        await slept(it, TRUST_S / 2)
+        assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+        await slept(it, TRUST_S / 2 + 10)
+        assert not any(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+
+
+async def test_a_top_that_is_another_costs_the_book_its_price_at_once(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        venue.moves_on = True
+        venue._top = (60_001.0, 60_011.0)
+        await slept(it, 10)
+        assert not any(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+
+
+async def test_one_that_is_not_listed_any_more_takes_nobody_along(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        venue.delisted.add("3USDT")
+        await slept(it, 60)
+        assert [one for one in MANY if not it.engine.views.usable(NAME, one)] == ["3USDT"]
+        assert len(venue.compared) <= 60 / 2.5 + 8  # it is found by halves, once
+        assert "3USDT" not in venue.compared[-1]
+
+
+async def test_a_venue_that_refuses_the_question_is_not_asked_it_all_the_time(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        venue.delisted |= set(MANY)
+        await slept(it, REFUSED_S - 5)
+        assert len(venue.compared) <= HALVES
+        venue.delisted.clear()
+        await slept(it, TRUST_S)
+        assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+
+
+async def test_what_the_venue_does_not_tell_is_proved_by_number(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        venue.known.pop("3USDT")
+        tops = venue.tops
+        venue.tops = lambda symbols: tops(tuple(one for one in symbols if one in venue.known))  # type: ignore[method-assign]
+        await slept(it, 60)
+        assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+
+
+async def test_a_book_whose_stream_missed_an_update_and_sleeps_is_loaded_anew(tmp_path: Path) -> None:
+    """As after a stream that died was subscribed to anew: no difference will ever show the gap."""
+    clock = ManualClock()
+    venue = Sleepy(clock)
+    async with rig(tmp_path, venue=venue, clock=clock) as it:
+        venue.missed = 1
+        await slept(it, BEHIND_S - 1)
+        book = it.engine.runners[NAME].market.symbols[SYMBOL].book
+        resyncs = book.resyncs
+        await slept(it, 20)
+        assert book.resyncs == resyncs + 1
+        assert it.engine.views.usable(NAME, SYMBOL)
+
+
+async def test_an_answer_older_than_the_book_changes_nothing(tmp_path: Path) -> None:
+    clock = ManualClock()
+    venue = Sleepy(clock)
+    async with rig(tmp_path, venue=venue, clock=clock) as it:
+        book = it.engine.runners[NAME].market.symbols[SYMBOL].book
+        venue.missed = -1
+        await slept(it, 60)
+        assert book.resyncs == 0
+        assert not it.engine.views.usable(NAME, SYMBOL)  # nobody confirms it
+        venue.missed = 0
+        await slept(it, 5)
+        assert it.engine.views.usable(NAME, SYMBOL)
+
+
+async def test_a_stream_known_to_be_dead_is_no_price_and_nobody_asks_about_it(tmp_path: Path) -> None:
+    clock = ManualClock()
+    venue = Sleepy(clock)
+    async with rig(tmp_path, venue=venue, clock=clock) as it:
+        venue.dead = ("btcusdt@depth@100ms",)
+        venue.asked.clear()
+        await slept(it, 60)
+        assert venue.asked == []
+        assert not it.engine.views.usable(NAME, SYMBOL)
+        venue.dead = ()
+        await slept(it, 5)
+        assert it.engine.views.usable(NAME, SYMBOL)
+
+
+async def test_an_answer_that_hangs_holds_up_nobody_else(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        ask, never = venue.depth_snapshot, asyncio.Event()
+
+        async def hangs(symbol: str, limit: int = 1000) -> DepthSnapshot:
+            if symbol == "3USDT":
+                await never.wait()
+            return await ask(symbol, limit)
+
+        venue.depth_snapshot = hangs  # type: ignore[method-assign]
+        await slept(it, 2 * TRUST_S)
+        assert [one for one in MANY if not it.engine.views.usable(NAME, one)] == ["3USDT"]
 
 
 async def test_a_lively_book_costs_nothing(tmp_path: Path) -> None:
@@ -120,20 +255,20 @@ async def test_a_lively_book_costs_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("silent", "missed", "state"),
+    ("silent", "moves_on", "state"),
     [
-        (("btcusdt@depth@100ms", "btcusdt@trade"), 0, "up"),  # the market sleeps
-        (("btcusdt@depth@100ms", "btcusdt@trade"), 1, "degraded"),  # the stream died
-        (("btcusdt@trade",), 0, "degraded"),  # only one of them is silent, and the book moves
+        (("btcusdt@depth@100ms", "btcusdt@trade"), False, "up"),  # the market sleeps
+        (("btcusdt@depth@100ms", "btcusdt@trade"), True, "degraded"),  # the stream died
+        (("btcusdt@trade",), False, "degraded"),  # only one of them is silent, and the book moves
     ],
 )
 async def test_a_sleeping_market_makes_no_venue_degraded(
-    tmp_path: Path, silent: tuple[str, ...], missed: int, state: str
+    tmp_path: Path, silent: tuple[str, ...], moves_on: bool, state: str
 ) -> None:
     clock = ManualClock()
     venue = Sleepy(clock)
     async with rig(tmp_path, venue=venue, clock=clock) as it:
-        venue.silent, venue.missed = silent, missed
+        venue.silent, venue.moves_on = silent, moves_on
         await slept(it, 60)
         [row] = it.engine.condition.status().venues
         assert row.state == state

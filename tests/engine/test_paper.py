@@ -12,7 +12,7 @@ import pytest
 from msgspec import structs
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.book import Unusable
+from spark_tui.domain.book import Quote, Unusable
 from spark_tui.domain.market import Trade
 from spark_tui.domain.order import OrderState
 from spark_tui.domain.values import Environment, Side
@@ -55,6 +55,20 @@ async def test_a_quiet_market_fills_once_the_venue_confirmed_it(tmp_path: Path) 
         await it.clock.run_for(60)
         order = await it.submit(buy("0.5", None))
         await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+
+
+async def test_tops_that_are_still_the_venues_keep_the_paper_books_young_too(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        book = it.paper._account.books[SYMBOL]
+        for _ in range(5):
+            await it.clock.run_for(4)
+            await it.paper.tops((SYMBOL,))
+            assert isinstance(book.read(it.clock.mono_ns(), 5 * NS_PER_S), Quote)
+        it.source._top = (60_001.0, 60_010.0)
+        await it.clock.run_for(4)
+        await it.paper.tops((SYMBOL,))
+        await it.clock.run_for(2)
+        assert isinstance(book.read(it.clock.mono_ns(), 5 * NS_PER_S), Unusable)
 
 
 async def test_a_market_that_is_silent_and_unconfirmed_fills_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from math import inf
 from spark_tui.domain.book import OrderBook, Quote, Sync, Unusable
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, MarketEvent, Trade
+from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, MarketEvent, Top, Trade
 from spark_tui.domain.order import Fill
 from spark_tui.venues.paper.cash import Cash
 from spark_tui.venues.paper.checks import REJECTED, refused
@@ -102,6 +102,11 @@ class PaperAccount:
         if not was_live:
             self.floor.on_depth(snapshot.symbol, None, self.now_ms())
             self.settle()
+
+    def on_top(self, top: Top, asked_ns: int) -> None:
+        """The venue still has this top: see `OrderBook.confirm_top`."""
+        if top.symbol in self.books:
+            self.books[top.symbol].confirm_top(top, asked_ns)
 
     def blind(self) -> set[str]:
         """Symbols whose book cannot be used until a snapshot comes."""

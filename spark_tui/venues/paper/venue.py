@@ -15,7 +15,7 @@ import msgspec
 from spark_tui.domain.book import OrderBook
 from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent
+from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent, Top
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import Environment, ListKind, SelfTradePrevention
 from spark_tui.venues.paper.account import PaperAccount
@@ -169,6 +169,14 @@ class PaperVenue:
         snapshot = await self._source.depth_snapshot(symbol, limit)
         self._account.on_snapshot(snapshot, asked_ns, whole=limit >= _WHOLE)
         return snapshot
+
+    async def tops(self, symbols: tuple[str, ...]) -> tuple[Top, ...]:
+        """As with a snapshot: what keeps the engine's books young keeps ours."""
+        asked_ns = self._clock.mono_ns()
+        tops = await self._source.tops(symbols)
+        for top in tops:
+            self._account.on_top(top, asked_ns)
+        return tops
 
     async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]:
         return await self._source.candles(symbol, interval, limit)

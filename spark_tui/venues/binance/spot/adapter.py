@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from spark_tui.domain.health import Call, StreamHealth, WeightGauge
 from spark_tui.domain.instrument import Instrument, SymbolStatus
-from spark_tui.domain.market import Candle, DepthSnapshot
+from spark_tui.domain.market import Candle, DepthSnapshot, Top
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.selection import Day
 from spark_tui.domain.values import ListKind
@@ -221,6 +221,9 @@ class BinanceSpot:
         if self._on_frame is not None and limit >= _A_BOOK:
             self._on_frame(f"{symbol.lower()}@snapshot", self._clock.wall_ns(), body)
         return snapshot
+
+    async def tops(self, symbols: tuple[str, ...]) -> tuple[Top, ...]:
+        return await self._rest.tops(symbols)
 
     async def candles(self, symbol: str, interval: str, limit: int = 500) -> tuple[Candle, ...]:
         return await self._rest.klines(symbol, interval, limit)

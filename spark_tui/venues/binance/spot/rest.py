@@ -7,13 +7,14 @@ from typing import TypeVar
 import msgspec
 
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import Candle, DepthSnapshot
+from spark_tui.domain.market import Candle, DepthSnapshot, Top
 from spark_tui.domain.selection import Day
 from spark_tui.venues.binance.errors import Phase
 from spark_tui.venues.binance.signing import Value, rest_payload, signed_query, unsigned
 from spark_tui.venues.binance.spot import codec
 from spark_tui.venues.binance.spot.account import ORDER_LIMIT, Account, not_sent, over_budget, unreadable
 from spark_tui.venues.binance.spot.codec_days import decode_days
+from spark_tui.venues.binance.spot.codec_tops import decode_tops
 from spark_tui.venues.binance.spot.instruments import ExchangeInfo
 from spark_tui.venues.binance.spot.list_ids import ListIds
 from spark_tui.venues.binance.spot.numbers import CodecError
@@ -38,6 +39,7 @@ class Route(msgspec.Struct, frozen=True):
 TIME = Route("GET", "/api/v3/time", 1)
 EXCHANGE_INFO = Route("GET", "/api/v3/exchangeInfo", 20)
 DAYS = Route("GET", "/api/v3/ticker/24hr", 80)  # of every symbol
+TOPS = Route("GET", "/api/v3/ticker/bookTicker", 4)  # of any number of symbols
 KLINES = Route("GET", "/api/v3/klines", 2)
 PLACE = Route("POST", "/api/v3/order", 1)
 TEST = Route("POST", "/api/v3/order/test", 1)
@@ -102,6 +104,11 @@ class SpotRest:
         """The snapshot and the body it came from."""
         body = await self._public(depth_route(limit), {"symbol": symbol, "limit": str(limit)})
         return _decoded(lambda raw: codec.decode_depth_snapshot(raw, symbol), body), body
+
+    async def tops(self, symbols: tuple[str, ...]) -> tuple[Top, ...]:
+        """All of them must be listed."""
+        body = await self._public(TOPS, {"symbols": msgspec.json.encode(symbols).decode()})
+        return _decoded(decode_tops, body)
 
     async def klines(self, symbol: str, interval: str, limit: int) -> tuple[Candle, ...]:
         params = {"symbol": symbol, "interval": interval, "limit": str(limit)}
