@@ -14,8 +14,8 @@ ORDER_KEYS = frozenset(
 )
 """Printed keys that do something to orders; while a number is typed they are taken for a slip of it."""
 SIGNS = frozenset({"+", "-"})
-_SLIP = "{} is no part of a number, so it is empty again: Backspace, then type it plainly, e.g. 0.001"
-_NO_NUMBER = "what was pasted is no plain number; nothing of it was taken"
+SLIP = "{} is no part of a number, so it is empty again: Backspace, then type it plainly, e.g. 0.001"
+NO_NUMBER = "what was pasted is no plain number; nothing of it was taken"
 
 
 class NumberTyping:
@@ -28,7 +28,7 @@ class NumberTyping:
 
     def key(self, name: str, character: str | None) -> str | None:
         if self._slipped(name, character):
-            return _SLIP.format(self._slip)
+            return SLIP.format(self._slip)
         if name == "backspace":
             self._draft.backspace()
         elif not (character and self._draft.type_character(character)):
@@ -40,7 +40,7 @@ class NumberTyping:
         text = text.strip()
         parted = FIELDS[self._draft.field].unit in WHOLE and not text.isdecimal()
         if len(text) > MAX_TEXT or parted or not PASTED.fullmatch(text):
-            return _NO_NUMBER
+            return NO_NUMBER
         self._draft.set(self._draft.field, Decimal(text.replace(",", ".")))
         return ""
 

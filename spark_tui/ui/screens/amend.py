@@ -13,8 +13,8 @@ from spark_tui.domain.risk import Verdict
 from spark_tui.domain.values import Environment
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
-from spark_tui.ui.draft import MAX_TEXT
 from spark_tui.ui.lines import Line
+from spark_tui.ui.number_field import NumberField
 from spark_tui.ui.offers import amount, asked_words, total
 from spark_tui.ui.screens.dialog import FRAME, LABEL, WIDTH, DialogScreen, fact_lines
 from spark_tui.ui.story import short_id
@@ -35,7 +35,7 @@ class AmendScreen(DialogScreen):
         self._key = order.client_order_id
         self._order = order
         self._instrument = instrument
-        self.text = ""
+        self._new = NumberField()
         self._said = ""
 
     def on_mount(self) -> None:
@@ -76,7 +76,7 @@ class AmendScreen(DialogScreen):
             return f"the order is {self._order.state}"
         if self.context.model.status is None:
             return "no engine has said yet whether trading is halted"
-        return "" if self.text.strip(".") else "type the new total"
+        return "" if self._new.text.strip(".") else self._new.said or "type the new total"
 
     def _verdicts(self) -> tuple[Verdict, ...]:
         """The gate's own, of the number as typed."""
@@ -87,7 +87,7 @@ class AmendScreen(DialogScreen):
         return risk.check_amend(status.trading_state, status.halt_reason, failures)
 
     def _quantity(self) -> Decimal:
-        return amount(self.text)
+        return amount(self._new.text)
 
     def lines(self, width: int, height: int) -> Sequence[Line]:
         refusal = self._said = self.refusal()
@@ -95,10 +95,10 @@ class AmendScreen(DialogScreen):
         unit = f" {self._instrument.base}" + (f", in steps of {fmt.exact(step)}" if step else "")
         new: Line = (
             (f" {'new total':<{LABEL}}", "dim"),
-            (f"{fmt.group(self.text) + '▏':>{FIELD}}", "b ink on background"),
+            (f"{fmt.group(self._new.text) + '▏':>{FIELD}}", "b ink on background"),
             (unit, "dim"),
         )
-        told = [("", refusal, "warn" if self.text else "dim")]
+        told = [("", refusal, "warn" if self._new.text or self._new.said else "dim")]
         if not refusal:
             passed = [("", one.text, "dim") for one in self._verdicts()]
             told = [("", self._change(), "up"), ("the rules", *passed[0][1:]), *passed[1:]]
@@ -130,14 +130,12 @@ class AmendScreen(DialogScreen):
             self.finish("")
         elif name == "ctrl+o":
             if not self.refusal():
-                self.finish(self.text)
-        elif name == "backspace":
-            self.text = self.text[:-1]
-        elif name == "ctrl+u":
-            self.text = ""
-        elif character and len(self.text) < MAX_TEXT:
-            character = "." if character == "," else character
-            digit = character.isascii() and character.isdecimal()
-            if digit or (character == "." and "." not in self.text):
-                self.text += character
+                self.finish(self._new.text)
+        else:
+            self._new.key(name, character)
+        self.frame.pull()
+
+    def take_paste(self, text: str) -> None:
+        """It fills the number; ctrl+o sends it."""
+        self._new.paste(text)
         self.frame.pull()
