@@ -6,16 +6,15 @@ snapshot. Levels beyond the snapshot are unknown until they change, as at the ve
 3.5): a venue's text of up to 15 digits survives the round trip.
 """
 
-from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 from enum import StrEnum
-from heapq import nlargest, nsmallest
 from math import inf
 from typing import Final
 
 import msgspec
 
+from spark_tui.domain.book_levels import Levels
 from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, Top
 
 
@@ -56,8 +55,6 @@ class Unusable(msgspec.Struct, frozen=True):
 
 
 TRUST_S: Final = 150  # how long the top may speak for the rest of a book that no update reached
-_WINDOW: Final = 64  # sorted prices kept ready on each side; twice that before it is cut
-_SHORT: Final = 24  # a shorter window is filled again; this many levels always read without sorting
 
 
 class OrderBook:
@@ -72,7 +69,7 @@ class OrderBook:
         self.resyncs = 0  # times a live book lost sync
         self.gaps = 0  # diffs that proved a missing one
         self.update_id = 0
-        self._max_levels = max_levels
+        self._levels = Levels(max_levels)
         self._buffer: deque[DepthDiff] = deque(maxlen=max_buffer)
         self._live = False
         self._bridging = False  # a snapshot is in, its first diff is not
@@ -81,7 +78,6 @@ class OrderBook:
         self._at_ns = 0
         self._whole_ns = 0  # as `_at_ns`, of every level: by an update or the venue's update number
         self._event_ms = 0  # the venue's time of the last diff
-        self._clear()
 
     # --- writing -------------------------------------------------------------------------------------------
 
@@ -113,13 +109,13 @@ class OrderBook:
             return self._lose("the snapshot carries a price or quantity that is no number", None)
         continued = bool(self._buffer) and not waiting and self._buffer[-1].last_id == last_id
         self._buffer.clear()
-        self._load(snapshot)
+        crossed = self._levels.load(snapshot.bids, snapshot.asks) is not None
         self.update_id = last_id
         self._at_ns = self._whole_ns = now_ns
         self._asked = False
         self._bridging = True
         self._why = "waiting for the first update after the snapshot"
-        if self._check() is not None:
+        if crossed:
             return self._lose("the snapshot is crossed", None)
         if continued:
             self._bridging, self._live = False, True
@@ -164,18 +160,17 @@ class OrderBook:
         age_ns = now_ns - self._at_ns
         if not self._live or age_ns > max_age_ns:
             return self._unusable(age_ns)
-        bids, asks = self._bid_window, self._ask_window
-        if not bids or not asks:
+        top = self._levels.top()
+        if top is None:
             return Unusable("one side of the book is empty")
-        bid, ask = bids[-1], asks[0]
-        return Quote(bid, self._bids[bid], ask, self._asks[ask], self.update_id, age_ns if age_ns > 0 else 0)
+        return Quote(*top, self.update_id, age_ns if age_ns > 0 else 0)
 
     def levels(self, count: int, now_ns: int, max_age_ns: int) -> Depth | Unusable:
         """Up to `count` levels a side, best first."""
         age_ns = now_ns - self._at_ns
         if not self._live or age_ns > max_age_ns:
             return self._unusable(age_ns)
-        bids, asks = list(self._best(count, bids=True)), list(self._best(count, bids=False))
+        bids, asks = (list(self._levels.best(count, bids=side)) for side in (True, False))
         return Depth(bids, asks, self.update_id, max(age_ns, 0))
 
     def best_first(
@@ -186,27 +181,17 @@ class OrderBook:
         age_ns = now_ns - self._at_ns
         if not self._live or age_ns > max_age_ns:
             return self._unusable(age_ns)
-        return self._best(count, bids=bids)
+        return self._levels.best(count, bids=bids)
 
     def top(self) -> tuple[float, float, float, float] | None:
         """(bid, quantity, ask, quantity) whatever the age, or None while not live or one-sided. For checks of
         a recording against its own ticker, where no clock runs."""
-        quote = self.read(self._at_ns, 0)
-        if isinstance(quote, Unusable):
-            return None
-        return (quote.bid, quote.bid_quantity, quote.ask, quote.ask_quantity)
+        return self._levels.top() if self._live else None
 
     def quantity_at(self, price: float, *, bids: bool) -> float | None:
         """What is shown at one price: 0.0 where nothing is, None beyond the levels that are known. The caller
         has asked first whether the book can be read at all."""
-        levels = self._bids if bids else self._asks
-        quantity = levels.get(price)
-        if quantity is not None:
-            return quantity
-        if not levels:
-            return None
-        known = price >= min(levels) if bids else price <= max(levels)
-        return 0.0 if known else None
+        return self._levels.quantity_at(price, bids=bids)
 
     @property
     def live(self) -> bool:
@@ -233,7 +218,7 @@ class OrderBook:
     @property
     def level_count(self) -> int:
         """Levels held on both sides: for the bound's metric."""
-        return len(self._bids) + len(self._asks)
+        return len(self._levels)
 
     # --- the sync rule -------------------------------------------------------------------------------------
 
@@ -244,6 +229,18 @@ class OrderBook:
             return self._disordered(diff)
         self._bridging, self._live = False, True
         return self._apply(diff, now_ns)
+
+    def _apply(self, diff: DepthDiff, now_ns: int) -> Sync:
+        trouble = self._levels.change(diff.bids, diff.asks)
+        if trouble is not None:
+            return self._lose(trouble, None)
+        self.update_id = diff.last_id
+        if (
+            diff.time_ms != self._event_ms or not diff.time_ms
+        ):  # frames from a producer that is stuck age (F28)
+            self._event_ms = diff.time_ms
+            self._at_ns = self._whole_ns = now_ns
+        return Sync.APPLIED
 
     def _disordered(self, diff: DepthDiff) -> Sync:
         if diff.first_id > self.update_id + 1:
@@ -270,148 +267,12 @@ class OrderBook:
     def _forget(self, why: str) -> None:
         self._live = self._bridging = False
         self._why = why
-        self._clear()
+        self._levels.clear()
 
     def _unusable(self, age_ns: int) -> Unusable:
         if not self._live:
             return Unusable(f"resyncing: {self._why}" if self.resyncs else f"syncing: {self._why}")
         return Unusable(f"stale: last update {age_ns / 1e9:.1f} s ago")
-
-    # --- the levels ----------------------------------------------------------------------------------------
-    # A side is a dict of every level and a short sorted list of its best prices: exactly the dict's prices
-    # not beyond the side's floor. Most levels of a diff fall on known prices or far away: one dict write.
-
-    def _best(self, count: int, *, bids: bool) -> Iterator[Level]:
-        """The window's, then the rest: sorting these costs a hundred times as much."""
-        levels = self._bids if bids else self._asks
-        near = self._bid_window[: -count - 1 : -1] if bids else self._ask_window[:count]
-        for price in near:
-            yield price, levels[price]
-        if len(near) < min(count, len(levels)):
-            for price in (nlargest if bids else nsmallest)(count, levels)[len(near) :]:
-                yield price, levels[price]
-
-    def _clear(self) -> None:
-        self._bids: dict[float, float] = {}
-        self._asks: dict[float, float] = {}
-        self._bid_window: list[float] = []  # ascending: best last
-        self._ask_window: list[float] = []  # ascending: best first
-        self._bid_floor = -inf
-        self._ask_floor = inf
-        self._bid_horizon = -inf  # beyond it levels were let go: a top there would be a guess
-        self._ask_horizon = inf
-
-    def _load(self, snapshot: DepthSnapshot) -> None:
-        self._clear()
-        self._bids = {price: quantity for price, quantity in snapshot.bids if quantity > 0}
-        self._asks = {price: quantity for price, quantity in snapshot.asks if quantity > 0}
-        self._rebuild_bids()
-        self._rebuild_asks()
-
-    def _apply(self, diff: DepthDiff, now_ns: int) -> Sync:
-        sane = self._apply_bids(diff.bids) and self._apply_asks(diff.asks)
-        if not sane:
-            return self._lose("an update carried a price or quantity that is no number", None)
-        self.update_id = diff.last_id
-        if (
-            diff.time_ms != self._event_ms or not diff.time_ms
-        ):  # frames from a producer that is stuck age (F28)
-            self._event_ms = diff.time_ms
-            self._at_ns = self._whole_ns = now_ns
-        bids, asks = self._bid_window, self._ask_window
-        if len(bids) < _SHORT or len(asks) < _SHORT:
-            self._refill()
-            bids, asks = self._bid_window, self._ask_window
-        if bids and asks and self._bid_horizon <= bids[-1] < asks[0] <= self._ask_horizon:
-            return Sync.APPLIED
-        trouble = self._check()
-        return Sync.APPLIED if trouble is None else self._lose(trouble, None)
-
-    def _apply_bids(self, changes: list[Level]) -> bool:
-        """Hot: one pass, no calls for the usual level. False on a level no venue sends."""
-        levels, window, floor = self._bids, self._bid_window, self._bid_floor
-        for price, quantity in changes:
-            if 0.0 < quantity < inf:
-                if 0.0 < price < floor or price in levels:
-                    levels[price] = quantity
-                elif 0.0 < price < inf:
-                    levels[price] = quantity
-                    insort(window, price)
-                else:
-                    return False
-            elif quantity == 0.0:
-                if levels.pop(price, 0.0) and price >= floor:
-                    del window[bisect_left(window, price)]
-            else:
-                return False
-        if len(window) > 2 * _WINDOW:
-            del window[:-_WINDOW]
-            self._bid_floor = window[0]
-        if len(levels) > self._max_levels:
-            self._prune_bids()
-        return True
-
-    def _apply_asks(self, changes: list[Level]) -> bool:
-        levels, window, floor = self._asks, self._ask_window, self._ask_floor
-        for price, quantity in changes:
-            if 0.0 < quantity < inf:
-                if floor < price < inf or price in levels:
-                    levels[price] = quantity
-                elif 0.0 < price < inf:
-                    levels[price] = quantity
-                    insort(window, price)
-                else:
-                    return False
-            elif quantity == 0.0:
-                if levels.pop(price, 0.0) and price <= floor:
-                    del window[bisect_left(window, price)]
-            else:
-                return False
-        if len(window) > 2 * _WINDOW:
-            del window[_WINDOW:]
-            self._ask_floor = window[-1]
-        if len(levels) > self._max_levels:
-            self._prune_asks()
-        return True
-
-    def _refill(self) -> None:
-        if len(self._bid_window) < _SHORT and len(self._bid_window) < len(self._bids):
-            self._rebuild_bids()
-        if len(self._ask_window) < _SHORT and len(self._ask_window) < len(self._asks):
-            self._rebuild_asks()
-
-    def _rebuild_bids(self) -> None:
-        self._bid_window = sorted(nlargest(_WINDOW, self._bids))
-        self._bid_floor = self._bid_window[0] if len(self._bids) > _WINDOW else -inf
-
-    def _rebuild_asks(self) -> None:
-        self._ask_window = nsmallest(_WINDOW, self._asks)
-        self._ask_floor = self._ask_window[-1] if len(self._asks) > _WINDOW else inf
-
-    def _prune_bids(self) -> None:
-        """Keep the better half. The horizon moves with it: what was let go is never taken for empty."""
-        kept = nlargest(max(self._max_levels // 2, _WINDOW), self._bids)
-        self._bids = {price: self._bids[price] for price in kept}
-        self._bid_horizon = max(self._bid_horizon, kept[-1])
-        self._rebuild_bids()
-
-    def _prune_asks(self) -> None:
-        kept = nsmallest(max(self._max_levels // 2, _WINDOW), self._asks)
-        self._asks = {price: self._asks[price] for price in kept}
-        self._ask_horizon = min(self._ask_horizon, kept[-1])
-        self._rebuild_asks()
-
-    def _check(self) -> str | None:
-        """What makes the top untrustworthy, if anything. An empty side of a wholly known book does not."""
-        bids, asks = self._bid_window, self._ask_window
-        if not all(0.0 < price < inf for price in (*bids, *asks)):
-            return "a level has a price that is no number"
-        if bids and asks and bids[-1] >= asks[0]:
-            return f"crossed: bid {bids[-1]} is not below ask {asks[0]}"
-        best_bid, best_ask = (bids[-1] if bids else -inf), (asks[0] if asks else inf)
-        if best_bid < self._bid_horizon or best_ask > self._ask_horizon:
-            return "the top went back to levels that were let go"
-        return None
 
 
 def _is_level(level: Level) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spark_tui.domain import book as book_module
+from spark_tui.domain import book_levels
 from spark_tui.domain.book import TRUST_S, Depth, OrderBook, Quote, Sync, Unusable
 from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, Top
 
@@ -67,7 +67,7 @@ def market(seed: int, diffs: int = 14, levels: int = 12) -> Truth:
 @contextmanager
 def small_windows(size: int) -> Iterator[None]:
     """Let generated books of a dozen levels reach every path that real ones reach with thousands."""
-    with mock.patch.multiple(book_module, _WINDOW=size, _SHORT=max(size // 2, 1)):
+    with mock.patch.multiple(book_levels, _WINDOW=size, _SHORT=max(size // 2, 1)):
         yield
 
 
