@@ -54,9 +54,17 @@ KILL = "kill"  # the strategy of the orders with which `spark-tui kill` closed p
 MAX_TAKEN = 5_000  # marks of kills; far more than wait on a disk
 
 
+_CANARY = "canary/"
+
+
 def canary_key(run_id: str) -> str:
     """The key of the order that a confirm of this run places."""
-    return f"canary/{run_id}"
+    return f"{_CANARY}{run_id}"
+
+
+def run_of_key(key: str) -> str:
+    """The run whose confirm placed the order with this key; empty for every other order."""
+    return key.removeprefix(_CANARY) if key.startswith(_CANARY) else ""
 
 
 class Effect(msgspec.Struct, frozen=True, kw_only=True):

@@ -246,16 +246,6 @@ async def test_a_venues_refusal_is_red(tmp_path: Path) -> None:
         assert (row.verdict, row.state, codes(row)) == (CanaryVerdict.RED, OrderState.REJECTED, ["-2010"])
 
 
-async def test_what_the_venue_still_has_open_is_residue(tmp_path: Path) -> None:
-    async with rig(tmp_path, settings=told(tmp_path)) as it:
-        await row_of(it, RunCanary(symbol=SYMBOL, quantity=D("0.001"), price=D("59000")))
-        it.venue.failing["cancel"] = REJECTED
-        row = await row_of(it, CONFIRM)
-        assert row.verdict is CanaryVerdict.RED
-        assert row.residue
-        assert "RESIDUE" in codes(row)
-
-
 RESTING = RunCanary(symbol=SYMBOL, quantity=D("0.001"), price=D("59000"))
 
 

@@ -130,6 +130,7 @@ class World:
         self.story: list[str] = []
         self.violations: list[str] = []
         self.keyed: list[SubmitOrder] = []  # what was asked with a key, and may be asked again
+        self.settings = EngineSettings(symbols={VENUE: (SYMBOL,)}, rules=())
         self._starts = 0
         self._crowd = 0
         self._asked: list[asyncio.Task[Result | None]] = []
@@ -171,7 +172,7 @@ class World:
             (venue,),
             self.ledger,
             None,
-            EngineSettings(symbols={VENUE: (SYMBOL,)}, rules=()),
+            self.settings,
             self.clock,
             lambda name: self.checkpoint(name),  # noqa: PLW0108 - the one of that moment
             rng=random.Random(f"engine/{self.seed}/{self._starts}"),

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import usable
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, TimeInForce
 from spark_tui.engine.canary.admission import FOREIGN_SCOPE, Case, Scope, judge, latest_run
 from spark_tui.engine.canary.follow import Followed, Follower
+from spark_tui.engine.canary.leftovers import Leftovers
 from spark_tui.engine.canary.outcome import Worth, faults
 from spark_tui.engine.canary.papers import Papers, reasons_of
 from spark_tui.engine.canary.probe import Section
@@ -34,12 +36,14 @@ class Confirmation:
         engine: "Engine",
         follower: Follower,
         papers: Papers,
+        leftovers: Leftovers,
         hosts: Mapping[str, str],
         config_hash: Callable[[], str],
     ) -> None:
         self._engine = engine
         self._follower = follower
         self._papers = papers
+        self._leftovers = leftovers
         self._hosts = hosts
         self._config_hash = config_hash
 
@@ -123,7 +127,10 @@ class Confirmation:
             state=done.order.state,
             residue=done.residue,
         )
-        return await self._papers.conclude(row, _sections(run, done))
+        row = await self._papers.conclude(row, _sections(run, done))
+        if lifecycle.is_open(done.order.state):
+            self._leftovers.take(row.client_order_id)
+        return row
 
     def _rows(self) -> list[CanaryRow]:
         return list(self._engine.journal.state.canaries.values())

@@ -19,6 +19,7 @@ from spark_tui.engine.canary.confirm import Confirmation
 from spark_tui.engine.canary.dry import DryRun
 from spark_tui.engine.canary.follow import Follower
 from spark_tui.engine.canary.growing import LeftBehind
+from spark_tui.engine.canary.leftovers import Leftovers
 from spark_tui.engine.canary.papers import Papers
 from spark_tui.engine.canary.probe import smallest
 from spark_tui.engine.canary.soak import ROW_CHECKS
@@ -52,8 +53,9 @@ class CanaryDesk:
         self._settings = settings
         self._clock = clock
         self._papers = Papers(engine, settings, clock, self.config)
+        self._leftovers = Leftovers(engine, self.follower, self._papers, clock)
         self._confirmation = Confirmation(
-            engine, self.follower, self._papers, settings.hosts, self.config_hash
+            engine, self.follower, self._papers, self._leftovers, settings.hosts, self.config_hash
         )
         self._dry = DryRun(engine, self._papers, clock, self.config_hash)
         self._soaks = Soaks(engine, self._papers, clock, self._dry, self._confirmation)
@@ -76,7 +78,7 @@ class CanaryDesk:
         refuse_long(ask.quantity, None)
         if ask.quantity is not None and not usable(ask.quantity):
             raise LinkError("BAD_NUMBER", f"{ask.quantity} is no quantity; write it like 0.01.")
-        self._unfinished.refuse(venue, ask.symbol)
+        self._refuse_beside(venue, ask.symbol)
         return await self._alone(
             "confirm", lambda run_id: self._confirmation.confirm(run_id, ask, venue, operator)
         )
@@ -87,7 +89,7 @@ class CanaryDesk:
         if not ask.dry and ask.typed != ask.symbol:
             raise LinkError("NOT_TYPED", f"A soak that places orders is confirmed by typing {ask.symbol}.")
         if not ask.dry:
-            self._unfinished.refuse(venue, ask.symbol)
+            self._refuse_beside(venue, ask.symbol)
         request = self._request(ask, venue)
         return await self._alone("soak", lambda run_id: self._soaks.soak(run_id, ask, request, operator))
 
@@ -111,7 +113,7 @@ class CanaryDesk:
             signer=self.archive.signer,
             fresh_s=FRESH_MS / 1_000,
             cap_usdt=CAP_USDT,
-            running=self._running or self._unfinished.doing,
+            running=self._running or self._unfinished.doing or self._leftovers.doing,
             not_armable=engine.arming.lacks(),
             arming=engine.arming.view(),
             time_ms=self._papers.now_ms(),
@@ -171,10 +173,16 @@ class CanaryDesk:
 
     # --- confirm -------------------------------------------------------------------------------------------
 
+    def _refuse_beside(self, venue: str, symbol: str) -> None:
+        """Raises LinkError while an earlier order of the symbol has not ended."""
+        self._unfinished.refuse(venue, symbol)
+        self._leftovers.refuse(venue, symbol)
+
     async def finish_cut_short(self) -> None:
         """What an engine before this one began and did not end."""
         try:
             self._unfinished.begin()
+            self._leftovers.begin()
             await LeftBehind(self._papers, self._engine.journal.state, self._engine.notices).seal()
         finally:
             self._settled.set()

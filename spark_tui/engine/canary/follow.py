@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from spark_tui.engine.engine import Engine
 
 RESTS_S = 5.0  # how long an order may rest before what is left of it is cancelled; then between attempts
-ENDS_S = 60.0  # how long its end is awaited: longer than the fate of any lost answer takes to be proved
+PROVED_S = 60.0  # how long the fate of a lost answer is awaited; longer where the venue's window is
+SPARE_S = 15.0  # after that window: three answers "does not exist" and the trades
+ENDS_S = 60.0  # how long a refused cancel is repeated while somebody waits for the verdict
+AGAIN_S = 15.0  # between cancels when nobody waits any more
 _LOOKS = 3  # a replica may lag behind, so a difference is believed when it is seen so often
 _LOOK_EVERY_S = 1.0
 _OPEN = (OrderStatus.PENDING_NEW, OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
@@ -74,7 +77,7 @@ class Follower:
         return Followed(
             order=order,
             expected=expected,
-            actual=_actual(order, assessment.mid, latency_s),
+            actual=actual_of(order, assessment.mid, latency_s),
             residue=residue,
             exchanges=exchanges(heard),
         )
@@ -88,10 +91,21 @@ class Follower:
         return Followed(
             order=order,
             expected=expected,
-            actual=_actual(order, None, None),
+            actual=actual_of(order, None, None),
             residue=residue,
             exchanges=exchanges(heard),
         )
+
+    async def see_out(self, client_id: str) -> tuple[str, ...]:
+        """As long as it takes; what is left over then. An order that outlived its confirm: nobody waits for
+        it, and it is cancelled as soon as it is known to rest."""
+        while self._open(client_id):
+            if not self._being_proved(client_id):
+                await self._cancel(client_id)
+                await self._wait(AGAIN_S, lambda: not self._open(client_id))
+            else:
+                await self._wait(AGAIN_S, lambda: not self._being_proved(client_id))
+        return await self._residue(client_id)
 
     async def _followed(self, client_id: str) -> tuple[str, ...]:
         """What is not as it must be once the order has ended."""
@@ -104,15 +118,16 @@ class Follower:
     # --- to its end ----------------------------------------------------------------------------------------
 
     async def _to_its_end(self, client_id: str) -> tuple[str, ...]:
-        """What stands in the way of cancelling the rest; nothing once the order ended. Tried again and again:
-        an order whose answer was lost may turn out to rest, and a refused cancel may be taken later."""
+        """What stands in the way of cancelling the rest; nothing once the order ended. An order whose answer
+        was lost may turn out to rest, and a refused cancel may be taken later."""
         trouble = ""
-        gives_up_ns = self._clock.mono_ns() + int((RESTS_S + ENDS_S) * NS_PER_S)
         await self._wait(RESTS_S, lambda: self._hurried or not self._open(client_id))
-        while self._open(client_id):
+        await self._wait(self._proof_s(client_id), lambda: not self._being_proved(client_id))
+        gives_up_ns = self._clock.mono_ns() + int(ENDS_S * NS_PER_S)
+        while self._open(client_id) and self._order(client_id).state is not OrderState.UNKNOWN:
             if self._clock.mono_ns() >= gives_up_ns:
                 return (trouble,) if trouble else ()
-            if self._order(client_id).state not in _BEING_PROVED:
+            if not self._being_proved(client_id):
                 trouble = await self._cancel(client_id)
             await self._wait(RESTS_S, lambda: not self._open(client_id))
         return ()
@@ -127,6 +142,13 @@ class Follower:
 
     def _open(self, client_id: str) -> bool:
         return lifecycle.is_open(self._order(client_id).state)
+
+    def _being_proved(self, client_id: str) -> bool:
+        return self._order(client_id).state in _BEING_PROVED
+
+    def _proof_s(self, client_id: str) -> float:
+        venue = self._engine.runners[self._order(client_id).request.venue].venue
+        return max(PROVED_S, venue.decision_window_ms / 1_000 + SPARE_S)
 
     async def _wait(self, seconds: float, holds: Callable[[], bool]) -> bool:
         """Until it holds, at most so long."""
@@ -156,7 +178,10 @@ class Follower:
     async def _compared(self, client_id: str) -> tuple[str, ...]:
         order = self._order(client_id)
         if self._open(client_id):
-            return (f"the order is still {order.state}: cancel it by hand and compare with the venue",)
+            doing = "cancelling it"
+            if self._being_proved(client_id):
+                doing = "asking, and cancels it should it turn out to rest"
+            return (f"the order is still {order.state}: the engine goes on {doing} (canary status tells)",)
         runner = self._engine.runners[order.request.venue]
         try:
             await runner.reconciler.compare_now()
@@ -192,7 +217,7 @@ class Follower:
         return tuple(found)
 
 
-def _actual(order: Order, mid: Decimal | None, latency_s: float | None) -> Execution:
+def actual_of(order: Order, mid: Decimal | None, latency_s: float | None) -> Execution:
     fees: dict[str, Decimal] = {}
     for fill in order.fills:
         fees[fill.commission_asset] = fees.get(fill.commission_asset, ZERO) + fill.commission
