@@ -3,9 +3,9 @@
 There are two questions. A depth call is dear (weight 5 a symbol at Binance) and tells the venue's update
 number: a book that stands at it is right in every level, however long ago that update was. The best prices of
 all symbols are one cheap call (weight 4), and tell only the tops. So a few sleepers are proved by number each
-time; of many the tops are compared every few seconds, and each is proved by number within two and a half
-minutes, or at once when its top is not what the book says. Nothing is asked about a stream that is known to
-be dead, and never with more than a small share of the request budget.
+time; of many the tops are compared every few seconds, and one after the other is proved by number, each
+within two and a half minutes, or at once when its top is not what the book says. Nothing is asked about a
+stream that is known to be dead, and never with more than a small share of the request budget.
 """
 
 import asyncio
@@ -21,7 +21,8 @@ LEVELS = 5  # the cheapest call that tells the number
 EVERY_S = 1.0
 AT_ONCE = 3  # by number, in each second
 FEW = 2  # sleepers that are proved by number each time
-CYCLE_S = TRUST_S - 15.0  # in which each of many gets its turn, evenly: an answer takes a moment
+PACE = 0.5  # proofs by number a second, of many: 2.5 % of the budget at Binance
+CYCLE_S = TRUST_S - 15.0  # in which each gets its turn, whatever it takes: an answer takes a moment
 HALVES = 16  # questions in one comparison, at most
 REFUSED_S = 60.0  # until a comparison that was refused for all is tried again
 BEHIND_S = 5.0  # what the venue did so long ago, its stream should have brought
@@ -66,27 +67,28 @@ class BookProof:
         for symbol, market in self._market.symbols.items():
             if market.book.blank and symbol not in dead:
                 self._resync.want(symbol)  # not one update since the subscription: nothing else asks for it
-        asleep = {symbol: age_s for symbol, age_s in self._market.asleep().items() if symbol not in dead}
+        books = {symbol: age_s for symbol, age_s in self._market.unproved().items() if symbol not in dead}
+        asleep = {symbol: age_s for symbol, age_s in books.items() if age_s > self._market.soon_s}
         self._suspects &= asleep.keys()
         many, aging = len(asleep) > FEW, self._market.aging()
         for symbol in self._due(asleep) if many else self._in_turn(aging & asleep.keys()):
             self._asking.add(symbol)
             questions.create_task(self._prove(symbol))
-        tops = self._comparable(asleep) if many else []
+        tops = self._comparable(books) if many else []
         if not aging.isdisjoint(tops):
             self._comparing = True
             questions.create_task(self._compare(tops))
 
-    def _comparable(self, asleep: dict[str, float]) -> list[str]:
-        """Whose tops may be asked for now."""
+    def _comparable(self, books: dict[str, float]) -> list[str]:
+        """Whose tops may be asked for now: also of who is awake, for it may sleep the next moment."""
         if self._comparing or self._clock.mono_ns() < self._compare_from_ns:
             return []
-        proved = {symbol for symbol, age_s in asleep.items() if age_s <= TRUST_S}
+        proved = {symbol for symbol, age_s in books.items() if age_s <= TRUST_S}
         return sorted(proved - self._suspects - self._untold)
 
     def _due(self, asleep: dict[str, float]) -> list[str]:
-        """Of many: who is suspect or was never proved, and as many others as keep all of them proved."""
-        self._credit = min(self._credit + len(asleep) / CYCLE_S, AT_ONCE)
+        """Of many: who is suspect or was never proved, and others in turn."""
+        self._credit = min(self._credit + max(PACE, len(asleep) / CYCLE_S), AT_ONCE)
         count = int(self._credit)
         self._credit -= count
         oldest = sorted(asleep, key=lambda symbol: -asleep[symbol])[:count]

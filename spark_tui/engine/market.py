@@ -177,13 +177,13 @@ class Market:
         now, age_ns = self._mono_ns(), self._max_age_ns // 2
         return {symbol for symbol, market in self.symbols.items() if market.book.older_than(age_ns, now)}
 
-    def asleep(self) -> dict[str, float]:
-        """Symbols whose book no update and no number of the venue proved for a while, and for how many
-        seconds; infinite where nothing ever did. Only of books that are there."""
+    def unproved(self) -> dict[str, float]:
+        """For how many seconds no update and no number of the venue proved each book that is there; infinite
+        where nothing ever did."""
         now, found = self._mono_ns(), {}
         for symbol, market in self.symbols.items():
             unproved_ns = market.book.unproved_ns(now)
-            if unproved_ns is not None and unproved_ns > self._max_age_ns // 2:
+            if unproved_ns is not None:
                 found[symbol] = unproved_ns / NS_PER_S
             elif market.book.bridging:
                 found[symbol] = inf

@@ -4,9 +4,10 @@ import asyncio
 import contextlib
 import random
 from collections.abc import AsyncIterator, Iterable
+from typing import Any
 
 from spark_tui.domain.book import Depth, Quote
-from spark_tui.domain.market import DepthSnapshot, Level, Top
+from spark_tui.domain.market import Level
 from spark_tui.engine.book_proof import BookProof
 from spark_tui.engine.market import Market
 from spark_tui.engine.resync import ResyncQueue
@@ -19,6 +20,7 @@ from spark_tui.simulator.symbols import describe, from_info
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import discover
 from spark_tui.wire.clock import ManualClock
+from spark_tui.wire.http import HttpReply
 
 LEVELS = 20
 _TURNS = 12
@@ -26,36 +28,6 @@ _TURNS = 12
 
 def names(count: int) -> tuple[str, ...]:
     return tuple(f"S{number:02}USDT" for number in range(count))
-
-
-class Watched(BinanceSpot):
-    """Keeps what was asked, and how many answers are awaited."""
-
-    open_questions = 0
-
-    def __init__(self, *given: object, **named: object) -> None:
-        super().__init__(*given, **named)  # type: ignore[arg-type]
-        self.numbers: list[str] = []
-        self.snapshots: list[str] = []
-        self.compared: list[tuple[str, ...]] = []
-
-    async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
-        (self.numbers if limit < 100 else self.snapshots).append(symbol)
-        with self._question():
-            return await super().depth_snapshot(symbol, limit)
-
-    async def tops(self, symbols: tuple[str, ...]) -> tuple[Top, ...]:
-        self.compared.append(symbols)
-        with self._question():
-            return await super().tops(symbols)
-
-    @contextlib.contextmanager
-    def _question(self):  # type: ignore[no-untyped-def]
-        self.open_questions += 1
-        try:
-            yield
-        finally:
-            self.open_questions -= 1
 
 
 class Night:
@@ -69,6 +41,7 @@ class Night:
         self.most_weight = 0
         self.flickers: list[tuple[str, str]] = []
         self._ids = 0
+        self._on_the_wire = 0
         for number, name in enumerate(self.symbols):
             self._list(name, number)
 
@@ -98,11 +71,26 @@ class Night:
 
     async def open(self, base_url: str) -> None:
         found = await discover(base_url)
-        self.venue = Watched(found.endpoints, None, clock=self.clock, rng=random.Random(1))
+        self.venue = BinanceSpot(found.endpoints, None, clock=self.clock, rng=random.Random(1))
+        self._count_calls()
         rng = random.Random(2)
         self.resync = ResyncQueue(self.venue, self.clock, rng, lambda level, text: None)
         self.market = Market(self.venue.name, self.symbols, self.clock, self.resync, max_age_s=5.0)
         self.proof = BookProof(self.venue, self.market, self.resync, self.clock)
+
+    def _count_calls(self) -> None:
+        """Time stands still until the answers to the calls on the wire came."""
+        http = self.venue._http
+        once = http._once
+
+        async def counted(call: Any) -> HttpReply:
+            self._on_the_wire += 1
+            try:
+                return await once(call)
+            finally:
+                self._on_the_wire -= 1
+
+        http._once = counted  # type: ignore[method-assign]
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as group:
@@ -149,7 +137,7 @@ class Night:
         """What is on its way between venue and engine arrives."""
         heard = -1
         async with asyncio.timeout(20):
-            while self.venue.open_questions or heard != self.market.events:
+            while self._on_the_wire or heard != self.market.events:
                 heard = self.market.events
                 for _ in range(_TURNS):
                     await asyncio.sleep(0)

@@ -12,7 +12,7 @@ from spark_tui.domain.book import TRUST_S
 from spark_tui.domain.health import StreamHealth, WeightGauge
 from spark_tui.domain.market import DepthSnapshot, Top
 from spark_tui.domain.order import OrderState
-from spark_tui.engine.book_proof import BEHIND_S, HALVES, REFUSED_S, SHARE
+from spark_tui.engine.book_proof import BEHIND_S, HALVES, PACE, REFUSED_S, SHARE
 from spark_tui.engine.options import EngineSettings
 from spark_tui.venues.port import Reaction, VenueError
 from spark_tui.wire.clock import ManualClock
@@ -136,8 +136,8 @@ async def test_a_sleeping_watchlist_is_compared_at_once_and_proved_in_turn(tmp_p
         await slept(it, TRUST_S)
         assert {symbol for symbol, _ in venue.asked} == set(MANY)
         assert {limit for _, limit in venue.asked} == {5}
-        assert len(venue.asked) <= 2 * len(MANY)
-        assert min(len(symbols) for symbols in venue.compared) >= len(MANY) - 2  # less who was just proved
+        assert len(venue.asked) <= TRUST_S * PACE + 1
+        assert {frozenset(symbols) for symbols in venue.compared} == {frozenset(MANY)}
         assert len(venue.compared) <= TRUST_S / 2.5
         assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
 
