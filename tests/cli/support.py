@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,8 +11,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests import hatchery
+
 PATIENCE_S = 30.0
 COMMAND = [sys.executable, "-m", "spark_tui"]
+_TOO_EARLY = re.compile("DENIED (BOOK_UNUSABLE|NO_FIGURE): .*; wait for")
 
 
 class Home:
@@ -47,31 +51,19 @@ class Home:
 
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """One command to its end, without a terminal."""
-        return subprocess.run(
-            [*COMMAND, *words],
-            env=self.full(environment),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        return hatchery.run(words, self.full(environment), PATIENCE_S)
 
     def json(self, *words: str) -> Any:
-        """What a command prints, decoded; its data directory is this home's."""
+        """What a command prints, decoded; its data directory is this home's. An order waits for prices."""
         done = self.run(*words, "--data-dir", str(self.data))
+        deadline = time.monotonic() + PATIENCE_S
+        while _TOO_EARLY.search(done.stderr) and time.monotonic() < deadline:  # the engine has just started
+            done = self.run(*words, "--data-dir", str(self.data))
         assert not done.stderr, done.stderr
         return json.loads(done.stdout)
 
-    def begin(self, *words: str, **environment: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [*COMMAND, *words],
-            env=self.full(environment),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    def begin(self, *words: str, **environment: str) -> hatchery.Hatched:
+        return hatchery.begin(words, self.full(environment))
 
     def engine(self, *words: str, data: Path | None = None, **environment: str) -> "Engine":
         engine = Engine(self, data or self.data, words, environment)
