@@ -152,6 +152,12 @@ class Tape(_Section):
     max_days: float = Field(default=14.0, gt=0)
 
 
+class Evidence(_Section):
+    """`max_megabytes`: of all bundles of canaries; one alone may have 16."""
+
+    max_megabytes: int = Field(default=64, ge=32, le=1_000_000)
+
+
 class Kill(_Section):
     """`store_keys`: a key that came from the environment or the configuration is also in the kill plan (mode
     0600), so that `spark-tui kill` works from any shell. Off: whoever kills must have it."""
@@ -180,6 +186,7 @@ class Settings(_Section):
     kill: Kill = Kill()
     paper: Paper = Paper()
     tape: Tape = Tape()
+    evidence: Evidence = Evidence()
     simulator: Simulator = Simulator()
 
     @property

@@ -112,6 +112,7 @@ class Composition:
                 hosts={venue.name: _host(venue, found)},
                 config=decisive(settings, found),
                 data_dir=str(self._data_dir),
+                evidence_bytes=settings.evidence.max_megabytes << 20,
                 metrics_port=self.metrics_port,
                 marks=marks,
             ),

@@ -16,6 +16,7 @@ class EngineSettings(msgspec.Struct, frozen=True, kw_only=True):
     config: dict[str, str] = {}  # what else an operator configured that decides about orders; no secrets
     data_badge: str = "Real"  # Real | Mock | Replay
     data_dir: str = ""
+    evidence_bytes: int = 64 << 20  # of all bundles; the oldest make room
     metrics_port: int = 0  # as served; 0 when off
     book_max_age_s: float = 5.0  # an older book is no price
     reconcile_every_s: float = 45.0  # between regular comparisons with the venue

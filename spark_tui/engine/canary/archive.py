@@ -2,36 +2,53 @@
 is to rest on them."""
 
 import asyncio
+from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
 
 from spark_tui.link.messages import CanaryRow
-from spark_tui.store import evidence, evidence_journal
+from spark_tui.store import evidence, evidence_journal, evidence_shelf
 from spark_tui.store.evidence import Bundle, Checked, EvidenceError, EvidenceKey
 from spark_tui.store.evidence_journal import Gathered, Journal
+from spark_tui.store.evidence_shelf import Removed
 
 _Identity = tuple[object, ...]
 
 
 class Archive:
-    """`folder` empty: this engine has no data directory and can keep no evidence."""
+    """`folder` empty: this engine has no data directory and can keep no evidence. `most`: bytes of all its
+    bundles."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, most: int) -> None:
         self._folder = folder
+        self._most = most
+        self.size: int | None = None  # of them all, None before they were looked at
         self._key: EvidenceKey | None = None
         self._judged: tuple[_Identity, str] = ((), "")  # what was judged last, and as what
         self._checked: dict[str, Checked] = {}  # by digest: the content checked last
 
-    async def keep(self, name: str, bundle: Bundle) -> tuple[str, str]:
+    async def keep(self, run_id: str, bundle: Bundle) -> tuple[str, str]:
         """Path and sha256 of the sealed bundle. Raises EvidenceError."""
-        return await asyncio.to_thread(self._keep, name, bundle)
+        return await asyncio.to_thread(self._keep, _name(run_id), bundle)
 
-    async def journal(self, name: str) -> Journal | None:
+    async def bound(self, needed: Iterable[str]) -> Removed:
+        """Nothing is removed that `needed` (run ids) names. Raises EvidenceError."""
+        if not self._folder or (self.size is not None and self.size <= self._most):
+            return Removed(count=0, size=self.size or 0)
+        names = {_name(run_id) + ".json" for run_id in needed}
+        try:
+            removed = await asyncio.to_thread(evidence_shelf.bound, Path(self._folder), self._most, names)
+        except OSError as error:
+            raise EvidenceError(f"Old evidence cannot be removed: {error.strerror}.") from None
+        self.size = removed.size
+        return removed
+
+    async def journal(self, run_id: str) -> Journal | None:
         """For what is gathered bit by bit; None where no evidence can be kept. Raises EvidenceError."""
         if not self._folder:
             return None
-        return Journal(Path(self._folder), name, await asyncio.to_thread(self._own_key))
+        return Journal(Path(self._folder), _name(run_id), await asyncio.to_thread(self._own_key))
 
     async def left_behind(self) -> list[Path]:
         """Journals that nobody ended."""
@@ -47,6 +64,8 @@ class Archive:
         if not self._folder:
             raise EvidenceError("This engine has no data directory, so it can keep no evidence.")
         sealed = bundle.seal(self._own_key())
+        if self.size is not None:
+            self.size += len(sealed)
         return str(evidence.keep(Path(self._folder), name, sealed)), evidence.sha256(sealed)
 
     @property
@@ -98,6 +117,10 @@ class Archive:
         if self._key is None:
             self._key = EvidenceKey.open(Path(self._folder))
         return self._key
+
+
+def _name(run_id: str) -> str:
+    return f"canary-{run_id}"
 
 
 def _identity(row: CanaryRow) -> _Identity:

@@ -29,7 +29,7 @@ class Growing:
     async def begin(cls, papers: Papers, row: CanaryRow) -> "Growing":
         """Raises LinkError EVIDENCE where there is no key to sign with."""
         try:
-            journal = await papers.archive.journal(f"canary-{row.run_id}")
+            journal = await papers.archive.journal(row.run_id)
         except EvidenceError as error:
             raise LinkError("EVIDENCE", str(error)) from None
         return cls(papers, await papers.begin(row), journal)

@@ -9,9 +9,10 @@ import msgspec
 from spark_tui.domain.order import OrderRequest
 from spark_tui.engine.canary.archive import Archive
 from spark_tui.engine.canary.build import build, config_hash
+from spark_tui.engine.canary.needed import needed
 from spark_tui.engine.canary.probe import Section
 from spark_tui.engine.options import EngineSettings
-from spark_tui.engine.records import CanaryTried
+from spark_tui.engine.records import CanaryTried, Decision
 from spark_tui.link.messages import CanaryCheck, CanaryKind, CanaryRow, CanaryVerdict
 from spark_tui.store.evidence import Bundle, EvidenceError
 from spark_tui.wire.clock import NS_PER_MS, Clock
@@ -30,7 +31,7 @@ class Papers:
         clock: Clock,
         config: Callable[[], dict[str, object]],
     ) -> None:
-        self.archive = Archive(settings.data_dir)
+        self.archive = Archive(settings.data_dir, settings.evidence_bytes)
         self._engine = engine
         self._hosts = settings.hosts
         self._clock = clock
@@ -80,11 +81,28 @@ class Papers:
         is on record all the same, and never green: its order may have been real."""
         bundle.add("verdict", {"verdict": row.verdict, "reasons": row.reasons, "checks": row.checks})
         try:
-            path, digest = await self.archive.keep(f"canary-{row.run_id}", bundle)
+            path, digest = await self.archive.keep(row.run_id, bundle)
         except EvidenceError as error:
             reasons = (*row.reasons, f"EVIDENCE: {error}")
             return await self.record(msgspec.structs.replace(row, verdict=CanaryVerdict.RED, reasons=reasons))
-        return await self.record(msgspec.structs.replace(row, bundle=path, bundle_sha256=digest))
+        row = await self.record(msgspec.structs.replace(row, bundle=path, bundle_sha256=digest))
+        await self._make_room()
+        return row
+
+    async def _make_room(self) -> None:
+        """What is removed is on record. What cannot be is tried again with the next bundle."""
+        engine = self._engine
+        try:
+            removed = await self.archive.bound(needed(engine.journal.state, self.now_ms()))
+        except EvidenceError as error:
+            engine.notices("warn", str(error))
+            return
+        if removed.count:
+            text = f"{removed.count} old bundles of evidence were removed, {removed.size >> 20} MiB are left"
+            engine.journal.note(
+                Decision(action="evidence-removed", operator="engine", text=text, at_ms=self.now_ms())
+            )
+            engine.notices("info", f"{text} (evidence.max_megabytes).")
 
     async def record(self, row: CanaryRow) -> CanaryRow:
         engine = self._engine

@@ -1,0 +1,42 @@
+"""Which bundles something still rests on: those are never removed to make room."""
+
+from collections.abc import Iterator
+
+from spark_tui.domain import lifecycle
+from spark_tui.engine.canary.admission import FRESH_MS
+from spark_tui.engine.state import State, canary_key
+from spark_tui.link.messages import CanaryKind, CanaryRow, CanaryVerdict
+
+
+def needed(state: State, now_ms: int) -> set[str]:
+    """Their run ids: a confirm may rest on it, its order has not ended, live trading is armed on it, or may
+    be (the newest of each configuration)."""
+    told = {row.rests_on for row in state.canaries.values()}
+    rested_on = {
+        row.run_id
+        for row in state.canaries.values()
+        if (row.run_id not in told and _confirmable(row, now_ms)) or _has_open_order(row, state)
+    }
+    armed = {state.armed.rests_on} if state.armed is not None else set[str]()
+    return rested_on | armed | set(_newest(state))
+
+
+def _confirmable(row: CanaryRow, now_ms: int) -> bool:
+    """However the clock was put meanwhile."""
+    return row.kind is CanaryKind.RUN and abs(now_ms - row.at_ms) < FRESH_MS
+
+
+def _has_open_order(row: CanaryRow, state: State) -> bool:
+    name = row.client_order_id or state.keys.get(canary_key(row.run_id))
+    order = state.orders.get(name) if name else None
+    return order is not None and lifecycle.is_open(order.state)
+
+
+def _newest(state: State) -> Iterator[str]:
+    """Of what arming looks at."""
+    seen = set[str]()
+    for row in reversed(state.canaries.values()):
+        counts = row.kind is not CanaryKind.CONFIRM and row.verdict is not CanaryVerdict.REFUSED
+        if counts and row.config_hash not in seen:
+            seen.add(row.config_hash)
+            yield row.run_id
