@@ -3,7 +3,7 @@
 A hatched process has its own pid, environment, pipes and signals, runs `spark_tui.cli.main` and is a child of
 this one, as if it had been executed: only the start of Python and the imports, half a second of a processor
 each time, are done once. That every command starts from nothing is held by tests/cli/test_starts.py, and
-tests/e2e executes everything it runs.
+tests/e2e executes every engine and simulator.
 """
 
 import contextlib
@@ -19,6 +19,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, NoReturn
@@ -35,6 +36,7 @@ _IMPORTED = (
     "spark_tui.engine.composition",
     "spark_tui.engine.process",
     "spark_tui.link.server",
+    "spark_tui.simulator.server",
 )
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _MESSAGE = 1 << 18
@@ -133,6 +135,7 @@ class _Mother:
     """The process that forks; it ends when its socket does, so with this one."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
             self._process = subprocess.Popen(
@@ -142,15 +145,23 @@ class _Mother:
     def lay(self, words: Sequence[str], environment: Mapping[str, str], ends: tuple[int, ...]) -> int:
         """The pid of a new process, a child of ours."""
         message = json.dumps({"words": list(words), "environment": dict(environment), "folder": os.getcwd()})
-        with _adopting():
+        with self._lock, _adopting():
             socket.send_fds(self._socket, [message.encode()], list(ends))
             answer = self._socket.recv(64)
         assert answer, "the hatchery ended"
         return int(answer)
 
 
-@functools.cache
+_first = threading.Lock()
+
+
 def _mother() -> _Mother:
+    with _first:
+        return _only_mother()
+
+
+@functools.cache
+def _only_mother() -> _Mother:
     return _Mother()
 
 

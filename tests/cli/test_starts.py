@@ -16,7 +16,7 @@ from tests.cli.support import COMMAND, PATIENCE_S, Home, wait_for
 TEST_ORDER = "order.test symbol=BTCUSDT side=BUY type=LIMIT quantity=0.01 price=40000"
 SERVED = {  # beside an engine that serves: exit code and a word of the answer
     "canary": ("canary status", 1, "No canaries yet"),
-    "demo": ("demo --plain --duration 0.1", 0, "SIM"),
+    "demo": ("demo --plain --duration 0.1", 0, "Demo: "),
     "diff": ("diff report", 0, "graded"),
     "do": (f"do {TEST_ORDER}", 0, "BTCUSDT"),
     "export": ("export fills --csv -", 0, "trade_id"),

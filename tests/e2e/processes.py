@@ -1,4 +1,5 @@
-"""Real processes: the simulator, the engine, and commands, each as an operator would start it."""
+"""Real processes: the simulator, the engine, and commands. What goes on is executed as an operator would
+start it; a command that comes to an end is forked from one that has imported the program."""
 
 import hmac
 import json
@@ -13,6 +14,8 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from tests import hatchery
 
 PATIENCE_S = 40.0
 _LOOK_EVERY_S = 0.02
@@ -56,15 +59,7 @@ class Desk:
 
     def run(self, *words: str, **environment: str) -> subprocess.CompletedProcess[str]:
         """One command to its end, without a terminal."""
-        done = subprocess.run(
-            [*_COMMAND, *words],
-            env=self.environment | environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE_S,
-            check=False,
-        )
+        done = hatchery.run(words, self.environment | environment, PATIENCE_S)
         self.said += (done.stdout, done.stderr)
         return done
 
