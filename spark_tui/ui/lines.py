@@ -4,6 +4,8 @@ A span is (text, style token); a token is read by `theme.Painter`: `b ink on acc
 background mixed 20 % towards the accent.
 """
 
+import re
+import textwrap
 from collections.abc import Iterable
 
 from rich.cells import cell_len
@@ -12,10 +14,18 @@ Span = tuple[str, str]
 Line = tuple[Span, ...]
 
 EMPTY: Line = ()
+GROUPED = re.compile(r"(?<=\d) (?=\d{3}\b|%|bp\b|ms\b|s\b)")  # between a number's groups, and before its unit
+GLUE = "\x00"  # no white space to the wrapping, one cell wide
 
 
 def width_of(line: Iterable[Span]) -> int:
     return sum(len(text) if text.isascii() else cell_len(text) for text, _ in line)
+
+
+def wrapped(text: str, width: int, most: int | None = None) -> list[str]:
+    """At most `most` rows, the last of them with an ellipsis when that is not all; no number is broken."""
+    rows = textwrap.wrap(GROUPED.sub(GLUE, text), width, max_lines=most, placeholder=" …")
+    return [row.replace(GLUE, " ") for row in rows]
 
 
 def clip(line: Line, width: int) -> Line:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from spark_tui.link.messages import AnyRequest, DeleteRule, DisableRule, EnableRule, RuleRow, Rules
+from spark_tui.link.messages import AnyRequest, DeleteRule, DisableRule, EnableRule, PutRule, RuleRow, Rules
 from spark_tui.link.service import LinkError
 from spark_tui.ui.actions import BY_ID
 from spark_tui.ui.offers import Offer, needs_confirming
@@ -62,7 +62,10 @@ class RuleCommands:
 
     async def _put(self, answer: Awaitable[str], request: Callable[[], AnyRequest]) -> None:
         if await answer:
-            await self._ask(request())
+            put = request()
+            await self._ask(put)
+            if isinstance(put, PutRule) and self._commands.app.cockpit_screen.screen_name == "risk":
+                self._screen().table.go((put.rule.id,))  # where it was put, if it was
 
     # --- on, off, away -------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_tui.ui import format as fmt
+from spark_tui.ui.lines import wrapped
 
 PRICES = st.decimals(min_value=Decimal("-1e12"), max_value=Decimal("1e12"), allow_nan=False, places=8)
 DECIMALS = st.integers(min_value=0, max_value=8)
@@ -190,3 +191,13 @@ def test_a_duration_fits_its_column_and_nothing_that_took_time_looks_like_none(s
     assert len(text) <= 8
     assert (text == "0 ms") == (abs(seconds) < 0.000_005)
     assert text[0] == ("0" if text == "0 ms" else "-" if seconds < 0 else "+")
+
+
+def test_wrapping_breaks_no_number_from_its_groups_or_its_unit() -> None:
+    text = "could come to 15.43 %, the most is 10 %; it is 1 234 567 wide and took 14 ms"
+    for width in range(10, 60):
+        rows = wrapped(text, width)
+        assert " ".join(rows) == text
+        for number in ("15.43 %", "10 %;", "1 234 567", "14 ms"):
+            assert any(number in row for row in rows)
+    assert wrapped(text, 20, 2)[-1].endswith("…")

@@ -246,7 +246,7 @@ async def test_an_instrument_can_be_looked_at_from_any_screen() -> None:
 @pytest.mark.parametrize(
     ("result", "width", "said"),
     [
-        ("sp6qllb014-12 FILLED", 30, "sp6qllb014-12 FILLED"),
+        ("sp6qllb014-12 FILLED", 30, "12 FILLED"),
         ("sp6qllb014-12 FILLED", 18, "12 FILLED"),
         ("sp6qllb014-12 FILLED", 8, "FILLED"),
         ("sp6qllb014-12 DENIED PRICE_BAND", 17, "DENIED PRICE_BAND"),

@@ -114,6 +114,15 @@ async def test_a_new_rule_is_typed_and_put_by_ctrl_o_alone() -> None:
         await face.until(lambda: "btc-cap" in face.pane("rules"))
 
 
+async def test_a_rule_that_was_put_is_under_the_cursor() -> None:
+    async with cockpit() as face:
+        screen = await opened(face, "slippage")
+        await face.press("n", *"btc-cap", "tab", "tab", *"250", "ctrl+o")
+        await face.until(lambda: "btc-cap" in face.pane("rules"))
+        assert screen.table.cursor == ("btc-cap",)
+        assert "btc-cap" in face.pane("rule")
+
+
 async def test_what_is_no_rule_says_why_and_stays() -> None:
     async with cockpit() as face:
         await opened(face)

@@ -1,6 +1,5 @@
 """The Canary screen: what the next canary would look at, what the latest found, what live trading lacks."""
 
-import textwrap
 from collections.abc import Sequence
 from decimal import Decimal
 
@@ -18,14 +17,14 @@ from spark_tui.link.messages import (
 )
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
-from spark_tui.ui.lines import Line
+from spark_tui.ui.lines import Line, wrapped
 from spark_tui.ui.model import Model, Topic
 from spark_tui.ui.screens.asking import AskingScreen
 from spark_tui.ui.soak_words import brief, figure_lines, measured_words, soaking_line, worst_s
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
-from spark_tui.ui.widgets.row_card import RowCard, RowTable
+from spark_tui.ui.widgets.row_card import ALL, RowCard, RowTable
 
 VERDICTS = {
     CanaryVerdict.GREEN: ("● green", "b up"),
@@ -33,7 +32,7 @@ VERDICTS = {
     CanaryVerdict.REFUSED: ("○ refused", "b warn"),
 }
 HASH_SHOWN = 12
-WORTH_CELLS = 8
+WORTH_CELLS = 10
 SELDOM_S = 5
 TALL = 4  # lines of what is next, at most
 
@@ -57,7 +56,7 @@ class Next(Pane):
         scope: Line = (
             (" scope   ", "dim"),
             (f"{self.side} {symbol}", "b up" if self.side is Side.BUY else "b down"),
-            (" the smallest the venue takes, MARKET", "ink"),
+            (" MARKET, the smallest quantity the venue takes", "ink"),
         )
         if known is None:
             return [scope, ((" waiting for the engine", "dim"),)]
@@ -85,7 +84,7 @@ def _live(model: Model, known: Canaries, width: int) -> list[Line]:
     arming = model.status.arming if model.status else None
     if arming is None:
         why = known.not_armable or "only the phrase is missing: live.arm"
-        parts = textwrap.wrap(f"not armed. {why}", width - 10)
+        parts = wrapped(f"not armed. {why}", width - 10)
         return [
             ((" live    " if not index else " " * 9, "dim"), (part, "ink"))
             for index, part in enumerate(parts)
@@ -108,7 +107,8 @@ class CanaryTable(RowTable[CanaryRow]):
     def heading(self, width: int) -> Line:
         rows = self.context.model.canary_rows.values()
         green = sum(row.verdict is CanaryVerdict.GREEN for row in rows)
-        return self.rule(self.name_span("Canaries"), ((f"{green} of {len(rows)} green ", "dim"),), width)
+        share = f"{green} of {len(rows)} green " if rows else ""
+        return self.rule(self.name_span("Canaries"), ((share, "dim"),), width)
 
     def keys(self) -> Sequence[RowKey]:
         return [(key,) for key in reversed(self.context.model.canary_rows)]
@@ -123,17 +123,17 @@ class CanaryTable(RowTable[CanaryRow]):
                 Column("kind", 7),
                 Column("order", 25),
                 Column("age", 4, right=True),
-                Column("because", max(10, width - 51)),
+                Column("because", max(10, width - 52), gap=2),
             )
         return (
             Column("verdict", 9),
             Column("kind", 7),
             Column("order", 30),
-            Column("worth", WORTH_CELLS, right=True),
+            Column("worth USDT", WORTH_CELLS, right=True),
             Column("took", 7, right=True),
-            Column("state", 9),
+            Column("state", 9, gap=2),
             Column("age", 4, right=True),
-            Column("because", max(10, width - 82)),
+            Column("because", max(10, width - 87), gap=2),
         )
 
     def empty(self) -> str:
@@ -185,7 +185,7 @@ class Seen(RowCard[CanaryRow]):
         marks = [
             line
             for check in sorted(row.checks, key=lambda check: check.ok)
-            for line in _check_lines(check, width)
+            for line in _check_lines(check, width, in_full=height == ALL)
         ]
         room = max(0, height - len(lines))
         if len(marks) > room:
@@ -201,17 +201,16 @@ def _unsaid(row: CanaryRow) -> list[str]:
 
 def _reason_lines(reason: str, width: int) -> list[Line]:
     """In full: the table has room for its beginning only."""
-    parts = textwrap.wrap(reason, max(20, width - 5)) or [""]
+    parts = wrapped(reason, max(20, width - 5)) or [""]
     return [((" ✗ " if not index else "   ", "b down"), (part, "down")) for index, part in enumerate(parts)]
 
 
-def _check_lines(check: CanaryCheck, width: int) -> list[Line]:
+def _check_lines(check: CanaryCheck, width: int, *, in_full: bool) -> list[Line]:
     """What failed may take more than a line."""
     mark, tone = ("✓", "dim") if check.ok else ("✗", "b down")
-    most = 1 if check.ok else 4 if width >= NARROW else 2
-    parts = textwrap.wrap(
-        f"{check.text}{measured_words(check.measured)}", max(20, width - 17), max_lines=most, placeholder="…"
-    ) or [""]
+    most = None if in_full else 1 if check.ok else 4 if width >= NARROW else 2
+    text = f"{check.text}{measured_words(check.measured)}"
+    parts = wrapped(text, max(20, width - 17), most) or [""]
     name = f" {mark} {fmt.fit(check.name, 11):<12}"
     return [
         ((name if not index else " " * len(name), tone), (part, tone)) for index, part in enumerate(parts)

@@ -1,8 +1,6 @@
 """Dialogs: a framed pane over the faded screen. Esc closes every one of them; Enter confirms in none."""
 
 import asyncio
-import re
-import textwrap
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -11,7 +9,7 @@ from textual.screen import ModalScreen
 from spark_tui.ui.confirm_guard import Answer, ConfirmGuard
 from spark_tui.ui.context import Context
 from spark_tui.ui.keys import spoken
-from spark_tui.ui.lines import Line, Span, clip, width_of
+from spark_tui.ui.lines import Line, Span, clip, width_of, wrapped
 from spark_tui.ui.offers import Offer
 from spark_tui.ui.widgets.pane import Pane
 
@@ -20,8 +18,6 @@ WIDTH = 70  # cells a dialog likes to have, its frame included
 FRAME = 4
 LONG_PHRASE = 20
 LABEL = 13  # cells of a fact's label
-GROUPED = re.compile(r"(?<=\d) (?=\d{3}\b)")  # the gap between a number's groups
-GLUE = "\x00"  # no white space to the wrapping, one cell wide
 
 
 class FramedPane(Pane):
@@ -52,10 +48,8 @@ def fact_lines(facts: Sequence[tuple[str, str, str]], width: int) -> list[Line]:
     never broken at its groups."""
     lines: list[Line] = []
     for label, text, tone in facts:
-        rows = textwrap.wrap(GROUPED.sub(GLUE, text), max(10, width - LABEL - 1)) or [""]
-        for index, row in enumerate(rows):
-            said = row.replace(GLUE, " ")
-            lines.append(((f" {label if index == 0 else '':<{LABEL}}", "dim"), (said, tone)))
+        for index, row in enumerate(wrapped(text, max(10, width - LABEL - 1)) or [""]):
+            lines.append(((f" {label if index == 0 else '':<{LABEL}}", "dim"), (row, tone)))
     return lines
 
 

@@ -1,6 +1,5 @@
 """The Drills screen: pick a fault, watch the engine cope, read the verdict. On the simulator only."""
 
-import textwrap
 from collections.abc import Sequence
 
 from textual.app import ComposeResult
@@ -8,7 +7,7 @@ from textual.app import ComposeResult
 from spark_tui.link.messages import DrillRow, Drills, GetDrills
 from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
-from spark_tui.ui.lines import Line
+from spark_tui.ui.lines import Line, wrapped
 from spark_tui.ui.model import Topic
 from spark_tui.ui.screens.base import CockpitScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
@@ -84,7 +83,7 @@ class Verdict(RowCard[DrillRow]):
             return [((" not run yet: r causes the fault and the engine copes through its own gate", "dim"),)]
         running = row.state == "RUNNING"
         said = f"running: {row.text or 'what the engine does is in the lines below'}" if running else row.text
-        text = textwrap.wrap(said, max(20, width - 2))[:2]
+        text = wrapped(said, max(20, width - 2), 2)
         room = max(0, height - len(text))
         marks = [
             ((f" {'✓' if held else '✗'} {fmt.fit(what, width - 4)}", "ink" if held else "b down"),)

@@ -1,7 +1,6 @@
 """The Log screen: who did what through which face, what the rules said, what came of it; with a search."""
 
 import re
-import textwrap
 from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,7 +13,7 @@ from spark_tui.link.service import LinkError
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.entry import Entry
-from spark_tui.ui.lines import Line
+from spark_tui.ui.lines import Line, wrapped
 from spark_tui.ui.screens.asking import LOST, AskingScreen
 from spark_tui.ui.widgets.desk import NARROW
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
@@ -183,8 +182,8 @@ class Deed(RowCard[AuditRow]):
     def lines(self, row: AuditRow, width: int, height: int) -> list[Line]:
         """What and result in full; of the verdicts, those that fit, the ones that refuse first."""
         kept = min(2, len(row.verdicts))
-        what = _wrapped(row.what, width, max(1, (height - kept) // 2))
-        result = _wrapped(row.result, width, max(1, height - kept - len(what)))
+        what = _rows(row.what, width, max(1, (height - kept) // 2))
+        result = _rows(row.result, width, max(1, height - kept - len(what)))
         lines = [
             *_labelled("what", what, "ink"),
             *_labelled("result", result, "down" if row.ok is False else "ink"),
@@ -200,8 +199,8 @@ def brief(what: str) -> str:
     return " ".join(value or name for name, _, value in words if name not in {"venue", "key"})
 
 
-def _wrapped(text: str, width: int, most: int) -> list[str]:
-    return textwrap.wrap(text, max(20, width - LABEL - 1), max_lines=most, placeholder=" …") or [""]
+def _rows(text: str, width: int, most: int) -> list[str]:
+    return wrapped(text, max(20, width - LABEL - 1), most) or [""]
 
 
 def when(at_ms: int) -> str:
@@ -232,9 +231,9 @@ def _figure(value: Decimal) -> str:
 
 
 def short_result(result: str, width: int) -> str:
-    """What became of it is said last: our own ids give way to their numbers where room is short, and then
-    altogether: the card has them."""
-    shorter = (result, OUR_ID.sub(r"\1", result), OUR_ID.sub("", result).strip())
+    """What became of it is said last: our own ids give way to their numbers, as the desk has them, and where
+    room is short altogether: the card has them."""
+    shorter = (OUR_ID.sub(r"\1", result), OUR_ID.sub("", result).strip())
     return next((text for text in shorter if len(text) <= width), fmt.fit(shorter[-1], width))
 
 

@@ -1,6 +1,5 @@
 """The Risk screen: every rule, what is used of it now, and what follows when it breaks."""
 
-import textwrap
 from decimal import Decimal
 
 from textual.app import ComposeResult
@@ -8,7 +7,7 @@ from textual.app import ComposeResult
 from spark_tui.link.messages import GetRules, RuleRow, Rules
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
-from spark_tui.ui.lines import Line
+from spark_tui.ui.lines import Line, wrapped
 from spark_tui.ui.rule_words import (
     EFFECTS,
     FOLLOWS,
@@ -23,9 +22,9 @@ from spark_tui.ui.rule_words import (
 from spark_tui.ui.screens.asking import AskingScreen
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
-from spark_tui.ui.widgets.row_card import RowCard, RowTable
+from spark_tui.ui.widgets.row_card import ALL, RowCard, RowTable
 
-BAR = 10
+BAR, METER = 10, 7  # cells, wide and narrow
 LABEL = 9
 NEAR = Decimal("0.6")  # of a limit: from here on it is shown as near
 
@@ -51,20 +50,20 @@ class RulesTable(RowTable[RuleRow]):
                 Column("rule", 18),
                 Column("limits", rest),
                 Column("most", 11, right=True),
-                Column("used", 7),
+                Column("used", METER, gap=2),
                 Column("left", 7, right=True),
-                Column("effect", 12),
+                Column("effect", 12, gap=2),
             )
-        rest = width - 110
+        rest = width - 111
         return (
             Column("", 1),
-            Column("rule", 19),
+            Column("rule", 18),
             Column("limits", 23),
             Column("where", max(10, rest)),
             Column("used", BAR),
-            Column("of the limit", 20, right=True),
+            Column("of the limit", 19, right=True),
             Column("left", 8, right=True),
-            Column("effect", 12),
+            Column("effect", 12, gap=2),
             Column("from", 8),
         )
 
@@ -78,7 +77,6 @@ class RulesTable(RowTable[RuleRow]):
         words = "dim" if rule.enabled else "faint"
         mark, mark_tone = _mark(row)
         narrow = width < NARROW
-        meter_width = 7 if narrow else BAR
         before: list[tuple[str, str]] = [
             (mark, mark_tone),
             (fmt.fit(rule.id, columns[1].width), tone),
@@ -95,7 +93,8 @@ class RulesTable(RowTable[RuleRow]):
                 (row.origin, "warn" if row.origin == "override" else words),
             ]
         first = cells(columns[: len(before)], before)
-        return (*first, (" ", "ink"), *_meter(row, meter_width), *cells(columns[len(before) + 1 :], after))
+        meter, rest = columns[len(before)], columns[len(before) + 1 :]
+        return (*first, (" " * meter.gap, "ink"), *_meter(row, meter.width), *cells(rest, after))
 
 
 def _mark(row: RuleRow) -> tuple[str, str]:
@@ -136,8 +135,9 @@ class RuleCard(RowCard[RuleRow]):
             ("from", _origin(row), "warn" if row.origin == "override" else "dim"),
         ]
         lines: list[Line] = []
+        most = None if height == ALL else 2
         for label, text, tone in facts:
-            for index, part in enumerate(textwrap.wrap(text, max(20, width - LABEL - 2))[:2]):
+            for index, part in enumerate(wrapped(text, max(20, width - LABEL - 2), most)):
                 lines.append(((f" {label if not index else '':<{LABEL}}", "dim"), (part, tone)))
         return lines
 

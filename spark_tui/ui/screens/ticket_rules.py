@@ -1,6 +1,5 @@
 """Every rule of the ticket's preview with its headroom, and what the order would come to. Sends nothing."""
 
-import textwrap
 from collections.abc import Iterator, Sequence
 
 from spark_tui.domain.risk import Verdict
@@ -8,7 +7,7 @@ from spark_tui.link.messages import ListPreview
 from spark_tui.ui import format as fmt
 from spark_tui.ui.ahead import Ahead, role_words
 from spark_tui.ui.context import Context
-from spark_tui.ui.lines import Line, Span, width_of
+from spark_tui.ui.lines import Line, Span, width_of, wrapped
 from spark_tui.ui.screens.scrolling import ScrollingScreen
 from spark_tui.ui.widgets.ticket import Ticket
 from spark_tui.ui.widgets.ticket_parts import fee_words, held, told, verdict_words
@@ -50,14 +49,13 @@ class TicketRulesScreen(ScrollingScreen):
             text, tone = "sent; this is what the rules said to it", "pass"
         mark = {"pass": "✓ ", "down": "✗ "}.get(tone, "")
         said: list[Line] = [
-            ((f" {row}", "b up" if tone == "pass" else tone),)
-            for row in textwrap.wrap(f"{mark}{text}", width - 2)
+            ((f" {row}", "b up" if tone == "pass" else tone),) for row in wrapped(f"{mark}{text}", width - 2)
         ]
         ahead = state.steady
         if ahead is None:
             return said
         notes: list[Line] = [
-            ((f" {row}", "warn"),) for note in told(ahead) for row in textwrap.wrap(note, width - 2)
+            ((f" {row}", "warn"),) for note in told(ahead) for row in wrapped(note, width - 2)
         ]
         sums = _flow([*_sums(ahead, self._quote), *held(ahead, model.instrument)], width)
         return [*said, *notes, *sums, *_tables(ahead, width)]
@@ -119,6 +117,9 @@ def _table(verdicts: Sequence[Verdict], width: int) -> list[Line]:
             (f"{rest:>{left}}", "b up" if rule.ok else "b down"),
         )
         beside, under = _reason(rule, width - measured - 3, width)
+        if under and rule.ok and not figure and len(rule.text) < width - MARK - name - 2:
+            lines.append((_mark(rule), (f"{label:<{name}}  ", tone), (rule.text, "dim")))  # where figures are
+            continue
         lines.append((*row, (f"   {beside[0]}", "dim" if rule.ok else "down")) if beside else row)
         lines += [((" " * (measured + 3) + text, "dim" if rule.ok else "down"),) for text in beside[1:]]
         lines += under
@@ -130,7 +131,7 @@ def _reason(rule: Verdict, free: int, width: int) -> tuple[list[str], list[Line]
     if len(rule.text) <= free:
         return ([rule.text], []) if rule.text else ([], [])
     if free >= BESIDE:
-        return textwrap.wrap(rule.text, free), []
+        return wrapped(rule.text, free), []
     return [], _under(rule.text, width, "dim" if rule.ok else "down")
 
 
@@ -144,7 +145,7 @@ def _stacked(rule: Verdict, texts: Sequence[str], width: int) -> list[Line]:
 
 
 def _under(text: str, width: int, tone: str) -> list[Line]:
-    return [((" " * (MARK + 2) + row, tone),) for row in textwrap.wrap(text, width - MARK - 2)]
+    return [((" " * (MARK + 2) + row, tone),) for row in wrapped(text, width - MARK - 2)]
 
 
 def _mark(rule: Verdict) -> Span:

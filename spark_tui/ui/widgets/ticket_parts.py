@@ -1,6 +1,5 @@
 """What both layouts of the ticket are made of. Pure."""
 
-import textwrap
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -10,7 +9,7 @@ from spark_tui.link.messages import Preview
 from spark_tui.ui import format as fmt
 from spark_tui.ui.ahead import Ahead
 from spark_tui.ui.draft import Draft
-from spark_tui.ui.lines import Line, Span
+from spark_tui.ui.lines import Line, Span, wrapped
 from spark_tui.ui.model import Model
 from spark_tui.ui.shapes import LISTS, Shape
 from spark_tui.ui.story import short_id
@@ -108,7 +107,7 @@ def verdict_lines(state: TicketState, model: Model, width: int, most: int) -> li
     if tone == "pass":
         every: Line = ((f" ✓ {text}", "b up"), (" r", "b accent"))
         return [(*every, ("  ctrl+o", "b accent"), (" send", "accent"))]
-    rows = textwrap.wrap(text, max(10, width - 3), max_lines=most, placeholder="…") or [""]
+    rows = wrapped(text, max(10, width - 3), most) or [""]
     mark = "✗ " if tone == "down" else ""
     return [((f" {mark if row == rows[0] else ''}{row}", tone),) for row in rows]
 

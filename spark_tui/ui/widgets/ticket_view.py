@@ -1,12 +1,10 @@
 """The ticket in the wide layout: a sentence, its fields, each rule's bar, and the verdict. Pure."""
 
-import textwrap
-
 from spark_tui.domain.instrument import Instrument
 from spark_tui.ui import format as fmt
 from spark_tui.ui.course import course
 from spark_tui.ui.draft import Draft
-from spark_tui.ui.lines import Line, Span, width_of
+from spark_tui.ui.lines import Line, Span, width_of, wrapped
 from spark_tui.ui.model import Model
 from spark_tui.ui.shapes import ALGOS, FIELDS, LISTS, QUANTITY, Shape, label
 from spark_tui.ui.story import short_id
@@ -68,7 +66,7 @@ def _course(state: TicketState, model: Model, width: int) -> list[Line]:
     lines: list[Line] = []
     for row in course(state.steady.answer, model.steps(model.look)) if state.steady else ():
         mark, tone = MARKS[row.ok]
-        texts = textwrap.wrap(row.text, max(10, width - LABEL - 1), max_lines=2, placeholder="…")
+        texts = wrapped(row.text, max(10, width - LABEL - 1), 2)
         label = f"{mark}{row.label}"
         for text in texts:
             lines.append(((f" {label:<{LABEL}}", tone), (text, "ink" if row.ok is None else tone)))
@@ -144,7 +142,7 @@ def _notional(state: TicketState, model: Model) -> Line:
 
 
 def _notes(state: TicketState, width: int) -> list[Line]:
-    rows = [row for text in told(state.current) for row in textwrap.wrap(text, width - 2)]
+    rows = [row for text in told(state.current) for row in wrapped(text, width - 2)]
     return [((f" {row}", "warn"),) for row in rows[:4]]
 
 
