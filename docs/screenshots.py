@@ -161,7 +161,7 @@ async def main() -> None:
             await camera.sees("position-share")
             await camera.take("risk-120x36")
             await camera.press("f5")
-            await camera.sees("accuracy 100")
+            await camera.sees("100.00 %")
             await camera.take("pnl-120x36")
             await camera.press("f8")
             await camera.sees("price-band")

@@ -64,6 +64,10 @@ def on_one_point(values: Sequence[Decimal | None], width: int) -> list[str]:
     return texts
 
 
+def signed(value: Decimal | None) -> str:
+    return gain(value)[0]
+
+
 def price(value: Decimal | None) -> str:
     if value is None:
         return fmt.ABSENT
@@ -101,10 +105,10 @@ def _symbol(one: SymbolPnl, wide: str, narrow: str) -> Entry:
         narrow=((row.name, "b ink"), (narrow, tone), (average, "ink"), *methods, *ends),
         facts=(
             ("holds", word),
-            ("average cost", f"{average}  realised {money(position.realised)}  unrealised "
-                f"{money(one.unrealised)} {one.quote}"),
-            ("FIFO", f"{fifo_average}  realised {money(one.fifo_realised)}  unrealised "
-                f"{money(one.fifo_unrealised)} {one.quote}  in {one.lots} lot{'s' * (one.lots != 1)}"),
+            ("average cost", f"{average}  realised {signed(position.realised)}  unrealised "
+                f"{signed(one.unrealised)} {one.quote}"),
+            ("FIFO", f"{fifo_average}  realised {signed(one.fifo_realised)}  unrealised "
+                f"{signed(one.fifo_unrealised)} {one.quote}  in {one.lots} lot{'s' * (one.lots != 1)}"),
             *_facts(row),
         ),
     )  # fmt: skip
@@ -112,12 +116,12 @@ def _symbol(one: SymbolPnl, wide: str, narrow: str) -> Entry:
 
 def _facts(row: PnlRow) -> tuple[Fact, ...]:
     """What every sum can say."""
-    funding = f"funding {money(row.funding)}  " if row.funding != 0 else ""
+    funding = f"funding {signed(row.funding)}  " if row.funding != 0 else ""
     facts = []
     if row.unpriced:
         parts = ", ".join(f"{fmt.exact(value)} {asset}" for asset, value in row.unpriced.items())
         facts.append(("unpriced", f"{parts}: no price at the time, so not in these sums"))
-    facts.append(("USDT", f"realised {money(row.realised)}  {funding}fees {money(row.fees)}"))
+    facts.append(("in USDT", f"realised {signed(row.realised)}  {funding}fees {money(row.fees)}"))
     facts.append(("volume", f"{money(row.volume)} USDT in {row.trades} trade{'s' * (row.trades != 1)}"))
     return tuple(facts)
 
@@ -266,9 +270,9 @@ TABLES: Final = (
         "Days",
         (Column("UTC day", 12), *right(
             ("trades", 8), ("realised", 12), ("funding", 10), ("fees", 10), ("volume", 14), ("equity", 14),
-            ("gain", 12))),
+            ("change", 12))),
         (Column("UTC day", 10), *right(
-            ("trades", 6), ("realised", 10), ("fees", 8), ("volume", 11), ("equity", 11), ("gain", 10))),
+            ("trades", 6), ("realised", 10), ("fees", 8), ("volume", 11), ("equity", 11), ("change", 10))),
         "no day has ended with a trade or a sample yet",
         _days,
     ),
@@ -285,7 +289,7 @@ TABLES: Final = (
         "Explained",
         (Column("asset", 7), *right(
             *zip(("was", "traded", "fees", "other", "expected", "is", "rest"), EXPLAINED_WIDE, strict=True),
-            ("rest USDT", 9))),
+            ("rest USDT", 10))),
         (Column("asset", 6), *right(
             *zip(("was", "traded", "fees", "is", "rest"), EXPLAINED_NARROW, strict=True))),
         "waiting for the venue's balances",

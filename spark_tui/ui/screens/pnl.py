@@ -31,12 +31,15 @@ from spark_tui.ui.widgets.plot import Sample, plot
 from spark_tui.ui.widgets.row_card import RowCard, RowTable
 
 LABEL = 13
+FACT, GAP = 24, 2  # cells of a name with its figure, and behind it at least
 CENT = Decimal("0.01")
 LEAST_FALL = 0.1  # percent that fill the chart: a smaller fall looks as small as it is
 
 
 class Headline(Pane):
-    topics = frozenset({Topic.SECOND})
+    topics = frozenset(
+        {Topic.STATUS, Topic.BALANCES, Topic.SECOND}
+    )  # as the bar over it: one equity, not two
 
     def __init__(self, context: Context, known: Money, *, id: str | None = None) -> None:
         super().__init__(context, id=id)
@@ -59,7 +62,7 @@ class Headline(Pane):
         rest, accuracy = known.rest, known.accuracy
         first: tuple[tuple[str, Span], ...] = (
             ("equity", worth), ("day", day), ("realised", gain(total.realised)),
-            ("unrealised", gain(total.unrealised)),
+            ("unrealised" if width >= NARROW else "unreal.", gain(total.unrealised)),
         )  # fmt: skip
         second: tuple[tuple[str, Span], ...] = (
             ("fees", (money(total.fees), "ink")), ("funding", gain(total.funding)),
@@ -70,7 +73,7 @@ class Headline(Pane):
             ("unexplained", (money(rest), "up" if rest == 0 else "b warn")),
             ("accuracy", (percent(accuracy), "up" if accuracy == 1 else "warn")),
         )
-        cell = (width - 2) // 4
+        cell = (width - 2) // len(first)
         lines = [_facts(first, cell), _facts(second, cell)]
         left_out = ", ".join(curve.unpriced) if curve else ""
         room = max(0, width - 2 * cell - 2)
@@ -81,9 +84,15 @@ class Headline(Pane):
 
 
 def _facts(facts: Sequence[tuple[str, Span]], cell: int) -> Line:
+    """Names at the left, figures at the right of their columns: they stay where they are as they change."""
+    inner = min(cell - GAP, FACT)
     line: list[Span] = [(" ", "ink")]
     for name, (text, tone) in facts:
-        line += [(f"{name} ", "dim"), (text, tone), (" " * max(1, cell - len(name) - 1 - len(text)), "ink")]
+        line += [
+            (f"{name} ", "dim"),
+            (f"{text:>{inner - len(name) - 1}}", tone),
+            (" " * (cell - inner), "ink"),
+        ]
     return tuple(line)
 
 
