@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from spark_tui.link.rendezvous import is_locked
 from tests import hatchery
 
 PATIENCE_S = 30.0
@@ -81,6 +82,7 @@ class Home:
         if facts.exists() and is_running(json.loads(facts.read_bytes())["pid"]):
             self.run("stop", "--data-dir", str(self.data))
         self._runtime.cleanup()
+        assert not is_locked(self.data), "an engine was left behind"
 
 
 class Engine:
