@@ -147,6 +147,8 @@ async def _screens(arguments: argparse.Namespace, link: RemoteLink, *, owns_engi
         owns_engine=owns_engine,
     )
     await app.run_async()
+    if app.failure is not None:
+        raise app.failure
 
 
 def _require_terminal(arguments: argparse.Namespace, command: str) -> None:

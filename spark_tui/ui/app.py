@@ -165,6 +165,7 @@ class CockpitApp(App[str], inherit_bindings=False):
         self._keymaps = {name: keymap(name) for name in SCREENS}
         self._paced = paced
         self._sized = False  # the terminal's size is known
+        self.failure: Exception | None = None  # the defect that ended it
         for trouble in troubles:
             self.say("warn", trouble)
 
@@ -180,6 +181,12 @@ class CockpitApp(App[str], inherit_bindings=False):
         )
 
     # --- life ----------------------------------------------------------------------------------------------
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Ends the app. Textual would print a screenful, locals and all; who ran it says a sentence."""
+        super()._handle_exception(error)
+        self._exit_renderables.clear()
+        self.failure = self.failure or error
 
     def get_default_screen(self) -> Screen[None]:
         return SCREENS[HOME](self.context)

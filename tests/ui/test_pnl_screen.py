@@ -66,7 +66,7 @@ async def test_cents_nobody_explained_are_in_the_headline_and_in_their_row() -> 
     async with cockpit() as face:
         await opened(face)
         assert re.search(r"unexplained +-0\.02", face.pane("headline"))
-        assert re.search(r"accuracy +99\.99 %", face.pane("headline"))  # 0.99998: never rounded up to all of it
+        assert re.search(r"accuracy +99\.99 %", face.pane("headline"))  # never rounded up
         await face.press("t", "t", "t", "t", "j")
         assert "-0.02 USDT, worth -0.02 USDT: no row tells of it" in face.pane("row")
         assert "deposit 50" in face.pane("row")

@@ -61,7 +61,7 @@ class RowCard(Pane, Generic[Row]):
             return self.rule(((self.nothing, "dim"),), (), width)
         left, right = self.title(row)
         if len(self.lines(row, width, ALL)) > self.size.height - 1:
-            right = (("Enter", "b accent"), (" all of it  ", "dim"), *right)
+            right = (("Enter", "b accent"), (" all of it " + " " * bool(right), "dim"), *right)
         return self.rule(left, right, width)
 
     def in_full(self) -> tuple[str, Callable[[int], list[Line]]] | None:
