@@ -184,7 +184,8 @@ def _tell(outcome: Outcome, *, flatten: bool) -> None:
         print(f"STILL OPEN: {client_id}")
     for one in outcome.residue:
         word = "Dust" if one.dust else "STILL HELD"
-        print(f"{word}: {plain(one.quantity)} {one.symbol} at {one.venue} ({one.text})")
+        what = f"{word}: {plain(one.quantity)} {one.symbol}" if one.quantity else f"NOT KNOWN: {one.symbol}"
+        print(f"{what.rstrip()} at {one.venue} ({one.text})")
     for text in dict.fromkeys(outcome.errors):
         print(f"spark-tui: kill: {text}", file=sys.stderr)
     cures = " ".join(outcome.cures or (KILL_AGAIN,))

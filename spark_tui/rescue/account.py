@@ -13,7 +13,7 @@ from spark_tui.rescue import late
 from spark_tui.rescue.flatten import Flattener, Residue
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
-from spark_tui.rescue.unplanned import Unplanned, unplanned
+from spark_tui.rescue.unplanned import not_known, unplanned
 from spark_tui.venues.kill_plan import KILL_AGAIN, Held, LastOrder, VenuePlan
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, sweep, text_of
@@ -162,10 +162,9 @@ class Account:
             part = await self._swept_again(part, {one.symbol for one in doubtful})
         if not flatten:
             return part
-        strange = await unplanned(mine, self._plan.held, self._venue)
-        if not doubtful and strange == Unplanned():
-            return part
-        part = await self._flatten((*self._plan.held, *strange.held), part)
+        strange = await unplanned(mine, self._plan.held, self._venue, self._clock)
+        if doubtful or strange.traded:
+            part = await self._flatten((*self._plan.held, *strange.held), part)
         return msgspec.structs.replace(part, residue=(*part.residue, *strange.residue))
 
     def _doubtful(self, order: LastOrder, part: Part) -> bool:
@@ -182,8 +181,9 @@ class Account:
         part = await self._swept_again(part, {one.symbol for one in self._plan.held})
         if not flatten:
             return _with_errors(part, late.UNREAD_LOOKED)
-        part = await self._flatten(self._plan.held, part)
-        return _short(part, late.UNREAD_HELD, late.REPAIR)
+        part = _with_errors(await self._flatten(self._plan.held, part), late.UNREAD_LOOKED)
+        left = not_known(self._venue, "", late.UNREAD_HELD)
+        return msgspec.structs.replace(part, residue=(*part.residue, left), cure=late.REPAIR)
 
     async def _swept_again(self, part: Part, symbols: Iterable[str]) -> Part:
         swept = await self._pass(symbols)

@@ -30,7 +30,8 @@ ENDED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderSt
 
 
 class Residue(msgspec.Struct, frozen=True, kw_only=True):
-    """What is still held. `dust`: too small for the venue to take, so that nothing more can be done."""
+    """What is still held. `dust`: too small for the venue to take, so that nothing more can be done. A
+    `quantity` of zero: how much is not known; an empty `symbol`: nor in which instrument."""
 
     venue: str
     symbol: str
@@ -55,7 +56,8 @@ class Flattener:
         self._run = run
         self._orders: list[str] = []
         self._sent = 0
-        self._closed: dict[str, Decimal] = {}  # by symbol, signed: what its orders traded
+        self._own: set[str] = set()  # the venue's numbers of its orders
+        self._moved: dict[str, Decimal] = {}  # by symbol, signed base: what they did to the position
 
     async def flatten(self, positions: Iterable[Held]) -> Flattened:
         """Never raises; a position that cannot be closed is residue, with why. May be called again: it names
@@ -73,10 +75,12 @@ class Flattener:
         return Flattened(orders=tuple(self._orders), residue=tuple(one for one in residue if one is not None))
 
     async def _close(self, planned: Held, instrument: Instrument | None) -> Residue | None:
-        why, held = "the venue lists it no more", planned
+        why, listed = "the venue lists it no more", planned
+        held = self._less_own(listed)
         for _ in range(ROUNDS):
             try:
-                held = await self._now(planned, held)
+                listed = await held_now(self._venue, listed, self._own)
+                held = self._less_own(listed)
                 if held.quantity == 0:
                     return None
                 if instrument is None:
@@ -88,7 +92,7 @@ class Flattener:
                 failures = filters.check(instrument, request, filters.FilterContext())
                 if failures:
                     return self._stays(held, failures[0].text, dust=_below_a_lot(held, instrument))
-                report = await self._send(request)
+                report = await self._send(request, held.base)
             except VenueError as error:
                 if error.code == A_FILTER and instrument is not None:
                     return self._stays(held, error.text, dust=await self._is_dust(held, instrument))
@@ -96,12 +100,11 @@ class Flattener:
             why = f"{report.client_order_id} filled {plain(report.filled)} only"
         return self._left(held, why)
 
-    async def _now(self, planned: Held, held: Held) -> Held:
-        """Where trades cannot be told apart, what was closed here is taken off. Raises VenueError."""
-        if held.counted_to is None:
-            closed = self._closed.get(held.symbol, ZERO)
-            return msgspec.structs.replace(planned, quantity=planned.quantity + closed)
-        return await held_now(self._venue, held)
+    def _less_own(self, listed: Held) -> Held:
+        """What its own orders closed it was told by their replies: the list of trades may lag behind (F54),
+        and what is sold must not be sold again."""
+        moved = self._moved.get(listed.symbol, ZERO)
+        return msgspec.structs.replace(listed, quantity=listed.quantity + moved)
 
     async def _free(self, held: Held) -> Decimal:
         """Base that may be sold; what may be bought back is the venue's to judge. Raises VenueError."""
@@ -110,7 +113,7 @@ class Flattener:
         report = await self._venue.balances()
         return next((one.free for one in report.balances if one.asset == held.base), Decimal(0))
 
-    async def _send(self, request: OrderRequest) -> OrderReport:
+    async def _send(self, request: OrderRequest, base: str) -> OrderReport:
         """Once; what is not known is found out. Raises VenueError."""
         self._sent += 1
         client_id = kill_order_id(self._run, self._sent)
@@ -121,8 +124,10 @@ class Flattener:
                 raise
             report = await self._fate(request.symbol, client_id, error)
         self._orders.append(client_id)
+        self._own.add(report.venue_order_id)
         moved = report.filled if request.side is Side.BUY else -report.filled
-        self._closed[request.symbol] = self._closed.get(request.symbol, ZERO) + moved
+        fees = sum((one.commission for one in report.fills if one.commission_asset == base), ZERO)
+        self._moved[request.symbol] = self._moved.get(request.symbol, ZERO) + moved - fees
         return report
 
     async def _fate(self, symbol: str, client_id: str, doubt: VenueError) -> OrderReport:

@@ -22,9 +22,7 @@ MAX_ASKED = 10  # of the venue one by one; with more it is simply waited
 UNREAD = "The ledger did not say whether orders were on their way when the engine ended."
 UNREAD_LOOKED = f"{UNREAD} The kill waited until none of them could come alive any more, and looked again."
 UNREAD_UNWAITED = f"{UNREAD} Nobody waited until none of them could come alive any more."
-UNREAD_HELD = (
-    f"{UNREAD} What one of them traded in an instrument that the kill plan does not name yet was not closed."
-)
+UNREAD_HELD = "the ledger does not name them, and the kill plan may be older than they are"
 REPAIR = "Mend the ledger (spark-tui ledger repair), then kill again; or look at the exchange's own site."
 
 

@@ -1,5 +1,6 @@
 """What is held now: the plan's positions, and the account's trades since."""
 
+from collections.abc import Container
 from typing import Protocol
 
 import msgspec
@@ -24,8 +25,9 @@ class Trades(Protocol):
     ) -> tuple[TradeReport, ...]: ...
 
 
-async def held_now(venue: Trades, held: Held) -> Held:
-    """The position with every trade the venue lists beyond what was counted. Raises VenueError."""
+async def held_now(venue: Trades, held: Held, without: Container[str] = ()) -> Held:
+    """The position with every trade the venue lists beyond what was counted, except those of the orders
+    `without` (the venue's numbers). Raises VenueError."""
     if held.counted_to is None:
         return held
     position = Position(venue=venue.name, symbol=held.symbol, quantity=held.quantity)
@@ -34,7 +36,7 @@ async def held_now(venue: Trades, held: Held) -> Held:
     for _ in range(MAX_PAGES):
         page = await venue.trades(held.symbol, from_id=cursor + 1, limit=PAGE)
         for trade in page:
-            if trade.fill.trade_id not in counted:
+            if trade.venue_order_id not in without and trade.fill.trade_id not in counted:
                 position = _after(position, trade, held)
                 counted.add(trade.fill.trade_id)
         cursor = max((int(trade.fill.trade_id) for trade in page), default=cursor)

@@ -1,8 +1,12 @@
 """What `spark-tui kill` says: never more than the venues said."""
 
+from decimal import Decimal
+
+import msgspec
 import pytest
 
 from spark_tui.commands.kill import _tell
+from spark_tui.rescue.flatten import Residue
 from spark_tui.rescue.process import Outcome
 
 
@@ -25,3 +29,13 @@ def test_an_empty_venue_is_called_empty(capsys: pytest.CaptureFixture[str]) -> N
     said = capsys.readouterr().out
     assert "Cancelled: nothing was open." in said
     assert "Flattened with: nothing was held." in said
+
+
+def test_what_is_not_known_is_not_called_held(capsys: pytest.CaptureFixture[str]) -> None:
+    left = Residue(venue="fake", symbol="", quantity=Decimal(0), dust=False, text="nobody tells")
+    outcome = msgspec.structs.replace(_outcome(confirmed=True), residue=(left,))
+    _tell(outcome, flatten=True)
+    said = capsys.readouterr().out
+    assert "NOT KNOWN: at fake (nobody tells)" in said
+    assert "STILL HELD" not in said
+    assert "Not done." in said

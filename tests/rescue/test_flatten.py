@@ -9,7 +9,7 @@ from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.rescue.flatten import Flattened, Flattener
 from spark_tui.venues.kill_plan import Held
-from spark_tui.venues.port import Reaction, VenueError
+from spark_tui.venues.port import Reaction, TradeReport, VenueError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
 
@@ -73,6 +73,35 @@ async def test_trades_after_the_plan_count_once_and_counted_ones_not_again(scene
     scene.venue.plan.append("fill")
     await scene.flatten(held("0.1", counted_to=100, counted=("101",)))
     assert scene.sent() == [(Side.SELL, D("0.3"))]
+
+
+class Lagging(FakeVenue):
+    """Its list of trades does not have what was done just now."""
+
+    async def trades(
+        self, symbol: str, *, venue_order_id: str | None = None, from_id: int | None = None, limit: int = 500
+    ) -> tuple[TradeReport, ...]:
+        return ()
+
+
+async def test_a_list_of_trades_that_lags_behind_does_not_make_it_sell_again(scene: Scene) -> None:
+    """There is more of it on the account."""
+    scene.venue = Lagging(scene.clock)
+    scene.venue.plan.extend(["fill"] * 5)
+    done = await scene.flatten(held("0.5"))
+    assert scene.sent() == [(Side.SELL, D("0.5"))]
+    assert done == Flattened(orders=("spktest-1",))
+
+
+async def test_its_own_trades_count_once_when_they_are_listed(scene: Scene) -> None:
+    scene.venue.plan.extend(["fill", "fill"])
+    flattener = Flattener(scene.venue, scene.clock, "test")
+    await flattener.flatten([held("0.5")])
+    scene.venue.external("web-1", market(Side.BUY, "0.3"))
+    scene.venue.fill("web-1", quiet=True)
+    done = await flattener.flatten([held("0.5")])
+    assert scene.sent() == [(Side.SELL, D("0.5")), (Side.SELL, D("0.3"))]
+    assert done.residue == ()
 
 
 async def test_where_trades_cannot_be_told_apart_no_more_is_closed_than_was_held(scene: Scene) -> None:

@@ -94,6 +94,14 @@ def test_a_clock_half_a_minute_off_does_not_matter(desk: Desk, sim: Simulator, o
     assert (code, told["canceled"], len(told["flattened"])) == (0, [resting], 1)
 
 
+def test_a_copy_that_lags_behind_makes_it_sell_once_and_all(desk: Desk, sim: Simulator) -> None:
+    """Neither is what was bought just now overlooked, nor what was sold sold again."""
+    ask(sim, "/sim/v1/faults", {"verb": "replica-lag", "args": {"ms": 3_000}})
+    dead(desk, HELD)
+    code, told = desk.kill("--flatten")
+    assert (code, len(told["flattened"]), told["residue"]) == (0, 1, []), told
+
+
 def test_every_second_cancel_refused_leaves_nothing(desk: Desk, sim: Simulator) -> None:
     placed = dead(desk, BUY, ("order.submit", "symbol=ETHUSDT", *BUY[2:4], "quantity=0.1", "price=2000"))
     fault(sim, "reject", times=0, chance=0.5)

@@ -209,8 +209,11 @@ async def test_what_is_held_is_not_known_where_the_ledger_does_not_say(scene: Sc
     await scene.clock.asleep(WINDOW_S)
     scene.clock.advance(WINDOW_S)
     done = await killing
-    assert (done.confirmed, done.green) == (False, False)
-    assert done.errors == (late.UNREAD_HELD,)
+    assert (done.confirmed, done.green) == (True, False)  # nothing is open
+    assert done.errors == (late.UNREAD_LOOKED,)
+    assert [(one.symbol, one.dust, late.UNREAD_HELD in one.text) for one in done.residue] == [
+        ("", False, True)
+    ]
     assert done.cures == (late.REPAIR,)
 
 

@@ -1,5 +1,6 @@
 """What the engine's last orders traded in instruments of which its plan says nothing is closed as well."""
 
+import asyncio
 import urllib.request
 
 import msgspec
@@ -32,6 +33,11 @@ def older(held: tuple[Held, ...] = ()) -> KillPlan:
 def bought(scene: Scene, client_id: str) -> None:
     scene.venue.external(client_id, BUY)
     scene.venue.fill(client_id, quiet=True)
+
+
+async def asleep(scene: Scene) -> None:
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(1)
 
 
 async def test_what_a_late_order_bought_there_is_closed(scene: Scene) -> None:
@@ -102,15 +108,66 @@ async def test_what_the_venue_does_not_tell_is_named(scene: Scene, method: str) 
     assert "cannot be reached" in left.text
 
 
-async def test_a_copy_that_lags_behind_is_not_taken_for_the_whole(scene: Scene) -> None:
-    """The order says what it traded, the list of trades does not have it yet."""
+async def test_a_copy_that_lags_behind_is_asked_until_it_has_caught_up(scene: Scene) -> None:
+    """The order says what it traded, the list of trades does not have it yet; or not even the order."""
     scene.sent("sp-heard", seconds_ago=3_600)
+    scene.known = [one.answered() for one in scene.known]
+    bought(scene, "sp-heard")
+    scene.venue.plan.append("fill")
+    scene.venue.hidden.add("sp-heard")
+    trades, scene.venue.account_trades = scene.venue.account_trades, []
+    killing = scene.kill(flatten=True, of=older())
+    await asleep(scene)
+    scene.venue.hidden.clear()
+    scene.clock.advance(1)
+    await asleep(scene)
+    scene.venue.account_trades += trades
+    scene.clock.advance(1)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_what_was_bought_just_now_is_closed_although_no_list_has_it_yet(
+    scene: Scene,
+) -> None:
+    """The plan names the instrument, and is from before the order."""
+    scene.sent("sp-heard", seconds_ago=1)
+    scene.known = [one.answered() for one in scene.known]
+    bought(scene, "sp-heard")
+    scene.venue.plan.append("fill")
+    scene.venue.hidden.add("sp-heard")
+    trades, scene.venue.account_trades = scene.venue.account_trades, []
+    killing = scene.kill(flatten=True)
+    await asleep(scene)
+    assert scene.venue.placed == []
+    scene.venue.hidden.clear()
+    scene.venue.account_trades += trades
+    scene.clock.advance(1)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+@pytest.mark.parametrize(
+    ("hidden", "said"),
+    [
+        (True, "the venue had a word on sp-heard and does not know it now"),
+        (False, "sp-heard traded 0.1, and the venue lists 0 of it"),
+    ],
+)
+async def test_one_that_does_not_catch_up_is_named(scene: Scene, hidden: bool, said: str) -> None:
+    scene.sent("sp-heard", seconds_ago=3_600)
+    scene.known = [one.answered() for one in scene.known]
     bought(scene, "sp-heard")
     scene.venue.account_trades.clear()
-    done = await scene.kill(flatten=True, of=older())
+    scene.venue.hidden |= {"sp-heard"} if hidden else set()
+    killing = scene.kill(flatten=True, of=older())
+    for _ in range(int(unplanned.LAG_S)):
+        await asleep(scene)
+        scene.clock.advance(1)
+    done = await killing
     (left,) = done.residue
     assert (left.dust, done.green, scene.venue.placed) == (False, False, [])
-    assert "sp-heard traded 0.1, and the venue lists 0 of it" in left.text
+    assert said in left.text
 
 
 async def test_more_orders_than_are_looked_at_are_named(
