@@ -77,6 +77,7 @@ class OrderBook:
         self._why = "no snapshot yet"
         self._at_ns = 0
         self._whole_ns = 0  # as `_at_ns`, of every level: by an update or the venue's update number
+        self._since_ns = 0  # when the stream of its updates began
         self._event_ms = 0  # the venue's time of the last diff
 
     # --- writing -------------------------------------------------------------------------------------------
@@ -138,12 +139,18 @@ class OrderBook:
     def confirm_top(self, top: Top, asked_ns: int) -> bool:
         """The venue, asked at `asked_ns`, has this top. A book with the same one is young again, if all of it
         was proved right within TRUST_S before: what lies behind the top is not told."""
-        if not self._live or asked_ns - self._whole_ns > TRUST_S * 1_000_000_000:
+        unproved_ns = self.unproved_ns(asked_ns)
+        if unproved_ns is None or unproved_ns > TRUST_S * 1_000_000_000:
             return False
         if self.top() != (top.bid, top.bid_quantity, top.ask, top.ask_quantity):
             return False
         self._at_ns = max(self._at_ns, asked_ns)
         return True
+
+    def restart(self, now_ns: int) -> None:
+        """The stream began anew, and may have missed an update: the next one shows it, but a quiet market
+        sends none. Until then only the venue's number makes the book young again."""
+        self._since_ns = now_ns
 
     def invalidate(self, reason: str) -> None:
         """Forget everything: the stream was lost. The next diff asks for a snapshot."""
@@ -212,8 +219,8 @@ class OrderBook:
         return not self._live or now_ns - self._at_ns > age_ns
 
     def unproved_ns(self, now_ns: int) -> int | None:
-        """Since every level was proved right; None for a book that never was."""
-        return now_ns - self._whole_ns if self._live else None
+        """Since every level was proved right; None for a book that never was since its stream began."""
+        return now_ns - self._whole_ns if self._live and self._whole_ns > self._since_ns else None
 
     @property
     def level_count(self) -> int:

@@ -97,4 +97,10 @@ class Candle(msgspec.Struct, frozen=True, gc=False):
     closed: bool
 
 
-MarketEvent = Trade | BookTicker | DepthDiff | DepthSnapshot | PartialDepth | Ticker | Candle
+class DepthRestart(msgspec.Struct, frozen=True, gc=False):
+    """The stream of differences begins anew: what happened before it may be missing."""
+
+    symbol: str
+
+
+MarketEvent = Trade | BookTicker | DepthDiff | DepthRestart | DepthSnapshot | PartialDepth | Ticker | Candle

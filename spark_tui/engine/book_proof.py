@@ -19,7 +19,7 @@ from spark_tui.wire.clock import NS_PER_S, Clock
 
 LEVELS = 5  # the cheapest call that tells the number
 EVERY_S = 1.0
-AT_ONCE = 3  # by number, in each second
+AT_ONCE = 20  # by number, in each second: after a reconnect all of them at the same time
 FEW = 2  # sleepers that are proved by number each time
 PACE = 0.5  # proofs by number a second, of many: 2.5 % of the budget at Binance
 CYCLE_S = TRUST_S - 15.0  # in which each gets its turn, whatever it takes: an answer takes a moment
@@ -87,20 +87,23 @@ class BookProof:
         return sorted(proved - self._suspects - self._untold)
 
     def _due(self, asleep: dict[str, float]) -> list[str]:
-        """Of many: who is suspect or was never proved, and others in turn."""
+        """Of many: who is suspect or was never proved, and others in turn, whatever becomes of the former."""
+        urgent = self._suspects | {symbol for symbol, age_s in asleep.items() if age_s > TRUST_S}
+        others = asleep.keys() - urgent - self._asking
         self._credit = min(self._credit + max(PACE, len(asleep) / CYCLE_S), AT_ONCE)
-        count = int(self._credit)
+        count = min(int(self._credit), len(others))
         self._credit -= count
-        oldest = sorted(asleep, key=lambda symbol: -asleep[symbol])[:count]
-        unproved = {symbol for symbol, age_s in asleep.items() if age_s > TRUST_S}
-        return self._in_turn({*oldest, *unproved, *self._suspects})
+        turn = sorted(others, key=lambda symbol: (-min(asleep[symbol], self._unasked_s(symbol)), symbol))
+        return self._in_turn({*urgent, *turn[:count]})
 
     def _in_turn(self, symbols: set[str]) -> list[str]:
         """The longest unasked first; nobody again at once."""
-        now = self._clock.mono_ns()
-        ago_s = {symbol: (now - asked) / NS_PER_S for symbol, asked in self._asked_ns.items()}
-        ready = [symbol for symbol in symbols - self._asking if ago_s.get(symbol, inf) > self._market.soon_s]
-        return sorted(ready, key=lambda symbol: (-ago_s.get(symbol, inf), symbol))[:AT_ONCE]
+        ready = [one for one in symbols - self._asking if self._unasked_s(one) > self._market.soon_s]
+        return sorted(ready, key=lambda symbol: (-self._unasked_s(symbol), symbol))[:AT_ONCE]
+
+    def _unasked_s(self, symbol: str) -> float:
+        asked_ns = self._asked_ns.get(symbol)
+        return inf if asked_ns is None else (self._clock.mono_ns() - asked_ns) / NS_PER_S
 
     async def _prove(self, symbol: str) -> None:
         asked_ns = self._asked_ns[symbol] = self._clock.mono_ns()
@@ -112,7 +115,9 @@ class BookProof:
             self._asking.discard(symbol)
         if self._market.confirm(symbol, snapshot.last_id, asked_ns):
             self._suspects.discard(symbol)
-        elif self._fell_behind(symbol, snapshot.last_id):
+            return
+        self._suspects.add(symbol)
+        if self._fell_behind(symbol, snapshot.last_id):
             self._market.reload(symbol, "the venue moved on and no update came")
 
     def _fell_behind(self, symbol: str, last_id: int) -> bool:

@@ -11,6 +11,7 @@ from spark_tui.domain.market import (
     BookTicker,
     Candle,
     DepthDiff,
+    DepthRestart,
     DepthSnapshot,
     Level,
     MarketEvent,
@@ -118,6 +119,7 @@ class Market:
             BookTicker: self._on_best,
             Ticker: self._on_ticker,
             Candle: self._on_candle,
+            DepthRestart: self._on_restart,
             DepthSnapshot: self._on_snapshot,
         }
 
@@ -183,10 +185,8 @@ class Market:
         now, found = self._mono_ns(), {}
         for symbol, market in self.symbols.items():
             unproved_ns = market.book.unproved_ns(now)
-            if unproved_ns is not None:
-                found[symbol] = unproved_ns / NS_PER_S
-            elif market.book.bridging:
-                found[symbol] = inf
+            if market.book.live or market.book.bridging:
+                found[symbol] = inf if unproved_ns is None else unproved_ns / NS_PER_S
         return found
 
     def confirmed(self, symbol: str) -> bool:
@@ -229,6 +229,9 @@ class Market:
                 self._discard(market)
         if market.book.on_diff(diff, now) is Sync.NEED_SNAPSHOT:
             self._resync.want(market.symbol)
+
+    def _on_restart(self, market: SymbolMarket, restart: DepthRestart, now: int) -> None:
+        market.book.restart(now)
 
     def _on_trade(self, market: SymbolMarket, trade: Trade, now: int) -> None:
         market.trades.append(trade)

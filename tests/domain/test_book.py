@@ -478,3 +478,21 @@ def test_the_venues_top_keeps_a_book_young_while_its_whole_was_proved_lately() -
     assert isinstance(book.read(11 + trust + AGE, AGE), Quote)
     book.invalidate("the stream was lost")
     assert not book.confirm_top(same, 13 + trust)
+
+
+def test_after_its_stream_began_anew_only_an_update_or_the_number_proves_a_book() -> None:
+    book = OrderBook(SYMBOL)
+    book.on_snapshot(snapshot(5), 0)
+    same = Top(SYMBOL, *snapshot(5).bids[0], *snapshot(5).asks[0])
+    assert book.confirm(5, 10)
+    book.restart(20)
+    assert book.unproved_ns(21) is None
+    assert not book.confirm_top(same, 21)
+    assert isinstance(book.read(10 + AGE, AGE), Quote)  # as old as it is
+    assert book.confirm(5, 19)  # asked before: right then, and no word on what was missed since
+    assert not book.confirm_top(same, 22)
+    assert book.confirm(5, 23)
+    assert book.confirm_top(same, 24)
+    book.restart(30)
+    book.on_diff(DepthDiff(SYMBOL, 6, 6, [], [], 1), 31)  # it follows: none was missed
+    assert book.confirm_top(same, 32)

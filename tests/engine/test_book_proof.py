@@ -10,7 +10,7 @@ import pytest
 
 from spark_tui.domain.book import TRUST_S
 from spark_tui.domain.health import StreamHealth, WeightGauge
-from spark_tui.domain.market import DepthSnapshot, Top
+from spark_tui.domain.market import DepthRestart, DepthSnapshot, Top
 from spark_tui.domain.order import OrderState
 from spark_tui.engine.book_proof import BEHIND_S, HALVES, PACE, REFUSED_S, SHARE
 from spark_tui.engine.options import EngineSettings
@@ -82,6 +82,39 @@ async def test_a_quiet_book_the_venue_confirms_is_a_price(tmp_path: Path) -> Non
     async with rig(tmp_path, venue=Sleepy(clock), clock=clock) as it:
         await slept(it, 60)
         assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+async def test_after_a_reconnect_only_the_number_makes_a_sleeping_book_young(tmp_path: Path) -> None:
+    """An update may have been missed meanwhile, of which no top tells."""
+    async with watchlist(tmp_path) as (it, venue):
+        await slept(it, 1)
+        venue.failing["depth_snapshot"] = UNREACHABLE
+        for symbol in MANY:
+            venue.market(DepthRestart(symbol))
+        await slept(it, 10)
+        assert not any(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+        venue.failing.clear()
+        await slept(it, 5)
+        assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+
+
+async def test_an_answer_from_before_a_reconnect_proves_nothing_after_it(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        answer, ask = asyncio.Event(), venue.depth_snapshot
+
+        async def slow(symbol: str, limit: int = 1000) -> DepthSnapshot:
+            found = await ask(symbol, limit)
+            await answer.wait()
+            return found
+
+        venue.depth_snapshot = slow  # type: ignore[method-assign]
+        await slept(it, 2 * len(MANY) / PACE)
+        for symbol in MANY:
+            venue.market(DepthRestart(symbol))
+        venue.failing["depth_snapshot"] = UNREACHABLE
+        answer.set()
+        await slept(it, 10)
+        assert not any(it.engine.views.usable(NAME, symbol) for symbol in MANY)
 
 
 @pytest.mark.parametrize("how", ["the venue moved on", "the line is down", "nobody answers", "no budget"])
@@ -227,6 +260,24 @@ async def test_a_stream_known_to_be_dead_is_no_price_and_nobody_asks_about_it(tm
         venue.dead = ()
         await slept(it, 5)
         assert it.engine.views.usable(NAME, SYMBOL)
+
+
+async def test_who_cannot_be_proved_takes_nobodys_turn(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        ask = venue.depth_snapshot
+
+        async def ahead(symbol: str, limit: int = 1000) -> DepthSnapshot:
+            found = await ask(symbol, limit)
+            return msgspec.structs.replace(
+                found, last_id=found.last_id + len(venue.asked) * (symbol in MANY[3:6])
+            )
+
+        venue.depth_snapshot = ahead  # type: ignore[method-assign]
+        await slept(it, len(MANY) / PACE)  # it is found out
+        venue.asked.clear()
+        await slept(it, len(MANY) / PACE)
+        assert {symbol for symbol, _ in venue.asked} == set(MANY)
+        assert [one for one in MANY if not it.engine.views.usable(NAME, one)] == list(MANY[3:6])
 
 
 async def test_an_answer_that_hangs_holds_up_nobody_else(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """Markets that sleep, at the real simulator, for minutes: prices all the while, and cheap ones."""
 
 import random
+from collections.abc import Callable
 
 import pytest
 
 from spark_tui.domain.book import TRUST_S, Depth
 from spark_tui.domain.market import Level
+from spark_tui.engine.book_proof import PACE
 from tests.engine.night import LEVELS, Night, night
 
 MOST_S = 5.5  # that a top may be of the past: a book's age, and half a second of the test's
@@ -39,7 +41,8 @@ class Storm:
         self._it = it
         self._dice = random.Random(f"storm/{seed}")
         self._past: dict[str, dict[int, Sides]] = {symbol: {} for symbol in it.symbols}
-        self._tops: dict[str, list[tuple[float, Sides]]] = {symbol: [] for symbol in it.symbols}
+        self._states: dict[str, list[tuple[float, Sides]]] = {symbol: [] for symbol in it.symbols}
+        self._most_s = len(it.symbols) / PACE + 2 * MOST_S  # behind the top: each gets its turn
         self._now_s = 0.0
 
     async def blow(self, seconds: float) -> None:
@@ -88,9 +91,9 @@ class Storm:
         for symbol in self._it.symbols:
             sides = self._it.true_levels(symbol)
             self._past[symbol][self._it.markets[symbol].book.update_id] = sides
-            tops = self._tops[symbol]
-            if not tops or _top(tops[-1][1]) != _top(sides):
-                tops.append((self._now_s, sides))
+            states = self._states[symbol]
+            if not states or states[-1][1] != sides:
+                states.append((self._now_s, sides))
 
     def _judge(self) -> None:
         for symbol in self._it.symbols:
@@ -99,14 +102,20 @@ class Storm:
                 continue
             ours = (depth.bids, depth.asks)
             assert ours == self._past[symbol][depth.update_id], (symbol, self._now_s)
-            began_s = [since for since, _ in self._tops[symbol]]
-            ended_s = [*began_s[1:], self._now_s]
-            last_s = max(
-                end
-                for end, (_, sides) in zip(ended_s, self._tops[symbol], strict=True)
-                if _top(sides) == _top(ours)
-            )
-            assert self._now_s - last_s <= MOST_S, (symbol, self._now_s)
+            assert self._ago_s(symbol, _top, _top(ours)) <= MOST_S, (symbol, self._now_s)
+            assert self._ago_s(symbol, _whole, ours) <= self._most_s, (symbol, self._now_s)
+
+    def _ago_s(self, symbol: str, part: Callable[[Sides], object], ours: object) -> float:
+        """How long ago that part of the venue's book was last as ours is."""
+        states = self._states[symbol]
+        ended_s = [*(since for since, _ in states[1:]), self._now_s]
+        return self._now_s - max(
+            end for end, (_, then) in zip(ended_s, states, strict=True) if part(then) == ours
+        )
+
+
+def _whole(sides: Sides) -> Sides:
+    return sides
 
 
 def _top(sides: Sides) -> tuple[Level, Level]:

@@ -8,7 +8,7 @@ from math import inf
 from spark_tui.domain.book import OrderBook, Quote, Sync, Unusable
 from spark_tui.domain.fees import FeeRates
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.market import DepthDiff, DepthSnapshot, Level, MarketEvent, Top, Trade
+from spark_tui.domain.market import DepthDiff, DepthRestart, DepthSnapshot, Level, MarketEvent, Top, Trade
 from spark_tui.domain.order import Fill
 from spark_tui.venues.paper.cash import Cash
 from spark_tui.venues.paper.checks import REJECTED, refused
@@ -73,6 +73,8 @@ class PaperAccount:
             if book.on_diff(event, self._clock.mono_ns()) is Sync.APPLIED:
                 self.floor.on_depth(event.symbol, event, self.now_ms())
                 self.settle()
+        elif isinstance(event, DepthRestart):
+            book.restart(self._clock.mono_ns())
         elif isinstance(event, Trade) and self._is_new(event):
             self.floor.on_trade(event, self.now_ms())
             self.settle()

@@ -10,7 +10,15 @@ import random
 import msgspec
 
 from spark_tui.domain.health import StreamHealth
-from spark_tui.domain.market import BookTicker, DepthDiff, MarketEvent, PartialDepth, Ticker, Trade
+from spark_tui.domain.market import (
+    BookTicker,
+    DepthDiff,
+    DepthRestart,
+    MarketEvent,
+    PartialDepth,
+    Ticker,
+    Trade,
+)
 from spark_tui.venues.binance.spot.codec_market import (
     Decode,
     Reply,
@@ -222,18 +230,20 @@ class MarketStreams:
         self._overlap = self._socket.session is not None
         now_ns = self._clock.mono_ns()
         dead = self._physician.dead()
-        for stream in self._streams.values():
-            if not self._overlap or stream.depth_of in dead:
-                self._restart(stream, now_ns)
+        anew = [one for one in self._streams.values() if not self._overlap or one.depth_of in dead]
+        for stream in anew:
+            stream.restart(now_ns)
         self._session = session  # what is wanted from here on is asked for separately
         names = [stream.name for stream in self._streams.values()]
         if names:
             await self._control(session, "SUBSCRIBE", names)
+        self._begun_anew(anew)
 
-    def _restart(self, stream: _Stream, now_ns: int) -> None:
-        stream.restart(now_ns)
-        if stream.depth_of:
-            self._physician.restart(stream.depth_of, self._told(stream.depth_of))
+    def _begun_anew(self, streams: list[_Stream]) -> None:
+        """Once they are subscribed to: from here on nothing is missed."""
+        for symbol in filter(None, (stream.depth_of for stream in streams)):
+            self._physician.restart(symbol, self._told(symbol))
+            self._on_market(DepthRestart(symbol), self._clock.wall_ns())
 
     def _told(self, symbol: str) -> list[int | None]:
         """The venue's update number as its other streams of that book name it."""
@@ -259,12 +269,11 @@ class MarketStreams:
     async def _subscribe_anew(self, session: Session, names: list[str]) -> None:
         try:
             await self._control(session, "UNSUBSCRIBE", names)
-            now_ns = self._clock.mono_ns()
-            for name in names:
-                stream = self._streams.get(name.encode())
-                if stream is not None:
-                    self._restart(stream, now_ns)
+            streams = [one for name in names if (one := self._streams.get(name.encode())) is not None]
+            for stream in streams:
+                stream.restart(self._clock.mono_ns())
             await self._control(session, "SUBSCRIBE", names)
+            self._begun_anew(streams)
         except (SocketDown, TimeoutError, BudgetError) as error:
             session.end(f"subscribing anew failed: {error}")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from spark_tui.domain.market import MarketEvent
+from spark_tui.domain.market import DepthRestart, MarketEvent
 from spark_tui.venues.binance.credentials import HmacKey
 from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
@@ -25,13 +25,14 @@ class Seen:
     """What an engine would have been told, in order; `until` waits for it."""
 
     def __init__(self) -> None:
-        self.market: list[MarketEvent] = []
+        self.market: list[MarketEvent] = []  # but restarts
+        self.restarts: list[MarketEvent] = []
         self.user: list[UserEvent] = []
         self.frames: list[tuple[str, bytes]] = []
         self._changed = asyncio.Event()
 
     def on_market(self, event: MarketEvent, receipt_ns: int) -> None:
-        self.market.append(event)
+        (self.restarts if isinstance(event, DepthRestart) else self.market).append(event)
         self._changed.set()
 
     def on_user(self, event: UserEvent, receipt_ns: int) -> None:

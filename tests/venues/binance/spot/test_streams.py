@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from spark_tui.domain.health import StreamHealth
-from spark_tui.domain.market import DepthDiff, Trade
+from spark_tui.domain.market import DepthDiff, DepthRestart, Trade
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.subscriptions import MAX_FOCUSES, MAX_SYMBOLS, streams_of
 from spark_tui.venues.port import Reaction, VenueError
@@ -99,6 +99,7 @@ async def test_a_new_connection_subscribes_to_what_is_wanted_then(peer: Peer) ->
         await seen.until(lambda: len(seen.market) == 2)
         # what was missed in between is the reconnect's, not a gap
         assert (health(venue, DEPTH).gaps, health(venue, DEPTH).reconnects) == (0, 1)
+        assert seen.restarts == [DepthRestart(symbol) for symbol in (*SYMBOLS, *SYMBOLS)]  # and it is said
     assert peer.controls[1] == {"method": "SUBSCRIBE", "params": ["btcusdt@kline_5m"], "id": 2}
     assert peer.controls[2]["params"] == [*WATCHED, "btcusdt@kline_5m"]
 
