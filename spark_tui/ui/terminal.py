@@ -1,4 +1,4 @@
-"""The one place that looks inside Textual's driver: how much is written, how much waits to be written.
+"""The place that looks inside Textual's driver: how much is written, how much waits to be written.
 
 A terminal that reads slowly (SSH, a stopped tmux client) fills the writer's queue; painting more then only
 adds delay. The pump asks `queued` before each beat and skips while the terminal is behind.
@@ -10,6 +10,8 @@ import sys
 from typing import IO, Any
 
 from textual.driver import Driver
+
+from spark_tui.ui.terminal_input import listen
 
 
 class TerminalMeter:
@@ -67,6 +69,10 @@ def metered(driver_class: type[Driver], meter: TerminalMeter) -> type[Driver]:
         def write(self, data: str) -> None:
             meter.count(data)
             super().write(data)
+
+        def run_input_thread(self) -> None:
+            """Of drivers that read a terminal by themselves."""
+            listen(self.fileno, self.exit_event, self.process_message)
 
     return MeteredDriver
 
