@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from spark_tui.rescue import late
-from spark_tui.rescue.flatten import Flattener, Residue
+from spark_tui.rescue.flatten import Flattener, Others, Residue
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
 from spark_tui.rescue.unplanned import not_known, unplanned
@@ -52,6 +52,7 @@ class Account:
         clock: Clock,
         *,
         turn: Turn,
+        others: Others,
         patience: Patience,
         last_orders: LastOrders,
     ) -> None:
@@ -61,7 +62,7 @@ class Account:
         self._turn = turn
         self._patience = patience
         self._last_orders = last_orders
-        self._flattener = Flattener(venue, clock, secrets.token_hex(4))
+        self._flattener = Flattener(venue, clock, secrets.token_hex(4), others)
 
     async def kill(self, *, flatten: bool, engine_sees_to_it: bool) -> Part:
         """Never raises. `engine_sees_to_it`: to orders that are on their way; it closes no position."""

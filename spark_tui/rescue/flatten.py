@@ -7,6 +7,7 @@ known is asked about and never sent again.
 
 from collections.abc import Iterable
 from decimal import Decimal
+from typing import Protocol
 
 import msgspec
 
@@ -24,6 +25,7 @@ from spark_tui.wire.clock import Clock
 
 ROUNDS = 5  # a market order may fill in part only, and a big one goes in several
 ASK_EVERY_S = 1.0
+LAG_S = 10.0  # after which no list of trades lags behind any more
 A_FILTER = "-1013"
 ROOM = Decimal("1.1")  # the venue compares with an average price, we with the best one
 ENDED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
@@ -47,13 +49,25 @@ class Flattened(msgspec.Struct, frozen=True, kw_only=True):
     residue: tuple[Residue, ...] = ()
 
 
+class Others(Protocol):
+    """The kills that close positions beside this one."""
+
+    async def unlisted_s(self, lag_s: float) -> float:
+        """Until what they closed is `lag_s` old."""
+
+    async def closing(self) -> None:
+        """Tell them that this one does, before it does."""
+
+
 class Flattener:
     """`run` distinguishes this kill's client order ids from every other's."""
 
-    def __init__(self, venue: Venue, clock: Clock, run: str) -> None:
+    def __init__(self, venue: Venue, clock: Clock, run: str, others: Others) -> None:
         self._venue = venue
         self._clock = clock
         self._run = run
+        self._others = others
+        self._alone = False
         self._orders: list[str] = []
         self._sent = 0
         self._own: set[str] = set()  # the venue's numbers of its orders
@@ -92,6 +106,8 @@ class Flattener:
                 failures = filters.check(instrument, request, filters.FilterContext())
                 if failures:
                     return self._stays(held, failures[0].text, dust=_below_a_lot(held, instrument))
+                if await self._after_others():
+                    continue  # what they closed is listed now
                 report = await self._send(request, held.base)
             except VenueError as error:
                 if error.code == A_FILTER and instrument is not None:
@@ -99,6 +115,15 @@ class Flattener:
                 return self._left(held, f"not closed: {text_of(error)}")
             why = f"{report.client_order_id} filled {plain(report.filled)} only"
         return self._left(held, why)
+
+    async def _after_others(self) -> bool:
+        """Whether it had to wait: what another kill sold may not be listed yet, and would be sold again."""
+        if self._alone:
+            return False
+        self._alone = True  # the others wait for this one now
+        wait_s = await self._others.unlisted_s(LAG_S)
+        await self._clock.sleep(wait_s)
+        return wait_s > 0
 
     def _less_own(self, listed: Held) -> Held:
         """What its own orders closed it was told by their replies: the list of trades may lag behind (F54),
@@ -116,6 +141,7 @@ class Flattener:
     async def _send(self, request: OrderRequest, base: str) -> OrderReport:
         """Once; what is not known is found out. Raises VenueError."""
         self._sent += 1
+        await self._others.closing()
         client_id = kill_order_id(self._run, self._sent)
         try:
             report = await self._venue.place(client_id, request, lambda: None)

@@ -12,6 +12,7 @@ import secrets
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
@@ -27,10 +28,12 @@ from spark_tui.rescue.flatten import Residue
 from spark_tui.rescue.paper import paper_residue, sweep_paper
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
-from spark_tui.venues.kill_marks import Mark, mark_id, remove_mark, write_mark
+from spark_tui.venues.kill_marks import Mark, mark_id, read_marks, remove_mark, write_mark
 from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, LastOrder, PlanError, VenuePlan
 from spark_tui.venues.sweep import Sweep, merged, text_of
-from spark_tui.wire.clock import NS_PER_S, Clock
+from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
+
+T = TypeVar("T")
 
 ENGINE_PATIENCE_S = 4.0
 STATUS_PATIENCE_S = 1.0
@@ -76,7 +79,7 @@ class Rescue:
     ) -> None:
         self.data_dir = data_dir
         self._clock = clock
-        at_ms = clock.wall_ns() // 1_000_000
+        at_ms = clock.wall_ns() // NS_PER_MS
         self._mark = Mark(
             id=mark_id(at_ms, secrets.token_hex(4)),
             reason=reason,
@@ -112,7 +115,8 @@ class Rescue:
         if engine == "answered" and self._said is not None and self._said.recorded:
             self._unmark()
         elif marked:
-            await self._tell_mark((*self._canceled, *swept.canceled))
+            # so that the next engine knows whose cancels these were
+            await self._tell_mark(canceled=(*self._canceled, *swept.canceled))
         whole = bool(plan.venues) and not doubt
         said = self._said
         return Outcome(
@@ -149,12 +153,26 @@ class Rescue:
         )
         return False
 
-    async def _tell_mark(self, canceled: tuple[str, ...]) -> None:
-        """So that the next engine knows whose cancels these were; the halt does not hang on it."""
-        mark = msgspec.structs.replace(self._mark, canceled=canceled)
-        telling = beside(lambda: write_mark(self.data_dir, mark))
-        telling.add_done_callback(lambda done: done.cancelled() or done.exception())
-        await asyncio.wait({telling}, timeout=MARK_PATIENCE_S)
+    async def _tell_mark(self, **more: object) -> None:
+        """The halt does not hang on it."""
+        mark = self._mark = msgspec.structs.replace(self._mark, **more)
+        await _at_most(MARK_PATIENCE_S, beside(lambda: write_mark(self.data_dir, mark)))
+
+    async def closing(self) -> None:
+        """As flatten.Others."""
+        await self._tell_mark(closed_ms=self._now_ms())
+
+    async def unlisted_s(self, lag_s: float) -> float:
+        """As flatten.Others: by their marks, as far as the disk tells."""
+        reading = beside(lambda: read_marks(self.data_dir))
+        await _at_most(MARK_PATIENCE_S, reading)
+        marks = reading.result() if reading.done() and reading.exception() is None else {}
+        closed = [mark.closed_ms for mark in marks.values() if mark.id != self._mark.id]
+        left_s = max(closed, default=0) / 1_000 + lag_s - self._now_ms() / 1_000
+        return left_s if 0 < left_s <= lag_s else 0.0
+
+    def _now_ms(self) -> int:
+        return self._clock.wall_ns() // NS_PER_MS
 
     def _unmark(self) -> None:
         """It stands in the ledger, so that one which cannot be removed halts nobody."""
@@ -232,6 +250,7 @@ class Rescue:
             plan,
             self._clock,
             turn=self._turn,
+            others=self,
             patience=self._patience,
             last_orders=self._read_once,
         )
@@ -253,6 +272,12 @@ class Rescue:
         residue = await paper_residue(self.data_dir, plan) if swept.known else ()
         cure = "Start an engine, resume, and close the position there." if residue else KILL_AGAIN
         return Part(swept=swept, residue=residue, cure=cure)
+
+
+async def _at_most(seconds: float, work: "asyncio.Future[T]") -> None:
+    """What goes wrong with it is nobody's."""
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())
+    await asyncio.wait({work}, timeout=seconds)
 
 
 @contextlib.contextmanager

@@ -10,14 +10,13 @@ from collections.abc import Iterable
 import msgspec
 
 from spark_tui.domain.decimals import ZERO, plain
-from spark_tui.rescue.flatten import Residue
+from spark_tui.rescue.flatten import LAG_S, Residue
 from spark_tui.venues.kill_plan import Held, LastOrder
 from spark_tui.venues.port import Venue, VenueError
 from spark_tui.venues.sweep import text_of
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
 MAX_ASKED = 50  # orders of one instrument, one by one
-LAG_S = 10.0  # a copy that answers may lag behind; asked again until then
 _ASK_EVERY_S = 1.0
 _PAGE = 1_000
 

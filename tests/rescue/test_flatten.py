@@ -26,13 +26,30 @@ def market(side: Side, quantity: str) -> OrderRequest:
     return OrderRequest(venue=NAME, symbol=SYMBOL, side=side, type=OrderType.MARKET, quantity=D(quantity))
 
 
+class Nobody:
+    """No other kill, or one that closed something `unlisted` seconds before its trades are listed."""
+
+    def __init__(self) -> None:
+        self.unlisted = 0.0
+        self.told: list[int] = []
+        self.asked = 0
+
+    async def unlisted_s(self, lag_s: float) -> float:
+        self.asked += 1
+        return self.unlisted
+
+    async def closing(self) -> None:
+        self.told.append(self.asked)
+
+
 class Scene:
     def __init__(self) -> None:
+        self.others = Nobody()
         self.clock = ManualClock()
         self.venue = FakeVenue(self.clock)
 
     async def flatten(self, *positions: Held) -> Flattened:
-        task = asyncio.create_task(Flattener(self.venue, self.clock, "test").flatten(positions))
+        task = asyncio.create_task(Flattener(self.venue, self.clock, "test", self.others).flatten(positions))
         while not task.done():
             await self.clock.run_for(1)
         return task.result()
@@ -93,9 +110,28 @@ async def test_a_list_of_trades_that_lags_behind_does_not_make_it_sell_again(sce
     assert done == Flattened(orders=("spktest-1",))
 
 
+async def test_what_another_kill_closed_is_waited_for_before_anything_is_sold(scene: Scene) -> None:
+    scene.others.unlisted = 7.0
+    scene.venue.external("spkother-1", market(Side.SELL, "0.5"))
+    scene.venue.fill("spkother-1", quiet=True)
+    trades, scene.venue.account_trades = scene.venue.account_trades, []
+    closing = asyncio.create_task(scene.flatten(held("0.5")))
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(7)
+    scene.venue.account_trades += trades
+    assert await closing == Flattened()
+    assert (scene.venue.placed, scene.others.told) == ([], [])
+
+
+async def test_the_others_are_told_before_each_sale(scene: Scene) -> None:
+    scene.venue.plan.append("fill")
+    await scene.flatten(held("0.5"))
+    assert scene.others.told == [1]
+
+
 async def test_its_own_trades_count_once_when_they_are_listed(scene: Scene) -> None:
     scene.venue.plan.extend(["fill", "fill"])
-    flattener = Flattener(scene.venue, scene.clock, "test")
+    flattener = Flattener(scene.venue, scene.clock, "test", scene.others)
     await flattener.flatten([held("0.5")])
     scene.venue.external("web-1", market(Side.BUY, "0.3"))
     scene.venue.fill("web-1", quiet=True)
@@ -107,7 +143,7 @@ async def test_its_own_trades_count_once_when_they_are_listed(scene: Scene) -> N
 async def test_where_trades_cannot_be_told_apart_no_more_is_closed_than_was_held(scene: Scene) -> None:
     """There is more of it on the account, and closing is tried again."""
     scene.venue.plan.extend(["fill"] * 5)
-    flattener = Flattener(scene.venue, scene.clock, "test")
+    flattener = Flattener(scene.venue, scene.clock, "test", scene.others)
     for _ in range(2):
         done = await flattener.flatten([held("0.5", counted_to=None)])
     assert scene.sent() == [(Side.SELL, D("0.5"))]

@@ -34,7 +34,7 @@ from spark_tui.venues.kill_plan import (
     write_plan,
 )
 from spark_tui.venues.port import OrderReport, Reaction, VenueError
-from spark_tui.wire.clock import SystemClock
+from spark_tui.wire.clock import ManualClock, SystemClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.link.fake import FakeService
 from tests.rescue.plans import plan
@@ -240,6 +240,34 @@ def test_the_one_mark_of_an_earlier_version_is_read_and_comes_first(tmp_path: Pa
     (tmp_path / "killed-9.json").write_bytes(b"\xff{")
     reasons = [mark.reason for mark in read_marks(tmp_path).values()]
     assert reasons == ["old", "new", "killed without an engine"]
+
+
+async def test_kills_tell_each_other_when_they_closed_a_position(tmp_path: Path) -> None:
+    """What one sold, the other's list of trades may not have yet."""
+    clock = ManualClock()
+    one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
+    assert await other.unlisted_s(10) == 0
+    await one.closing()
+    assert (await other.unlisted_s(10), await one.unlisted_s(10)) == (10, 0)
+    clock.advance(4)
+    assert await other.unlisted_s(10) == 6
+    clock.advance(6)
+    assert await other.unlisted_s(10) == 0
+    clock.step_wall(-3_600)  # nobody waits an hour for a clock that was put back
+    assert await other.unlisted_s(10) == 0
+
+
+async def test_a_disk_that_is_full_keeps_no_position_from_being_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise refuse(errno.ENOSPC)
+
+    monkeypatch.setattr(process, "write_mark", full)
+    monkeypatch.setattr(process, "read_marks", full)
+    rescue = Rescue(tmp_path, ManualClock(), operator="me", reason="storm")
+    await rescue.closing()
+    assert await rescue.unlisted_s(10) == 0
 
 
 # --- who else is there -------------------------------------------------------------------------------------
