@@ -51,6 +51,8 @@ class Storm:
                 self._trade()
             if self._dice.random() < 0.04:
                 self._harm()
+            if self._dice.random() < 0.01:
+                self._it.clock.step_wall(self._dice.choice((-3_600, -20, 20, 3_600)))
             await self.calm(0.5)
 
     async def calm(self, seconds: float) -> None:
