@@ -98,6 +98,7 @@ def sample(engine: Engine, simulator_restarts: int) -> Sample:
         ledger_queue=engine.journal.waiting,
         tape_frames=health.tape_frames,
         tape_bytes=health.tape_bytes,
+        evidence_bytes=engine.canary.archive.size or 0,
         tape_queue=health.tape_queue,
         tape_dropped=health.tape_dropped,
         tape_lag_s=health.tape_lag_ms / 1e3,

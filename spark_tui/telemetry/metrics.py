@@ -46,6 +46,7 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     ledger_queue: int = 0
     tape_frames: int = 0
     tape_bytes: int = 0
+    evidence_bytes: int = 0
     tape_queue: int = 0
     tape_dropped: int = 0
     tape_lag_s: float = 0.0
@@ -319,6 +320,7 @@ def _scalars(now: Sample) -> Iterator[Metric]:
         ("spark_tui_tape_lag_seconds", "Last commit's oldest frame, receipt to durable", now.tape_lag_s),
         ("spark_tui_tape_queue_frames", "Frames waiting for the tape", now.tape_queue),
         ("spark_tui_tape_bytes", "Bytes made durable since start", now.tape_bytes),
+        ("spark_tui_evidence_bytes", "Of all evidence bundles on disk", now.evidence_bytes),
         ("spark_tui_faces", "Faces attached", now.faces),
         ("spark_tui_loop_lag_seconds", "How late the event loop was last", now.loop_lag_s),
         ("spark_tui_resident_memory_bytes", "Resident memory", now.rss_bytes),

@@ -7,6 +7,7 @@ import pytest
 
 from spark_tui.engine.canary.admission import FRESH_MS
 from spark_tui.engine.canary.needed import needed
+from spark_tui.engine.measure import sample
 from spark_tui.engine.records import CanaryTried, LiveArmed
 from spark_tui.link.messages import Audit, CanaryKind, CanaryVerdict, GetAudit, SoakCanary
 from spark_tui.store import evidence_shelf
@@ -41,10 +42,23 @@ async def test_a_soak_leaves_no_more_than_its_bound_and_its_own_bundle_holds(tmp
         it.venue.plan.append("fill")
         assert (await row_of(it, CONFIRM)).rests_on == run.run_id
     async with rig(tmp_path, settings=told(tmp_path, evidence_bytes=MOST)) as it:
-        assert it.engine.canary.archive.size is None  # looked at with the next bundle
+        await it.engine.canary.settled()
+        size = sum(one.size for one in evidence_shelf.kept(tmp_path))
+        assert it.engine.canary.archive.size == sample(it.engine, 0).evidence_bytes == size
         await row_of(it, SMALL)
-        assert sum(one.size for one in evidence_shelf.kept(tmp_path)) <= MOST
+        size = sum(one.size for one in evidence_shelf.kept(tmp_path))
+        assert it.engine.canary.archive.size == size <= MOST
         assert (await it.engine.canary.archive.trouble(row)) == ""
+
+
+async def test_what_an_older_version_left_is_brought_within_the_bound_at_the_start(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        first, last = [await row_of(it, SMALL) for _ in range(2)]
+        it.clock.step_wall(2 * FRESH_MS / 1_000)
+    async with rig(tmp_path, clock=it.clock, settings=told(tmp_path, evidence_bytes=1)) as it:
+        await it.engine.canary.settled()
+        assert names(tmp_path) == {last.run_id}
+        assert first.run_id in it.engine.journal.state.canaries
 
 
 async def test_that_bundles_were_removed_is_on_record(tmp_path: Path) -> None:

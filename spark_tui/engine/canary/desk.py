@@ -184,6 +184,7 @@ class CanaryDesk:
             self._unfinished.begin()
             self._leftovers.begin()
             await LeftBehind(self._papers, self._engine.journal.state, self._engine.notices).seal()
+            await self._papers.make_room()
         finally:
             self._settled.set()
 

@@ -86,10 +86,10 @@ class Papers:
             reasons = (*row.reasons, f"EVIDENCE: {error}")
             return await self.record(msgspec.structs.replace(row, verdict=CanaryVerdict.RED, reasons=reasons))
         row = await self.record(msgspec.structs.replace(row, bundle=path, bundle_sha256=digest))
-        await self._make_room()
+        await self.make_room()
         return row
 
-    async def _make_room(self) -> None:
+    async def make_room(self) -> None:
         """What is removed is on record. What cannot be is tried again with the next bundle."""
         engine = self._engine
         try:
