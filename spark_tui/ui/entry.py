@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 
+from rich.cells import cell_len, set_cell_size
+
+from spark_tui.ui.lines import tail
+
 MAX_TEXT = 200
 
 
@@ -41,3 +45,8 @@ class Entry:
 
     def shown(self) -> str:
         return self.text[: self.at] + "▏" + self.text[self.at :]
+
+    def shown_in(self, width: int) -> str:
+        """As many cells, the caret among them."""
+        before = self.shown()[: self.at + 1]
+        return tail(before, width) if cell_len(before) > width else set_cell_size(self.shown(), width)

@@ -8,7 +8,7 @@ import re
 import textwrap
 from collections.abc import Iterable
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 Span = tuple[str, str]
 Line = tuple[Span, ...]
@@ -29,15 +29,24 @@ def wrapped(text: str, width: int, most: int | None = None) -> list[str]:
 
 
 def clip(line: Line, width: int) -> Line:
-    """The first `width` cells."""
+    """The first `width` cells. Of a character two cells wide that is cut in two a blank stays."""
     out: list[Span] = []
     left = width
     for text, token in line:
         if left <= 0:
             break
-        out.append((text[:left], token))
-        left -= len(text)
+        cells = len(text) if text.isascii() else cell_len(text)
+        out.append((text if cells <= left else set_cell_size(text, left), token))
+        left -= cells
     return tuple(out)
+
+
+def tail(text: str, width: int) -> str:
+    """The last `width` cells, and blanks where there are fewer."""
+    shown = text[-width:]
+    while cell_len(shown) > width:
+        shown = shown[1:]
+    return set_cell_size(shown, width)
 
 
 def spread(left: Line, right: Line, width: int, fill: Span = (" ", "ink")) -> Line:

@@ -105,7 +105,7 @@ def offer_order(order: SubmitOrder, ahead: Ahead, model: Model, environment: Env
     cap = next((rule for rule in ahead.verdicts if rule.label == "order cap" and rule.allowed), None)
     worth = _money(ahead.notional, unit) + (f" of {fmt.exact(cap.allowed)} allowed" if cap else "")
     follows = (
-        "rests in the book until filled or canceled" if order.price else "fills at once at the best prices"
+        "rests in the book until filled or cancelled" if order.price else "fills at once at the best prices"
     )
     return Offer(
         title=f"Send order · {environment}, proved by host" + (" · REAL MONEY" if live else ""),
@@ -132,7 +132,7 @@ def offer_list(request: SubmitList, ahead: Ahead, model: Model, environment: Env
         (leg.role.replace("_", " ").lower(), order_words(leg.order, model), "b ink") for leg in request.legs
     )
     follows = {
-        "OCO": "one call, all or none; when one leg trades, the other is canceled",
+        "OCO": "one call, all or none; when one leg trades, the other is cancelled",
         "OTO": "one call, all or none; the second is placed once the first is filled",
         "OTOCO": "one call, all or none; the pair is placed once the first is filled",
     }[request.kind]
@@ -248,7 +248,7 @@ def offer_stop_algo(row: AlgoRow, model: Model, environment: Environment) -> Off
         facts=(
             ("will stop", algo_words(row.start, model), "b ink"),
             ("so far", f"{fmt.exact(row.filled)} of {fmt.exact(row.start.quantity)} filled", "ink"),
-            ("then", "its open orders are canceled; what was filled stays filled", "ink"),
+            ("then", "its open orders are cancelled; what was filled stays filled", "ink"),
         ),
         choices=(("y", "stop it"),),
         opened_by=BY_ID["order.cancel"].keys,

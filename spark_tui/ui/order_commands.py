@@ -116,7 +116,7 @@ class OrderCommands:
             return None
         name = short_id(update.order.client_order_id)
         if update.external:
-            self._context.say("info", f"{name} was placed elsewhere: it can be canceled here, not changed.")
+            self._context.say("info", f"{name} was placed elsewhere: it can be cancelled here, not changed.")
             return None
         if update.order.part is not None:
             self._context.say("info", f"{name} is a leg of a list: cancel the list (x) and place another.")
@@ -139,7 +139,7 @@ class OrderCommands:
             legs = [row.order for row in self._model.legs(order.part.list_id)]
             offer = offers.offer_cancel_list(order, legs, self._model, environment)
         answer = self._commands.offer(offer)
-        self._commands.work(self._ask_if(answer, request, f"{short_id(order.client_order_id)} not canceled"))
+        self._commands.work(self._ask_if(answer, request, f"{short_id(order.client_order_id)} not cancelled"))
 
     def _amend(self, params: Params) -> None:
         if params.get("quantity"):

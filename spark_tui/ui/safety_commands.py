@@ -116,4 +116,4 @@ class SafetyCommands:
 
 def _swept(result: CancelAllResult) -> str:
     errors = f", {result.errors[0]}" if result.errors else ""
-    return f"{len(result.canceled)} canceled, {len(result.left)} left{errors}"
+    return f"{len(result.canceled)} cancelled, {len(result.left)} left{errors}"

@@ -16,6 +16,7 @@ TYPE_WORDS = {
     OrderType.TAKE_PROFIT_LIMIT: "TAKE_LIMIT",
 }
 
+ENDED = {OrderState.CANCELED: "cancelled", OrderState.EXPIRED: "expired"}
 _CHANGING = frozenset({OrderState.PENDING_CANCEL, OrderState.PENDING_REPLACE})
 
 
@@ -53,7 +54,7 @@ def tell(before: Order | None, after: Order, venue_now_ms: int) -> tuple[str, st
             asked = fmt.exact(after.request.quantity)
             part = f", {fmt.exact(after.filled)} of {asked} filled" if after.filled else ""
             by = f", replaced by {short_id(after.replaced_by)}" if after.replaced_by else ""
-            return "info", f"{name} {after.state.lower()}{part}{by}"
+            return "info", f"{name} {ENDED[after.state]}{part}{by}"
         case OrderState.DEAD:
             return "warn", f"{name} never lived: {after.text or 'the venue does not know it'}"
         case _:

@@ -122,7 +122,7 @@ def test_a_day_at_the_desk(tmp_path: Path, runtime: Path) -> None:
         desk.buy("0.03", "51000")
         screen.until("3 ACCEPTED")
         screen.press("C-k")
-        screen.until("HALTED by operator", "1 canceled")
+        screen.until("HALTED by operator", "1 cancelled")
         desk.leave_ticket()
         desk.fill_in("0.04", "52000")
         screen.until("halted")

@@ -119,7 +119,7 @@ async def test_cancel_all_wants_its_code() -> None:
             await face.later(0.2)
         await face.until(lambda: asked(face, CancelAll))
         await face.press("4")
-        assert "Cancel all: 3 canceled, 0 left" in face.text
+        assert "Cancel all: 3 cancelled, 0 left" in face.text
 
 
 @SIZES
@@ -127,7 +127,7 @@ async def test_kill_acts_at_once_and_the_next_order_is_refused(size: tuple[int, 
     async with cockpit(size) as face:
         await face.press("ctrl+k")
         assert len(asked(face, Kill)) == 1
-        assert "HALTED by operator: only cancels leave · 3 canceled, 0 left · R resumes" in face.text
+        assert "HALTED by operator: only cancels leave · 3 cancelled, 0 left · R resumes" in face.text
         await buy(face, "0.01", "68000")
         await face.press("ctrl+o")
         await face.until(lambda: "refused" in face.pane("ticket") or "refused" in face.text)

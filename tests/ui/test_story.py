@@ -58,7 +58,7 @@ PARTLY = order(OrderState.PARTIALLY_FILLED, filled=Decimal("0.004"), fills=(FILL
         (
             PARTLY,
             order(OrderState.CANCELED, filled=Decimal("0.004"), fills=(FILL,)),
-            ("info", "44 canceled, 0.004 of 0.01 filled"),
+            ("info", "44 cancelled, 0.004 of 0.01 filled"),
         ),
         (
             SENT,
@@ -108,4 +108,4 @@ def test_an_amend_is_told_once_and_a_change_that_failed_is_no_new_acceptance() -
 
 def test_a_replaced_order_names_what_took_its_place() -> None:
     gone = structs.replace(order(OrderState.CANCELED), replaced_by="sprun7-45")
-    assert tell(order(OrderState.ACCEPTED), gone, 0) == ("info", "44 canceled, replaced by 45")
+    assert tell(order(OrderState.ACCEPTED), gone, 0) == ("info", "44 cancelled, replaced by 45")

@@ -47,7 +47,7 @@ class AuditTable(RowTable[AuditRow]):
         what = "every ledger entry" if self.all_entries else "what was done"
         title: Line = (*self.name_span("Log"), (f"  {what}", "dim"))
         if self.finding:
-            title = (*title, ("  / ", "accent"), (self.entry.shown(), "b ink"))
+            title = (*title, ("  / ", "accent"), (self.entry.shown_in(max(16, width - 56)).rstrip(), "b ink"))
         elif self.entry.text:
             title = (*title, ("  / ", "accent"), (self.entry.text, "ink"))
         shown = f"{len(self.rows)}{'+' if self.before else ''} of {fmt.group(str(self.entries))} entries "
@@ -185,7 +185,7 @@ class Deed(RowCard[AuditRow]):
         what = _rows(row.what, width, max(1, (height - kept) // 2))
         result = _rows(row.result, width, max(1, height - kept - len(what)))
         lines = [
-            *_labelled("what", what, "ink"),
+            *(_labelled("what", what, "ink") if row.what else ()),
             *_labelled("result", result, "down" if row.ok is False else "ink"),
         ]
         shown = sorted(row.verdicts, key=lambda verdict: verdict.ok)

@@ -76,7 +76,7 @@ class PaletteScreen(DialogScreen):
     def lines(self, width: int, height: int) -> Sequence[Line]:
         found = matches(self._search())
         self.at = max(0, min(self.at, len(found) - 1))
-        lines: list[Line] = [((" : ", "b accent"), (self.entry.shown(), "b ink")), ()]
+        lines: list[Line] = [((" : ", "b accent"), (self.entry.shown_in(width - 4), "b ink")), ()]
         rows = height - 4
         top = max(0, min(self.at - rows + 1, len(found) - rows))
         for index, action in enumerate(found[top : top + rows], top):

@@ -31,7 +31,7 @@ class ReasonScreen(DialogScreen):
             (),
             ((f" {self._explanation}", "ink"),),
             (),
-            ((" reason  ", "dim"), (f" {self.entry.shown():<{width - 12}} ", "b ink on background")),
+            ((" reason  ", "dim"), (f" {self.entry.shown_in(width - 12)} ", "b ink on background")),
             (),
             (
                 (" Esc  Cancel ", "b background on accent"),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from spark_tui.domain.rules import Rule
 from spark_tui.ui.action_words import ActionError
 from spark_tui.ui.context import Context
-from spark_tui.ui.lines import Line
+from spark_tui.ui.lines import Line, tail
 from spark_tui.ui.rule_form import CHOICES, LABELS, RuleForm
 from spark_tui.ui.rule_words import FOLLOWS
 from spark_tui.ui.screens.dialog import LABEL, DialogScreen, fact_lines
@@ -48,11 +48,10 @@ class RuleScreen(DialogScreen):
         if name in CHOICES:
             text = f"‹ {entry.text or 'any'} ›" if active else f"  {entry.text or 'any'}"
         else:
-            text = entry.shown() if active else entry.text
+            text = entry.shown_in(FIELD) if active else entry.text
         ground = "b ink on background" if active else "ink on ink9"
-        shown = text[-FIELD:] if len(text) > FIELD else text
         beside = "" if name in CHOICES and not entry.text else self.form.beside(name)
-        return (label, (f" {shown:<{FIELD}} ", ground), (f" {beside}", "dim"))
+        return (label, (f" {tail(text, FIELD)} ", ground), (f" {beside}", "dim"))
 
     def _refusal(self) -> str:
         try:

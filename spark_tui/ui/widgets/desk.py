@@ -240,7 +240,7 @@ def _terms(order: Order, *, external: bool) -> list[tuple[str, str]]:
     facts = (
         ("trails by", trail),
         ("self-trade", request.self_trade_prevention or ""),
-        ("external", "placed outside this engine; counted, and can be canceled" if external else ""),
+        ("external", "placed outside this engine; counted, and can be cancelled" if external else ""),
         ("list", f"{part.kind} {part.list_id}, leg {part.role.replace('_', ' ').lower()}" if part else ""),
         ("replaces", order.replaces),
         ("replaced by", order.replaced_by),

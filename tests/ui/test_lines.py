@@ -1,0 +1,30 @@
+"""Lines of text by their cells: a character may be two wide, and a caret is never out of sight."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spark_tui.ui.entry import Entry
+from spark_tui.ui.lines import Line, clip, tail, width_of
+
+WORDS = st.text(st.sampled_from("ab é漢字🚀א"), max_size=60)
+WIDTHS = st.integers(min_value=1, max_value=40)
+
+
+@given(st.lists(WORDS, max_size=4), WIDTHS)
+def test_a_line_is_clipped_by_cells_and_never_spills_over(texts: list[str], width: int) -> None:
+    line: Line = tuple((text, "ink") for text in texts)
+    clipped = clip(line, width)
+    assert width_of(clipped) == min(width, width_of(line))
+
+
+@given(WORDS, WIDTHS)
+def test_a_tail_fills_its_width(text: str, width: int) -> None:
+    assert width_of(((tail(text, width), "ink"),)) == width
+
+
+@given(WORDS, WIDTHS, st.integers(min_value=0, max_value=60))
+def test_the_caret_is_always_in_sight(text: str, width: int, at: int) -> None:
+    entry = Entry(text, min(at, len(text)))
+    shown = entry.shown_in(width)
+    assert width_of(((shown, "ink"),)) == width
+    assert "▏" in shown
