@@ -104,13 +104,16 @@ class Hatched:
         self.send_signal(signal.SIGKILL)
 
 
-def begin(words: Sequence[str], environment: Mapping[str, str]) -> Hatched:
-    """`spark-tui WORDS`, started."""
+_SPARK_TUI = "spark_tui.cli:main"
+
+
+def begin(words: Sequence[str], environment: Mapping[str, str], *, program: str = _SPARK_TUI) -> Hatched:
+    """`spark-tui WORDS`, started; or another function of these words, as module:name."""
     out, out_end = os.pipe()
     err, err_end = os.pipe()
     nothing = os.open(os.devnull, os.O_RDONLY)
     try:
-        pid = _mother().lay(words, environment, (nothing, out_end, err_end))
+        pid = _mother().lay(program, words, environment, (nothing, out_end, err_end))
     finally:
         for end in (nothing, out_end, err_end):
             os.close(end)
@@ -142,11 +145,14 @@ class _Mother:
                 [sys.executable, "-m", "tests.hatchery", str(other.fileno())], pass_fds=[other.fileno()]
             )
 
-    def lay(self, words: Sequence[str], environment: Mapping[str, str], ends: tuple[int, ...]) -> int:
+    def lay(
+        self, program: str, words: Sequence[str], environment: Mapping[str, str], ends: tuple[int, ...]
+    ) -> int:
         """The pid of a new process, a child of ours."""
-        message = json.dumps({"words": list(words), "environment": dict(environment), "folder": os.getcwd()})
+        order = {"words": list(words), "environment": dict(environment), "folder": os.getcwd()}
+        message = json.dumps({"program": program} | order).encode()
         with self._lock, _adopting():
-            socket.send_fds(self._socket, [message.encode()], list(ends))
+            socket.send_fds(self._socket, [message], list(ends))
             answer = self._socket.recv(64)
         assert answer, "the hatchery ended"
         return int(answer)
@@ -204,10 +210,10 @@ def _sit(line: socket.socket) -> None:
             os.close(end)
 
 
-def _hatch(ends: Sequence[int], words: list[str], environment: dict[str, str], folder: str) -> NoReturn:
+def _hatch(
+    ends: Sequence[int], program: str, words: list[str], environment: dict[str, str], folder: str
+) -> NoReturn:
     """Be as an executed process is: streams, environment, randomness of its own."""
-    from spark_tui.cli import main
-
     for end, number in zip(ends, (0, 1, 2), strict=True):
         os.dup2(end, number)
         os.close(end)
@@ -220,7 +226,8 @@ def _hatch(ends: Sequence[int], words: list[str], environment: dict[str, str], f
     random.seed()
     gc.unfreeze()
     sys.argv = ["spark-tui", *words]
-    sys.exit(main(words))
+    module, _, name = program.partition(":")
+    sys.exit(getattr(importlib.import_module(module), name)(words))
 
 
 if __name__ == "__main__":

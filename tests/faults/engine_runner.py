@@ -9,7 +9,6 @@ import json
 import os
 import random
 import signal
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -83,5 +82,6 @@ def _decided(order: Order) -> bool:
     return order.state not in UNDECIDED and order.filled == (order.venue_filled or order.filled)
 
 
-if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+def run(words: list[str]) -> int:
+    asyncio.run(main(json.loads(words[0])))
+    return 0

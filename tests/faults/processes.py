@@ -3,8 +3,6 @@
 import asyncio
 import json
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,6 @@ from typing import Any
 import msgspec
 
 from tests import hatchery
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Simulator(msgspec.Struct, frozen=True):
@@ -46,16 +42,11 @@ async def run_engine(
     folder: Path, sim: Simulator, *requests: dict[str, Any], die_at: str = ""
 ) -> dict[str, Any]:
     """Run `engine_runner.py` to its end; its report, or the signal that ended it."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(__file__).with_name("engine_runner.py")),
-        json.dumps({"folder": str(folder), "base_url": sim.base_url, "die_at": die_at, "requests": requests}),
-        cwd=ROOT,
-        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
-        stdout=subprocess.PIPE,
+    order = {"folder": str(folder), "base_url": sim.base_url, "die_at": die_at, "requests": requests}
+    process = hatchery.begin(
+        [json.dumps(order)], {"PATH": "/usr/bin:/bin"}, program="tests.faults.engine_runner:run"
     )
-    async with asyncio.timeout(60):
-        output, _ = await process.communicate()
+    output, _ = await asyncio.to_thread(process.communicate, 60)
     if process.returncode:
         return {"signal": -process.returncode}
     found: dict[str, Any] = json.loads(output)
