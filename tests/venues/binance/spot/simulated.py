@@ -1,9 +1,8 @@
 """The bundled simulator as a process of its own, and orders to send it."""
 
 import itertools
+import os
 import random
-import subprocess
-import sys
 from decimal import Decimal as D
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from spark_tui.venues.binance.spot.account import SpotSettings
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.endpoints import Endpoints
 from spark_tui.wire.clock import SystemClock
+from tests import hatchery
 
 _ids = itertools.count(1)
 
@@ -29,16 +29,15 @@ class Simulator:
         self._directory = directory
         self._flags = flags
         self._port = "0"
-        self._process: subprocess.Popen[str] | None = None
+        self._process: hatchery.Hatched | None = None
         self.info: dict[str, str] = {}
         self.ed25519_pem = ""
 
     def start(self) -> None:
         ready = self._directory / "ready.json"
-        command = [sys.executable, "-m", "spark_tui.simulator", "--port", self._port, "--seed", "1"]
-        command += ["--ready-file", str(ready), "--data-dir", str(self._directory / "data"), *self._flags]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        assert self._process.stdout is not None
+        words = ["simulator", "--port", self._port, "--seed", "1", "--ready-file", str(ready)]
+        words += ["--data-dir", str(self._directory / "data"), *self._flags]
+        self._process = hatchery.begin(words, os.environ)
         assert "serving" in self._process.stdout.readline()
         self.info = msgspec.json.decode(ready.read_bytes())
         self._port = self.info["base_url"].rpartition(":")[2]
