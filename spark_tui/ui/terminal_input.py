@@ -65,7 +65,7 @@ def _plain(text: str) -> str:
 
 
 def listen(fileno: int, over: Event, take: Callable[[Message], None]) -> None:
-    """Until it is over; in a thread of its own."""
+    """Until it is over or the terminal is gone; in a thread of its own."""
     parser, sieve = XTermParser(False), PasteSieve()
     decoder = getincrementaldecoder("utf-8")("replace")
     with selectors.SelectSelector() as selector:
@@ -73,9 +73,9 @@ def listen(fileno: int, over: Event, take: Callable[[Message], None]) -> None:
         while not over.is_set():
             if selector.select(LOOK_S):
                 data = os.read(fileno, CHUNK)
-                if not data:  # nobody is there any more; the signal that says so is on its way
-                    over.wait(LOOK_S)
-                elif text := sieve.feed(decoder.decode(data)):
+                if not data:  # the terminal is gone; an exit may wait for this thread and tell it nothing
+                    return
+                if text := sieve.feed(decoder.decode(data)):
                     for message in parser.feed(text):
                         take(message)
             for message in parser.tick():

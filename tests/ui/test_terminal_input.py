@@ -84,3 +84,13 @@ def test_bytes_that_are_no_text_end_nothing() -> None:
     assert any(isinstance(one, events.Paste) for one in found)
     os.close(reading)
     os.close(writing)
+
+
+def test_a_terminal_that_is_gone_ends_the_listening() -> None:
+    reading, writing = os.pipe()
+    listening = threading.Thread(target=listen, args=(reading, threading.Event(), print), daemon=True)
+    listening.start()
+    os.close(writing)
+    listening.join(STUCK_S)
+    assert not listening.is_alive()
+    os.close(reading)
