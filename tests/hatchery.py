@@ -3,7 +3,7 @@
 A hatched process has its own pid, environment, pipes and signals, runs `spark_tui.cli.main` and is a child of
 this one, as if it had been executed: only the start of Python and the imports, half a second of a processor
 each time, are done once. That every command starts from nothing is held by tests/cli/test_starts.py, and
-tests/e2e executes every engine and simulator.
+tests/e2e executes every engine.
 """
 
 import contextlib

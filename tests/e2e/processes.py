@@ -1,5 +1,5 @@
-"""Real processes: the simulator, the engine, and commands. What goes on is executed as an operator would
-start it; a command that comes to an end is forked from one that has imported the program."""
+"""Real processes: the simulator, the engine, and commands. An engine is executed as an operator would start
+it; its exchange, and a command that comes to an end, are forked from one that has imported the program."""
 
 import hmac
 import json
@@ -131,7 +131,17 @@ class Process:
         self, desk: Desk, words: tuple[str, ...], environment: dict[str, str], *, unheard: bool = False
     ) -> None:
         self._desk = desk
-        self._process = subprocess.Popen(
+        self._process = self._started(words, environment, unheard)
+        self.pid = self._process.pid
+        self.stderr = ""
+
+    @staticmethod
+    def _started(
+        words: tuple[str, ...], environment: dict[str, str], unheard: bool
+    ) -> "subprocess.Popen[str] | hatchery.Hatched":
+        if words[0] == "simulator":  # stands by; what it starts like is tests/simulator/test_server.py's
+            return hatchery.begin(words, environment)
+        return subprocess.Popen(
             [*_COMMAND, *words],
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -139,8 +149,6 @@ class Process:
             stderr=subprocess.PIPE,
             text=True,
         )
-        self.pid = self._process.pid
-        self.stderr = ""
 
     def until(self, ready: Path) -> None:
         """Until it wrote its ready file. AssertionError with its words when it ends instead."""
