@@ -1,7 +1,8 @@
 """When a key press in a dialog counts as a decision. Pure; the dialog feeds it keys and the time.
 
 The rules: nothing counts while the hand may still be on the key that opened the dialog; Enter and the opening
-key never confirm; a pasted or auto-repeated burst is no decision; Esc always cancels; and time runs out.
+key never confirm; a pasted or auto-repeated burst is no decision, and whether a key begins one shows a moment
+later; Esc always cancels; and time runs out.
 """
 
 from dataclasses import dataclass
@@ -10,12 +11,13 @@ from enum import Enum, auto
 SETTLE_S = 0.4  # keys ignored after opening
 QUIET_S = 0.15  # and until the keyboard was quiet this long
 BURST_S = 0.02  # no hand types two keys this close together
+ALONE_S = 0.05  # a key that decides must stand alone so long
 
 
 class Answer(Enum):
     IGNORED = auto()
     TYPING = auto()  # part of the phrase was accepted
-    CONFIRMED = auto()
+    DECIDING = auto()  # confirmed, unless another key comes within ALONE_S
     CANCELED = auto()
 
 
@@ -29,6 +31,7 @@ class ConfirmGuard:
     opened_s: float
     expires_s: float
     typed: str = ""
+    decision: str = ""  # the key or phrase that confirms once it stood alone
     _last_s: float = 0.0
     _settled: bool = False
 
@@ -47,18 +50,20 @@ class ConfirmGuard:
 
     def press(self, key: str, character: str | None, now_s: float) -> Answer:
         since, self._last_s = now_s - self._last_s, now_s
+        burst_s, self.decision = (ALONE_S if self.decision else BURST_S), ""
         if key == "escape":
             return Answer.CANCELED
         if not self._settled:
             if now_s - self.opened_s < SETTLE_S or since < QUIET_S:
                 return Answer.IGNORED
             self._settled = True
-        elif since < BURST_S:
+        elif since < burst_s:
             self.typed, self._settled = "", False
             self.opened_s, self.expires_s = now_s, self.left_s(now_s)
             return Answer.IGNORED
         if key in self.keys:
-            return Answer.CONFIRMED
+            self.decision = key
+            return Answer.DECIDING
         return self._type(key, character)
 
     def _type(self, key: str, character: str | None) -> Answer:
@@ -70,4 +75,7 @@ class ConfirmGuard:
             self.typed += character.upper()
         else:
             return Answer.IGNORED
-        return Answer.CONFIRMED if self.typed == self.phrase else Answer.TYPING
+        if self.typed != self.phrase:
+            return Answer.TYPING
+        self.decision = self.phrase
+        return Answer.DECIDING

@@ -11,6 +11,8 @@ from textual.pilot import Pilot
 
 from spark_tui.domain.values import Environment
 from spark_tui.ui.app import CockpitApp
+from spark_tui.ui.confirm_guard import ALONE_S
+from spark_tui.ui.screens.dialog import ConfirmScreen
 from spark_tui.ui.screens.trade import TradeScreen
 from spark_tui.ui.widgets.pane import Pane
 from tests.ui.fake_engine import FakeEngine, ManualClock
@@ -49,9 +51,16 @@ class Cockpit:
         for _ in range(2):
             for _ in range(TURNS):
                 await asyncio.sleep(0)
+            while self._deciding():
+                await self.pilot.pause(ALONE_S / 10)
             await self._beat()
         for _ in range(PAINTS):
             await self.pilot.pause(0)
+
+    def _deciding(self) -> bool:
+        """A dialog waits whether a key stands alone, which no test's clock hurries."""
+        screen = self.app.screen
+        return isinstance(screen, ConfirmScreen) and bool(screen.guard.decision) and not screen.answer.done()
 
     async def _beat(self) -> None:
         """One beat of the pump, which a cockpit that broke down would never paint."""

@@ -222,6 +222,10 @@ async def test_a_dialog_is_decided_by_neither_enter_nor_paste_nor_a_key_held_dow
                 for character in dialog.guard.phrase:  # all at once, as a paste that no terminal marks as one
                     face.app.take_key(character, character)
                 await face.later(1.0)
+        for key in keys:  # a hand that rests long enough, and then a paste that begins with what decides
+            await face.later(1.0)
+            for _ in range(6):
+                face.app.take_key(key, key)
         await face.later(1.0)
         await face.press("enter")
         await face.later(1.0)

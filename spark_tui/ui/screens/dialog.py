@@ -5,8 +5,9 @@ from collections.abc import Sequence
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
+from textual.timer import Timer
 
-from spark_tui.ui.confirm_guard import Answer, ConfirmGuard
+from spark_tui.ui.confirm_guard import ALONE_S, Answer, ConfirmGuard
 from spark_tui.ui.context import Context
 from spark_tui.ui.keys import spoken
 from spark_tui.ui.lines import Line, Span, clip, width_of, wrapped
@@ -134,6 +135,7 @@ class ConfirmScreen(DialogScreen):
             opened_s=context.clock.mono_s(),
             expires_s=offer.expires_s,
         )
+        self._deciding: Timer | None = None
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -181,10 +183,14 @@ class ConfirmScreen(DialogScreen):
         return [*lines, (), ((left, "dim"), wait)]
 
     def take_key(self, name: str, character: str | None) -> None:
+        if self._deciding is not None:
+            self._deciding.stop()
         answer = self.guard.press(name, character, self.context.clock.mono_s())
         if answer is Answer.CANCELED:
             self.finish("")
-        elif answer is Answer.CONFIRMED:
-            self.finish(self.offer.phrase or name)
-        else:
-            self.frame.pull()
+        elif answer is Answer.DECIDING:
+            self._deciding = self.set_timer(ALONE_S, self._decide)
+        self.frame.pull()
+
+    def _decide(self) -> None:
+        self.finish(self.guard.decision)
