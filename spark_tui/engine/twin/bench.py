@@ -3,6 +3,7 @@ about differences, and has no way to act. Whatever goes wrong here costs a twin,
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -81,7 +82,7 @@ class TwinBench:
         self._journal = journal
         self._clock = clock
         self._latency = latency
-        self._waiting: list[tuple[Order, int]] = []  # sent a moment ago, and when (monotonic ns)
+        self._waiting: deque[tuple[Order, int]] = deque()  # sent a moment ago, and when (monotonic ns)
         self._live: dict[str, Pair] = {}
         self._at: dict[tuple[str, str], dict[str, Pair]] = {}  # the live ones by venue and symbol
         self._ending: dict[str, Pair] = {}  # the live ones whose order has ended
@@ -169,8 +170,8 @@ class TwinBench:
             self._journal.note(msgspec.structs.replace(ended, order_seconds=None))
 
     def _begin_waiting(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        for order, sent_ns in waiting:
+        while self._waiting:
+            order, sent_ns = self._waiting.popleft()
             try:
                 self._begin(order, sent_ns)
             except Exception:
