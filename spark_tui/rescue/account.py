@@ -165,7 +165,8 @@ class Account:
             return part
         strange = await unplanned(mine, self._plan.held, self._venue, self._clock)
         if doubtful or strange.traded:
-            part = await self._flatten((*self._plan.held, *strange.held), part)
+            held = {one.symbol: one for one in (*self._plan.held, *strange.held)}  # each once
+            part = await self._flatten(tuple(held.values()), part)
         return msgspec.structs.replace(part, residue=(*part.residue, *strange.residue))
 
     def _doubtful(self, order: LastOrder, part: Part) -> bool:

@@ -79,14 +79,12 @@ class Flattener:
         try:
             known = {one.symbol: one for one in await self._venue.instruments()}
         except VenueError as error:
-            return Flattened(
-                orders=tuple(self._orders),
-                residue=tuple(
-                    self._left(one, f"not closed: {text_of(error)}") for one in positions if one.quantity
-                ),
-            )
-        residue = [await self._close(one, known.get(one.symbol)) for one in positions]
-        return Flattened(orders=tuple(self._orders), residue=tuple(one for one in residue if one is not None))
+            why = f"not closed: {text_of(error)}"
+            may_be_held = [one for one in positions if one.quantity or one.counted_to is not None]
+            residue = tuple(self._left(self._less_own(one), why) for one in may_be_held)
+            return Flattened(orders=tuple(self._orders), residue=residue)
+        left = [await self._close(one, known.get(one.symbol)) for one in positions]
+        return Flattened(orders=tuple(self._orders), residue=tuple(one for one in left if one is not None))
 
     async def _close(self, planned: Held, instrument: Instrument | None) -> Residue | None:
         why, listed = "the venue lists it no more", planned

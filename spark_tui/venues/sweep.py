@@ -14,7 +14,8 @@ AT_ONCE = 4  # cancels of single orders: a storm of them must not spend the budg
 
 class Sweep(msgspec.Struct, frozen=True):
     """What one pass cancelled, what is still open, and what went wrong. `known`: the venue said what is
-    open, so an empty `left` means nothing. `wait_s`: how long the venue wants to be left alone (a ban)."""
+    open, so an empty `left` means nothing. `wait_s`: how long the venue wants to be left alone (a ban); only
+    where it is not known."""
 
     canceled: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
@@ -117,7 +118,7 @@ class _Pass:
             left=tuple(report.client_order_id for report in left),
             errors=tuple(self._errors),
             known=known,
-            wait_s=self._wait_s,
+            wait_s=0.0 if known else self._wait_s,  # whoever says what is open bans nobody any more
         )
 
 

@@ -103,3 +103,15 @@ async def test_one_that_a_cancel_meets_is_waited_for_and_nothing_is_sent_meanwhi
     clock.advance(1)
     done = await killing
     assert (done.canceled, done.green) == (("web-1",), True)
+
+
+async def test_a_throttled_cancel_that_was_waited_out_still_closes_the_position(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The venue answered since: it says what is open, so nobody is banned any more."""
+    clock = ManualClock()
+    venue = FakeVenue(clock)
+    venue.failing["cancel_all"] = VenueError(Reaction.THROTTLED, "-1003", "Too many.", retry_after_s=5)
+    venue.plan.append("fill")
+    done = await kill(tmp_path, clock, venue, monkeypatch)
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.rescue.flatten import Flattened, Flattener
@@ -239,3 +240,17 @@ async def test_a_venue_that_does_not_answer_leaves_residue(scene: Scene) -> None
 
 async def test_nothing_held_sends_nothing(scene: Scene) -> None:
     assert await scene.flatten(held("0")) == Flattened()
+
+
+async def test_where_instruments_are_not_told_a_position_that_the_plan_has_at_zero_is_named(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have been bought since; how much is not known."""
+
+    async def untold() -> tuple[Instrument, ...]:
+        raise UNREACHABLE
+
+    monkeypatch.setattr(scene.venue, "instruments", untold)
+    (left,) = (await scene.flatten(held("0"))).residue
+    assert (left.symbol, left.quantity, left.dust) == (SYMBOL, D(0), False)
+    assert "cannot be reached" in left.text

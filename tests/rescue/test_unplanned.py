@@ -8,6 +8,7 @@ import pytest
 
 from spark_tui.rescue import unplanned
 from spark_tui.venues.kill_plan import Held, KillPlan, LastOrder
+from spark_tui.venues.port import OrderReport, Reaction, VenueError
 from tests.cli.conftest import home as home
 from tests.cli.support import wait_for
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
@@ -73,6 +74,28 @@ async def test_an_instrument_of_which_the_plan_cannot_tell_what_is_held_is_looke
     named = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D(0), counted_to=None)
     done = await scene.kill(flatten=True, of=older((named,)))
     assert (len(done.flattened), done.green) == (1, True)
+
+
+async def test_a_ban_after_the_sale_does_not_make_it_buy_back(scene: Scene) -> None:
+    """The plan names the instrument with nothing, and the ledger an order that bought in it."""
+    scene.sent("sp-heard", seconds_ago=3_600)
+    bought(scene, "sp-heard")
+    scene.venue.plan.extend(["fill"] * 5)
+    real, bans = scene.venue.open_orders, [VenueError(Reaction.BANNED, "-1003", "Banned.", retry_after_s=5)]
+
+    async def banned_once(symbol: str | None = None) -> tuple[OrderReport, ...]:
+        if scene.venue.placed and bans:
+            raise bans.pop()
+        return await real(symbol)
+
+    scene.venue.open_orders = banned_once  # type: ignore[method-assign]
+    named = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D(0), counted_to=None)
+    killing = scene.kill(flatten=True, of=older((named,)))
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(5)
+    scene.clock.advance(5)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
 
 
 async def test_without_flatten_nobody_looks(scene: Scene) -> None:
