@@ -79,6 +79,37 @@ async def test_a_market_that_is_silent_and_unconfirmed_fills_nothing(tmp_path: P
         assert isinstance(book.read(it.clock.mono_ns(), 5 * NS_PER_S), Unusable)
 
 
+async def test_what_a_quiet_stream_missed_is_loaded_anew_by_the_paper_account_too(tmp_path: Path) -> None:
+    """An order would be filled from levels the venue has no more, and the top would call them young."""
+    async with paper(tmp_path) as it:
+        it.source.line = "live"
+        await it.clock.run_for(10)
+        it.source.skip(1)
+        it.source._top = (59_000.0, 59_010.0)
+        await it.clock.run_for(20)
+        assert it.paper._account.books[SYMBOL].resyncs == 1
+        order = await it.submit(buy("0.5", None))
+        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
+        assert it.order(order.client_order_id).fills[0].price == D("59010.0")
+
+
+async def test_a_paper_book_begins_anew_from_what_is_newer_and_whole_only(tmp_path: Path) -> None:
+    async with paper(tmp_path) as it:
+        book, stands = it.paper._account.books[SYMBOL], it.source._update_id
+
+        async def asked(update_id: int, limit: int = 1000) -> tuple[bool, int]:
+            it.source._update_id = update_id
+            await it.paper.depth_snapshot(SYMBOL, limit)
+            return book.live, book.update_id
+
+        assert await asked(stands - 1) == (True, stands)  # it was overtaken by the stream
+        assert await asked(stands + 1, 5) == (True, stands)
+        assert await asked(stands + 1) == (False, stands + 1)
+        assert await asked(stands + 2) == (False, stands + 2)  # missed again, before one continued it
+        assert await asked(stands + 1) == (False, stands + 2)
+        assert await asked(stands + 2, 5) == (True, stands + 2)
+
+
 async def test_an_order_that_rests_fills_by_its_place_in_the_queue(tmp_path: Path) -> None:
     async with paper(tmp_path) as it:
         order = await it.submit(buy("1", "60000"))

@@ -92,18 +92,23 @@ class PaperAccount:
         return True
 
     def on_snapshot(self, snapshot: DepthSnapshot, asked_ns: int, *, whole: bool) -> None:
-        """A quiet market sends no updates: a book that stands where the venue stands may be filled from."""
+        """A quiet market sends no updates: a book that stands where the venue stands may be filled from. One
+        that stands behind a whole snapshot begins anew from it: no update may ever come to show the gap."""
         book = self.books.get(snapshot.symbol)
         if book is None:
             return
-        was_live = book.live
-        if not book.confirm(snapshot.last_id, asked_ns):
-            if was_live or not whole:
+        was_live, stands = book.live, book.live or book.bridging
+        if book.confirm(snapshot.last_id, asked_ns):
+            if was_live:
                 return
+        elif not whole or (stands and snapshot.last_id < book.update_id):
+            return
+        else:
+            if stands:
+                book.invalidate("the venue moved on and no update came")
             book.on_snapshot(snapshot, self._clock.mono_ns())
-        if not was_live:
-            self.floor.on_depth(snapshot.symbol, None, self.now_ms())
-            self.settle()
+        self.floor.on_depth(snapshot.symbol, None, self.now_ms())
+        self.settle()
 
     def on_top(self, top: Top, asked_ns: int) -> None:
         """The venue still has this top: see `OrderBook.confirm_top`."""
