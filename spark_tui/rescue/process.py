@@ -175,7 +175,10 @@ class Rescue:
         return self._clock.wall_ns() // NS_PER_MS
 
     def _unmark(self) -> None:
-        """It stands in the ledger, so that one which cannot be removed halts nobody."""
+        """It stands in the ledger, so that one which cannot be removed halts nobody; nor does one that stays,
+        for the next kill to see what was sold."""
+        if self._mark.closed_ms:
+            return
         with contextlib.suppress(OSError):
             remove_mark(self.data_dir, self._mark.id)
 

@@ -1,12 +1,13 @@
 """The kill process when this machine is against it: cancels go out whatever the disk does."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from spark_tui.link.rendezvous import (
 )
 from spark_tui.link.server import serve
 from spark_tui.rescue import account, process
-from spark_tui.rescue.flatten import Flattener
+from spark_tui.rescue.flatten import LAG_S, Flattener
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.venues import kill_marks
 from spark_tui.venues.kill_marks import MAX_MARKS, Mark, mark_id, read_marks, write_mark
@@ -187,7 +188,8 @@ class Halting(FakeService):
         return await super().handle(request, operator, attachment)
 
 
-async def beside_an_engine(data_dir: Path, said: CancelAllResult) -> Outcome:
+@contextlib.asynccontextmanager
+async def an_engine(data_dir: Path, said: CancelAllResult) -> AsyncIterator[None]:
     lock = DataDirLock.acquire(data_dir)
     path = socket_path(data_dir)
     write_engine_file(
@@ -195,9 +197,40 @@ async def beside_an_engine(data_dir: Path, said: CancelAllResult) -> Outcome:
     )
     try:
         async with serve(Halting(said), path):
-            return await a_rescue(data_dir).kill(PLAN, flatten=False)
+            yield
     finally:
         lock.release()
+
+
+async def beside_an_engine(data_dir: Path, said: CancelAllResult) -> Outcome:
+    async with an_engine(data_dir, said):
+        return await a_rescue(data_dir).kill(PLAN, flatten=False)
+
+
+async def test_kills_beside_an_engine_that_answers_close_a_position_once(
+    tmp_path: Path, venue: FakeVenue
+) -> None:
+    """The list of trades lags behind, and the engine has recorded the first kill already."""
+    clock = venue.clock = ManualClock()
+    venue.plan.extend(["fill"] * 2)
+
+    def a_kill() -> "asyncio.Task[Outcome]":
+        return asyncio.create_task(
+            Rescue(tmp_path, clock, operator="me", reason="storm").kill(PLAN, flatten=True)
+        )
+
+    async with an_engine(tmp_path, CancelAllResult(canceled=(), left=(), recorded=True)), asyncio.timeout(10):
+        first = await a_kill()
+        trades, venue.account_trades = venue.account_trades, []
+        second = a_kill()
+        waiting = asyncio.ensure_future(clock.asleep(LAG_S))
+        await asyncio.wait({waiting, second}, return_when=asyncio.FIRST_COMPLETED)
+        venue.account_trades += trades
+        clock.advance(LAG_S)
+        told = await second
+    assert (first.engine, len(first.flattened), first.green) == ("answered", 1, True)
+    assert (told.engine, told.flattened, told.green) == ("answered", (), True)
+    assert len(venue.placed) == 1
 
 
 @pytest.mark.parametrize("recorded", [True, False])
