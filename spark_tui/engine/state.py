@@ -111,6 +111,10 @@ class State:
         )
         self.day = DayStarted(day="", baseline=Decimal(0))
 
+    def order_of(self, row: CanaryRow) -> Order | None:
+        """A confirm's, or of a run the one that its confirm placed; None when there is none in memory."""
+        return self.orders.get(row.client_order_id or self.keys.get(canary_key(row.run_id), ""))
+
     def apply(self, record: Record) -> Effect:
         """Fold one record in. Never raises for an event that does not fit: that is an anomaly."""
         match record:
@@ -281,13 +285,19 @@ class State:
             self.by_venue_id[request.venue, request.symbol, order.venue_order_id] = order.client_order_id
 
     def _forget_canaries(self) -> None:
-        """The oldest, but no run whose confirm has an order and no outcome: the next engine finishes that."""
+        """The oldest, but none whose order is open, and no run whose confirm has an order and no outcome: an
+        engine brings those to their end."""
         if len(self.canaries) <= MAX_CANARIES:
             return
         told = {row.rests_on for row in self.canaries.values()}
-        done = (name for name in self.canaries if name in told or canary_key(name) not in self.keys)
-        if (oldest := next(done, None)) is not None:
-            del self.canaries[oldest]
+        for row in list(self.canaries.values()):
+            if len(self.canaries) <= MAX_CANARIES:
+                return
+            order = self.order_of(row)
+            if order is None or (
+                not lifecycle.is_open(order.state) and (row.client_order_id or row.run_id in told)
+            ):
+                del self.canaries[row.run_id]
 
     def _forget_finished(self) -> None:
         if len(self.orders) <= MAX_ORDERS:

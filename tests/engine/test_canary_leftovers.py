@@ -3,13 +3,22 @@
 import shutil
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from spark_tui.domain.order import OrderState
+from spark_tui.engine.canary.admission import FRESH_MS
 from spark_tui.engine.canary.follow import ENDS_S, PROVED_S, RESTS_S
+from spark_tui.engine.canary.needed import needed
+from spark_tui.engine.canary.remains import left_over
+from spark_tui.engine.records import CanaryTried
+from spark_tui.engine.state import MAX_CANARIES
 from spark_tui.link.messages import CanaryKind, CanaryRow, CanaryVerdict, SoakCanary
 from spark_tui.link.service import LinkError
-from tests.engine.fake_venue import REJECTED, SYMBOL, UNREACHABLE, D, FakeVenue
+from spark_tui.store.evidence import Bundle
+from spark_tui.store.ledger import Entry, LedgerError
+from spark_tui.wire.clock import NS_PER_MS
+from tests.engine.fake_venue import NAME, REJECTED, SYMBOL, UNREACHABLE, D, FakeVenue
 from tests.engine.harness import Rig, rig
 from tests.engine.test_canary import CONFIRM, RESTING, SMALL, bundle, codes, row_of, told
 from tests.engine.test_canary import _hashed as _hashed
@@ -121,3 +130,109 @@ async def test_an_engine_stops_at_once_while_it_waits_for_a_proof(tmp_path: Path
         await unproved(it, "lost")
         began = it.clock.mono_ns()
     assert it.clock.mono_ns() == began
+
+
+async def test_an_order_is_seen_out_although_its_verdict_could_not_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        written = it.ledger.append
+
+        async def full(*entries: Entry) -> int:
+            if any(entry.kind == "canary" for entry in entries):
+                raise LedgerError("No space left on device")
+            return await written(*entries)
+
+        await row_of(it, RESTING)
+        monkeypatch.setattr(it.ledger, "append", full)
+        it.venue.plan.append("lost")
+        it.venue.failing |= dict.fromkeys(("query", "open_orders", "trades"), UNREACHABLE)
+        with pytest.raises(LinkError, match="No space left"):
+            await row_of(it, CONFIRM)
+        (name,) = it.venue.placed
+        assert it.order(name).state is OrderState.UNKNOWN
+        assert name in it.engine.canary.view().running
+        monkeypatch.undo()
+        it.venue.failing.clear()
+        await over(it)
+        assert it.order(name).state is OrderState.CANCELED
+        assert it.venue.cancels == [name]
+        assert codes(it.engine.canary.view().rows[0])[-1] == "LATE"
+
+
+async def test_what_ends_while_its_verdict_is_written_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        archive = it.engine.canary.archive
+        written = archive.keep
+
+        async def keep(run_id: str, bundle: Bundle) -> tuple[str, str]:
+            it.venue.failing.clear()
+            (name,) = it.venue.placed
+            while it.order(name).state is OrderState.UNKNOWN:
+                await it.clock.sleep(1)
+            await it.engine.cancels.cancel(name)
+            return await written(run_id, bundle)
+
+        await row_of(it, RESTING)
+        it.venue.plan.append("lost")
+        it.venue.failing |= dict.fromkeys(("query", "open_orders", "trades"), UNREACHABLE)
+        monkeypatch.setattr(archive, "keep", keep)
+        row = await row_of(it, CONFIRM)
+        assert row.state is OrderState.UNKNOWN
+        await over(it)
+        ended = latest(it, row.run_id)
+        assert (ended.state, ended.residue, codes(ended)[-1]) == (OrderState.CANCELED, (), "LATE")
+
+
+async def test_an_open_order_of_a_confirm_is_never_forgotten(tmp_path: Path) -> None:
+    left = tmp_path.parent / f"{tmp_path.name}-killed"
+
+    def sing(it: Rig, like: CanaryRow, name: str) -> None:
+        other = msgspec.structs.replace(like, run_id=name, rests_on="", client_order_id="")
+        it.engine.journal.note(CanaryTried(row=other))
+
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        row = await unproved(it, "lost")
+        state, now_ms = it.engine.journal.state, it.clock.wall_ns() // NS_PER_MS
+        for number in range(MAX_CANARIES):
+            sing(it, row, f"other-{number}")
+        both = {row.run_id, row.rests_on}
+        assert len(state.canaries) == MAX_CANARIES
+        assert both <= state.canaries.keys()
+        assert both <= needed(state, now_ms + 2 * FRESH_MS)
+        await it.engine.journal.durable()
+        shutil.copytree(tmp_path, left)
+        reports = dict(it.venue.reports)
+    venue = FakeVenue(it.clock)
+    venue.reports = reports
+    async with rig(left, venue=venue, clock=it.clock, settings=told(left)) as it:
+        await over(it)
+        assert it.order(row.client_order_id).state is OrderState.CANCELED
+        assert codes(latest(it, row.run_id))[-1] == "LATE"
+        for number in range(2):
+            sing(it, row, f"more-{number}")
+        assert both.isdisjoint(it.engine.journal.state.canaries)  # now it has ended
+
+
+async def test_an_open_order_without_any_row_is_seen_out_too(tmp_path: Path) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        row = await unproved(it, "lost")
+        state = it.engine.journal.state
+        state.canaries.clear()
+        assert [order.client_order_id for order in left_over(state, {NAME})] == [row.client_order_id]
+        assert left_over(state, {"elsewhere"}) == []
+
+
+async def test_one_that_ended_untold_is_told_by_the_next_engine(tmp_path: Path) -> None:
+    """kill -9 after the proof, before LATE."""
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        row = await unproved(it, "lost")
+        it.venue.failing.clear()
+        await over(it)
+        it.engine.journal.note(CanaryTried(row=row))
+    async with rig(tmp_path, venue=it.venue, clock=it.clock, settings=told(tmp_path)) as it:
+        await over(it)
+        ended = latest(it, row.run_id)
+        assert (ended.state, ended.residue, codes(ended)[-1]) == (OrderState.CANCELED, (), "LATE")

@@ -1,12 +1,12 @@
 """A run confirmed: judged, its order placed, followed and told; and one that a dead engine left behind."""
 
-from collections.abc import Callable, Container, Mapping
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import usable
 from spark_tui.domain.order import Order, OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, TimeInForce
@@ -16,8 +16,9 @@ from spark_tui.engine.canary.leftovers import Leftovers
 from spark_tui.engine.canary.outcome import Worth, faults
 from spark_tui.engine.canary.papers import Papers, reasons_of
 from spark_tui.engine.canary.probe import Section
+from spark_tui.engine.canary.remains import told_open
 from spark_tui.engine.cost import cost_of
-from spark_tui.engine.state import State, canary_key
+from spark_tui.engine.state import canary_key
 from spark_tui.link.messages import CanaryKind, CanaryRow, CanaryVerdict, ConfirmCanary
 from spark_tui.link.service import LinkError
 
@@ -78,20 +79,22 @@ class Confirmation:
         row = msgspec.structs.replace(row, checks=checks, notional_usdt=worth)
         if request is None or run is None or refusals:
             return await papers.record(msgspec.structs.replace(row, verdict=CanaryVerdict.REFUSED))
-        try:
-            done = await self._follower.place(request, operator, canary_key(run.run_id))
-        except LinkError as error:  # not even an intent is on record, so nothing left
-            reasons = (f"{error.code}: {error.text}",)
-            return await papers.record(
-                msgspec.structs.replace(row, verdict=CanaryVerdict.REFUSED, reasons=reasons)
-            )
-        return await self._tell(row, run, done)
+        with self._never_left_alone(run):
+            try:
+                done = await self._follower.place(request, operator, canary_key(run.run_id))
+            except LinkError as error:  # not even an intent is on record, so nothing left
+                reasons = (f"{error.code}: {error.text}",)
+                return await papers.record(
+                    msgspec.structs.replace(row, verdict=CanaryVerdict.REFUSED, reasons=reasons)
+                )
+            return await self._tell(row, run, done)
 
     async def finish(self, row: CanaryRow, run: CanaryRow) -> CanaryRow:
         """The order of a confirm that was cut short, brought to its end. Never green: nobody saw it through.
         `row`: as `cut_short_row` made it."""
-        done = await self._follower.follow(row.client_order_id, run.expected)
-        return await self._tell(row, run, done)
+        with self._never_left_alone(run):
+            done = await self._follower.follow(row.client_order_id, run.expected)
+            return await self._tell(row, run, done)
 
     def cut_short_row(self, run_id: str, run: CanaryRow, order: Order) -> CanaryRow:
         """What is known of it before the venue is asked."""
@@ -127,10 +130,19 @@ class Confirmation:
             state=done.order.state,
             residue=done.residue,
         )
-        row = await self._papers.conclude(row, _sections(run, done))
-        if lifecycle.is_open(done.order.state):
-            self._leftovers.take(row.client_order_id)
-        return row
+        return await self._papers.conclude(row, _sections(run, done))
+
+    @contextlib.contextmanager
+    def _never_left_alone(self, run: CanaryRow) -> Iterator[None]:
+        """However the confirm of `run` ends, also when its verdict cannot be recorded: its order is seen out
+        where it is open, or is told to be (it may have ended while the evidence was written)."""
+        try:
+            yield
+        finally:
+            state = self._engine.journal.state
+            client_id = state.keys.get(canary_key(run.run_id), "")
+            if client_id in state.open or client_id in told_open(state):
+                self._leftovers.take(client_id)
 
     def _rows(self) -> list[CanaryRow]:
         return list(self._engine.journal.state.canaries.values())
@@ -157,19 +169,6 @@ class Confirmation:
         if cost.notional is None or not usable(cost.notional) or not assessment.assets[1]:
             return None
         return self._engine.portfolio.worth(request.venue, assessment.assets[1], cost.notional)
-
-
-def cut_short(state: State, venues: Container[str]) -> list[tuple[CanaryRow, Order]]:
-    """Runs at one of `venues` whose order is in the ledger and whose outcome is not. What an engine with
-    other venues left behind waits for its like."""
-    told = {row.rests_on for row in state.canaries.values()}
-    return [
-        (run, state.orders[client_id])
-        for run in state.canaries.values()
-        if (client_id := state.keys.get(canary_key(run.run_id))) is not None
-        and run.run_id not in told
-        and run.venue in venues
-    ]
 
 
 def _order_of(run: CanaryRow) -> OrderRequest:

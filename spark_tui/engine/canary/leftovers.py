@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from spark_tui.domain import lifecycle
 from spark_tui.domain.decimals import plain
 from spark_tui.domain.order import Order
 from spark_tui.engine.canary.follow import Follower, actual_of
 from spark_tui.engine.canary.papers import Papers
-from spark_tui.engine.state import State, run_of_key
+from spark_tui.engine.canary.remains import left_over
 from spark_tui.link.messages import CanaryRow
 from spark_tui.link.service import LinkError
 from spark_tui.wire.clock import Clock
@@ -33,9 +32,8 @@ class Leftovers:
         self._names: set[str] = set()  # client order ids
 
     def begin(self) -> None:
-        for order in left_over(self._engine.journal.state):
-            if order.request.venue in self._engine.runners:
-                self.take(order.client_order_id)
+        for order in left_over(self._engine.journal.state, self._engine.runners):
+            self.take(order.client_order_id)
 
     def take(self, client_id: str) -> None:
         """It may have ended just now: then that is told."""
@@ -100,13 +98,3 @@ class Leftovers:
 
     def _order(self, client_id: str) -> Order:
         return self._engine.journal.state.orders[client_id]
-
-
-def left_over(state: State) -> list[Order]:
-    """Open orders of confirms whose outcome is on record."""
-    told = {row.rests_on for row in state.canaries.values()}
-    return [
-        order
-        for order in state.orders.values()
-        if lifecycle.is_open(order.state) and run_of_key(order.key) in told - {""}
-    ]

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from spark_tui.domain import lifecycle
 from spark_tui.engine.canary.admission import FRESH_MS
-from spark_tui.engine.state import State, canary_key
+from spark_tui.engine.state import State
 from spark_tui.link.messages import CanaryKind, CanaryRow, CanaryVerdict
 
 
@@ -27,8 +27,7 @@ def _confirmable(row: CanaryRow, now_ms: int) -> bool:
 
 
 def _has_open_order(row: CanaryRow, state: State) -> bool:
-    name = row.client_order_id or state.keys.get(canary_key(row.run_id))
-    order = state.orders.get(name) if name else None
+    order = state.order_of(row)
     return order is not None and lifecycle.is_open(order.state)
 
 

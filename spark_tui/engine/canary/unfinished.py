@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from spark_tui.domain.order import Order
-from spark_tui.engine.canary.confirm import Confirmation, cut_short
+from spark_tui.engine.canary.confirm import Confirmation
+from spark_tui.engine.canary.remains import cut_short
 from spark_tui.link.messages import CanaryRow
 from spark_tui.link.service import LinkError
 from spark_tui.wire.clock import Clock
