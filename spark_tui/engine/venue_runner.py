@@ -68,7 +68,7 @@ class VenueRunner:
         self._balances = balances
         self._proof = BookProof(venue, market, resync, clock)
         self.attempted = asyncio.Event()  # the first start was tried, however it ended
-        self.started = False
+        self._up = asyncio.Event()
         self.trouble = ""
         self._books = books
         self._portfolio = portfolio
@@ -106,6 +106,15 @@ class VenueRunner:
         except BaseException as error:  # a cancel, too: whoever it comes from, nothing is heard from here on
             self._down(f"its streams ended: {describe(error)}")
             raise
+
+    @property
+    def started(self) -> bool:
+        return self._up.is_set()
+
+    async def up(self) -> None:
+        """Started, however long that takes, and reconciled once."""
+        await self._up.wait()
+        await self.reconciler.done.wait()
 
     async def ready(self) -> None:
         """Tried to start and, if that worked, reconciled once."""
@@ -172,7 +181,7 @@ class VenueRunner:
                 await self._clock.sleep(max(wait_s, error.retry_after_s or 0.0))
         self.trouble = self.desk.trouble = ""
         self._notices.end(self.venue.name, f"{self.venue.name} is up.")
-        self.started = True
+        self._up.set()
         self.attempted.set()
         if not self._revived:
             self._revived = True

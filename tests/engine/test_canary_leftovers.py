@@ -236,3 +236,20 @@ async def test_one_that_ended_untold_is_told_by_the_next_engine(tmp_path: Path) 
         await over(it)
         ended = latest(it, row.run_id)
         assert (ended.state, ended.residue, codes(ended)[-1]) == (OrderState.CANCELED, (), "LATE")
+
+
+async def test_a_defect_on_the_way_loses_no_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with rig(tmp_path, settings=told(tmp_path)) as it:
+        row = await unproved(it, "lost")
+
+        async def broken(_: str) -> None:
+            monkeypatch.undo()
+            raise RuntimeError("unheard of")
+
+        monkeypatch.setattr(it.engine.cancels, "cancel", broken)
+        it.venue.failing.clear()
+        await over(it)
+        assert it.venue.cancels == [row.client_order_id]
+        assert codes(latest(it, row.run_id))[-1] == "LATE"
+        said = [one.text for one in it.engine.notices.recent]
+        assert any("RuntimeError: unheard of; it is looked at again" in text for text in said)

@@ -60,7 +60,7 @@ class CanaryDesk:
         self._dry = DryRun(engine, self._papers, clock, self.config_hash)
         self._soaks = Soaks(engine, self._papers, clock, self._dry, self._confirmation)
         self.archive = self._papers.archive
-        self._unfinished = Unfinished(engine, self._confirmation, clock, self._number, self._at_work)
+        self._unfinished = Unfinished(engine, self._confirmation, self._number, self._at_work)
         self._running = ""
         self._works = 0
         self._free = asyncio.Event()
@@ -174,9 +174,12 @@ class CanaryDesk:
     # --- confirm -------------------------------------------------------------------------------------------
 
     def _refuse_beside(self, venue: str, symbol: str) -> None:
-        """Raises LinkError while an earlier order of the symbol has not ended."""
-        self._unfinished.refuse(venue, symbol)
-        self._leftovers.refuse(venue, symbol)
+        """No real order beside one of the same symbol whose end is not known. Raises LinkError."""
+        if why := self._unfinished.beside(venue, symbol) or self._leftovers.beside(venue, symbol):
+            raise LinkError(
+                "CONFIRM_UNFINISHED",
+                f"{why} Dry runs and other symbols go on; see: spark-tui canary status.",
+            )
 
     async def finish_cut_short(self) -> None:
         """What an engine before this one began and did not end."""

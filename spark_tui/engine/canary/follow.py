@@ -150,7 +150,7 @@ class Follower:
         venue = self._engine.runners[self._order(client_id).request.venue].venue
         return max(PROVED_S, venue.decision_window_ms / 1_000 + SPARE_S)
 
-    async def _wait(self, seconds: float, holds: Callable[[], bool]) -> bool:
+    async def _wait(self, seconds: float, holds: Callable[[], bool]) -> None:
         """Until it holds, at most so long."""
 
         async def look() -> None:
@@ -160,7 +160,6 @@ class Follower:
 
         with contextlib.suppress(TimeoutError):
             await within(self._clock, seconds, look())
-        return holds()
 
     # --- what is left over ---------------------------------------------------------------------------------
 

@@ -8,17 +8,15 @@ import msgspec
 
 from spark_tui.domain.decimals import plain
 from spark_tui.domain.order import Order
-from spark_tui.engine.canary.follow import Follower, actual_of
+from spark_tui.engine.canary.follow import AGAIN_S, Follower, actual_of
 from spark_tui.engine.canary.papers import Papers
 from spark_tui.engine.canary.remains import left_over
+from spark_tui.engine.supervise import describe
 from spark_tui.link.messages import CanaryRow
-from spark_tui.link.service import LinkError
 from spark_tui.wire.clock import Clock
 
 if TYPE_CHECKING:
     from spark_tui.engine.engine import Engine
-
-_LOOK_EVERY_S = 1.0  # whether the venue is up
 
 
 class Leftovers:
@@ -47,28 +45,38 @@ class Leftovers:
         """In words; empty when nothing is left."""
         return "; ".join(f"order {name} is {self._order(name).state}" for name in sorted(self._names))
 
-    def refuse(self, venue: str, symbol: str) -> None:
-        """No real order beside one of the same symbol whose end is not known. Raises LinkError."""
+    def beside(self, venue: str, symbol: str) -> str:
+        """Which order of this symbol has not ended; empty when none is left."""
         for name in sorted(self._names):
             order = self._order(name)
             if (order.request.venue, order.request.symbol) == (venue, symbol):
-                raise LinkError(
-                    "CONFIRM_UNFINISHED",
+                return (
                     f"The order {name} of {symbol}, from an earlier confirm, is still {order.state}; the"
-                    " engine brings it to its end. Dry runs and other symbols go on; see: spark-tui canary"
-                    " status.",
+                    " engine brings it to its end."
                 )
+        return ""
 
     async def _see_out(self, client_id: str) -> None:
-        runner = self._engine.runners[self._order(client_id).request.venue]
         try:
-            while not runner.started:
-                await self._clock.sleep(_LOOK_EVERY_S)
-            await runner.ready()
-            residue = await self._follower.see_out(client_id)
+            await self._engine.runners[self._order(client_id).request.venue].up()
+            residue = await self._seen_out(client_id)
             await self._tell(self._order(client_id), residue)
         finally:
             self._names.discard(client_id)
+
+    async def _seen_out(self, client_id: str) -> tuple[str, ...]:
+        """What is left over in the end."""
+        what = f"the canary's order {client_id}"
+        while True:
+            try:
+                residue = await self._follower.see_out(client_id)
+            except Exception as error:  # a defect; nobody else brings this order to its end
+                text = f"Seeing out {what} failed: {describe(error)}; it is looked at again."
+                self._engine.notices.begin(what, text, "bad")
+                await self._clock.sleep(AGAIN_S)
+            else:
+                self._engine.notices.end(what)
+                return residue
 
     async def _tell(self, order: Order, residue: tuple[str, ...]) -> None:
         """On the confirm's row: its evidence stays what it was, and so does its verdict."""

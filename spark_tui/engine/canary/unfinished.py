@@ -9,13 +9,9 @@ from spark_tui.domain.order import Order
 from spark_tui.engine.canary.confirm import Confirmation
 from spark_tui.engine.canary.remains import cut_short
 from spark_tui.link.messages import CanaryRow
-from spark_tui.link.service import LinkError
-from spark_tui.wire.clock import Clock
 
 if TYPE_CHECKING:
     from spark_tui.engine.engine import Engine
-
-_LOOK_EVERY_S = 1.0  # whether the venue is up
 
 
 class Unfinished:
@@ -25,13 +21,11 @@ class Unfinished:
         self,
         engine: "Engine",
         confirmation: Confirmation,
-        clock: Clock,
         number: Callable[[], str],
         at_work: Callable[[], AbstractContextManager[None]],
     ) -> None:
         self._engine = engine
         self._confirmation = confirmation
-        self._clock = clock
         self._number = number
         self._at_work = at_work
         self._rows: dict[str, CanaryRow] = {}  # by client order id
@@ -50,16 +44,16 @@ class Unfinished:
             for name, row in self._rows.items()
         )
 
-    def refuse(self, venue: str, symbol: str) -> None:
-        """No real order beside one of the same symbol whose end is not known. Raises LinkError."""
+    def beside(self, venue: str, symbol: str) -> str:
+        """Which order of this symbol is still to be finished; empty when none is."""
         for name, row in self._rows.items():
             if (row.venue, row.symbol) == (venue, symbol):
                 why = f"{venue} is not up" if name in self._awaited else "it is being followed to its end"
-                raise LinkError(
-                    "CONFIRM_UNFINISHED",
+                return (
                     f"The order {name} of {symbol}, from a confirm that was cut short, is still to be"
-                    f" finished: {why}. Dry runs and other symbols go on; see: spark-tui canary status.",
+                    f" finished: {why}."
                 )
+        return ""
 
     def begin(self) -> None:
         """One job each."""
@@ -71,11 +65,8 @@ class Unfinished:
 
     async def _finish(self, run: CanaryRow, order: Order, row: CanaryRow) -> None:
         name = order.client_order_id
-        runner = self._engine.runners[run.venue]
         try:
-            while not runner.started:
-                await self._clock.sleep(_LOOK_EVERY_S)
-            await runner.ready()
+            await self._engine.runners[run.venue].up()
             self._awaited.discard(name)
             with self._at_work():
                 await self._confirmation.finish(row, run)
