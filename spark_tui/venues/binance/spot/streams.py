@@ -227,17 +227,23 @@ class MarketStreams:
     # --- the connection ------------------------------------------------------------------------------
 
     async def _opened(self, session: Session) -> None:
-        self._overlap = self._socket.session is not None
-        now_ns = self._clock.mono_ns()
+        overlapped = self._overlap = self._socket.overlapping
         dead = self._physician.dead()
-        anew = [one for one in self._streams.values() if not self._overlap or one.depth_of in dead]
-        for stream in anew:
-            stream.restart(now_ns)
+        anew = [one for one in self._streams.values() if not overlapped or one.depth_of in dead]
+        self._restart(anew)
         self._session = session  # what is wanted from here on is asked for separately
         names = [stream.name for stream in self._streams.values()]
         if names:
             await self._control(session, "SUBSCRIBE", names)
+        if overlapped and not self._socket.overlapping:  # what came since the old one's end is missed
+            anew = list(self._streams.values())
+            self._restart(anew)
         self._begun_anew(anew)
+
+    def _restart(self, streams: list[_Stream]) -> None:
+        now_ns = self._clock.mono_ns()
+        for stream in streams:
+            stream.restart(now_ns)
 
     def _begun_anew(self, streams: list[_Stream]) -> None:
         """Once they are subscribed to: from here on nothing is missed."""
@@ -270,8 +276,7 @@ class MarketStreams:
         try:
             await self._control(session, "UNSUBSCRIBE", names)
             streams = [one for name in names if (one := self._streams.get(name.encode())) is not None]
-            for stream in streams:
-                stream.restart(self._clock.mono_ns())
+            self._restart(streams)
             await self._control(session, "SUBSCRIBE", names)
             self._begun_anew(streams)
         except (SocketDown, TimeoutError, BudgetError) as error:
@@ -296,9 +301,10 @@ class MarketStreams:
             raise SocketDown(f"{method} was refused ({answer.code} {answer.text})", sent=True)
 
     def _closed(self, session: Session, reason: str) -> None:
-        self._overlap = False
+        self._overlap = self._socket.overlapping
         if session is self._session:
-            self._session = None
+            live = self._socket.session
+            self._session = None if session is live else live  # a replacement failed, and the old one lives
 
     def _received(self, raw: bytes, receipt_ns: int) -> None:
         stream = self._streams.get(stream_name(raw))

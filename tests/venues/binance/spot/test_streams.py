@@ -1,6 +1,7 @@
 """The market connection: what it subscribes to, what it hands on, and what it counts."""
 
 import asyncio
+import random
 from typing import Any
 
 import msgspec
@@ -11,11 +12,13 @@ from spark_tui.domain.market import DepthDiff, DepthRestart, Trade
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.subscriptions import MAX_FOCUSES, MAX_SYMBOLS, streams_of
 from spark_tui.venues.port import Reaction, VenueError
+from spark_tui.wire.clock import ManualClock
 from tests.venues.binance.spot.conftest import SYMBOLS, Seen, adapter, live, running
 from tests.venues.binance.spot.peer import Peer, ok
 
 WATCHED = [name for symbol in SYMBOLS for name in streams_of(symbol)]
 DEPTH = "btcusdt@depth@100ms"
+SHUTDOWN = {"stream": "!serverShutdown", "data": {"e": "serverShutdown"}}
 
 
 def diff(first: int, last: int) -> dict[str, Any]:
@@ -156,7 +159,7 @@ async def test_a_rotation_hands_on_each_event_once(peer: Peer) -> None:
     seen, venue = Seen(), adapter(peer)
     async with running(venue, seen):
         await peer.stream(DEPTH, diff(1, 5))
-        await peer.market_sockets[0].send_json({"stream": "!serverShutdown", "data": {"e": "serverShutdown"}})
+        await peer.market_sockets[0].send_json(SHUTDOWN)
         await peer.until(lambda: len(peer.controls) == 2)
         for first, last in ((6, 7), (8, 9)):
             await peer.stream(DEPTH, diff(first, last), socket=0)
@@ -167,6 +170,78 @@ async def test_a_rotation_hands_on_each_event_once(peer: Peer) -> None:
         assert [e.last_id for e in seen.market if isinstance(e, DepthDiff)] == [5, 7, 9, 11]
         assert len(seen.frames) == 4
         assert health(venue, DEPTH).gaps == 0
+
+
+async def test_a_rotation_that_lost_the_old_connection_first_is_a_restart(peer: Peer) -> None:
+    """Updates were missed, and in a quiet market none will ever come to show it."""
+    seen, venue = Seen(), adapter(peer)
+    async with running(venue, seen):
+        await peer.stream(DEPTH, diff(1, 5))
+        await seen.until(lambda: len(seen.market) == 1)
+        peer.control_reply = lambda request: {}  # it is answered below
+        await peer.market_sockets[0].send_json(SHUTDOWN)
+        await peer.until(lambda: len(peer.controls) == 2)
+        await peer.market_sockets[0].close()
+        async with asyncio.timeout(10):
+            while health(venue, "market").state == "live":  # noqa: ASYNC110 - the adapter tells it when asked
+                await asyncio.sleep(0)
+        await peer.market_sockets[1].send_json({"result": None, "id": peer.controls[1]["id"]})
+        await live(venue, "market")
+        assert seen.restarts == [DepthRestart(symbol) for symbol in (*SYMBOLS, *SYMBOLS)]
+        await peer.stream(DEPTH, diff(100, 105))
+        await seen.until(lambda: len(seen.market) == 2)
+        assert health(venue, DEPTH).gaps == 0
+
+
+async def test_a_replacement_that_fails_leaves_the_old_connection_in_charge(peer: Peer) -> None:
+    seen, clock = Seen(), ManualClock()
+    venue = BinanceSpot(peer.endpoints, None, clock=clock, rng=random.Random(1))
+    async with running(venue, seen, user=False):
+        accept = peer.control_reply
+        await _replaced(peer, clock, 0)
+        streams = venue._streams
+        assert streams is not None
+        replacement = streams._session
+        refusal = {"code": 2, "msg": "Invalid request", "id": peer.controls[1]["id"]}
+        await peer.market_sockets[1].send_json(refusal)
+        async with asyncio.timeout(10):
+            while streams._session is replacement:  # noqa: ASYNC110 - nobody is told
+                await asyncio.sleep(0)
+        peer.control_reply = accept
+        await venue.focus("ETHUSDT", "1h")
+        assert [c["params"] for c in peer.controls] == [WATCHED, WATCHED, ["ethusdt@kline_1h"]]
+        assert len(peer.market_sockets) == 2
+
+
+async def test_a_rotation_right_behind_another_hands_on_each_event_once(peer: Peer) -> None:
+    """The first connection of three ends, and two still deliver."""
+    seen, clock = Seen(), ManualClock()
+    venue = BinanceSpot(peer.endpoints, None, clock=clock, rng=random.Random(1))
+    async with running(venue, seen, user=False):
+        await _replaced(peer, clock, 0)
+        await peer.market_sockets[1].send_json({"result": None, "id": peer.controls[1]["id"]})
+        async with asyncio.timeout(10):
+            while venue._streams._socket.health().rotations < 1:  # type: ignore[union-attr]  # noqa: ASYNC110
+                await asyncio.sleep(0)
+        await _replaced(peer, clock, 1)
+        async with asyncio.timeout(10):
+            while not peer.market_sockets[0].closed:
+                await clock.run_for(0.1)
+        for socket in (1, 2):
+            await peer.stream(DEPTH, diff(1, 5), socket)
+        await peer.stream(DEPTH, diff(6, 7), socket=2)
+        await seen.until(lambda: any(isinstance(e, DepthDiff) and e.last_id == 7 for e in seen.market))
+        assert [e.last_id for e in seen.market if isinstance(e, DepthDiff)] == [5, 7]
+
+
+async def _replaced(peer: Peer, clock: ManualClock, socket: int) -> None:
+    """That connection is being replaced: the next one asks for its subscriptions, and hears nothing yet."""
+    peer.control_reply = lambda request: {}
+    asked = len(peer.controls)
+    await peer.market_sockets[socket].send_json(SHUTDOWN)
+    async with asyncio.timeout(10):
+        while len(peer.controls) == asked:
+            await clock.run_for(0.1)
 
 
 @pytest.mark.parametrize("id_", [{"id": 1}, {}])
