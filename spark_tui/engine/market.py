@@ -130,9 +130,10 @@ class Market:
         if market is None:
             self.strangers += 1
             return
-        now = self._mono_ns()
-        market.heard_ns = now
-        handler = self._handlers.get(type(event))
+        now, kind = self._mono_ns(), type(event)
+        if kind is not DepthRestart:  # which is our own word
+            market.heard_ns = now
+        handler = self._handlers.get(kind)
         if handler is not None:
             handler(market, event, now)
         self.listener(event)

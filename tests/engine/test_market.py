@@ -8,7 +8,7 @@ import msgspec
 
 from spark_tui.domain.book import Unusable
 from spark_tui.domain.health import WeightGauge
-from spark_tui.domain.market import BookTicker, Candle, DepthDiff, Ticker, Trade
+from spark_tui.domain.market import BookTicker, Candle, DepthDiff, DepthRestart, Ticker, Trade
 from spark_tui.domain.order import OrderState
 from spark_tui.engine.candles import MAX_CANDLES, CandleSeries, Spark
 from spark_tui.engine.market import Market
@@ -75,6 +75,20 @@ async def test_fifty_trades_are_kept_and_strangers_are_counted() -> None:
     assert market.strangers == 1
     assert len(kept.spark.closes()) == 60
     assert isinstance(market.quote("OTHER"), Unusable)
+
+
+def test_a_restart_is_no_word_of_the_venue() -> None:
+    """We say it ourselves once subscribed: a symbol from which nothing came is not heard of by it."""
+    clock = ManualClock()
+    resync = ResyncQueue(FakeVenue(clock), clock, random.Random(1), lambda level, text: None)
+    market = Market(NAME, (SYMBOL,), clock, resync, max_age_s=5)
+    heard = market.symbols[SYMBOL]
+    market.on_event(DepthRestart(SYMBOL), 0)
+    assert heard.age_s(clock.mono_ns()) == float("inf")
+    market.on_event(told(1), 0)
+    clock.advance(3)
+    market.on_event(DepthRestart(SYMBOL), 0)
+    assert heard.age_s(clock.mono_ns()) == 3
 
 
 async def test_a_storm_of_gaps_stays_within_the_weight_budget() -> None:
