@@ -112,7 +112,6 @@ class OrderBook:
         self._buffer.clear()
         crossed = self._levels.load(snapshot.bids, snapshot.asks) is not None
         self.update_id = last_id
-        self._at_ns = self._whole_ns = now_ns
         self._asked = False
         self._bridging = True
         self._why = "waiting for the first update after the snapshot"
@@ -120,6 +119,7 @@ class OrderBook:
             return self._lose("the snapshot is crossed", None)
         if continued:
             self._bridging, self._live = False, True
+            self._at_ns = self._whole_ns = now_ns
         outcome = Sync.APPLIED
         for diff in waiting:
             if self.on_diff(diff, now_ns) is Sync.NEED_SNAPSHOT:
@@ -151,6 +151,7 @@ class OrderBook:
         """The stream began anew, and may have missed an update: the next one shows it, but a quiet market
         sends none. Until then only the venue's number makes the book young again."""
         self._since_ns = now_ns
+        self._buffer.clear()  # it continues no snapshot any more
 
     def invalidate(self, reason: str) -> None:
         """Forget everything: the stream was lost. The next diff asks for a snapshot."""

@@ -496,3 +496,30 @@ def test_after_its_stream_began_anew_only_an_update_or_the_number_proves_a_book(
     book.restart(30)
     book.on_diff(DepthDiff(SYMBOL, 6, 6, [], [], 1), 31)  # it follows: none was missed
     assert book.confirm_top(same, 32)
+
+
+def test_diffs_from_before_a_restart_continue_no_snapshot() -> None:
+    """It was asked for before the line was lost: what both tell is as old, whenever the answer comes."""
+    book = OrderBook(SYMBOL)
+    book.on_diff(diff(5, 5), 10)
+    book.restart(20)
+    assert book.on_snapshot(snapshot(5), 21) is Sync.APPLIED
+    assert isinstance(book.read(21, AGE), Unusable)
+    assert book.unproved_ns(21) is None
+    assert book.confirm(5, 19)  # asked before the restart, too
+    assert isinstance(book.read(19 + AGE, AGE), Quote)
+    assert isinstance(book.read(20 + AGE, AGE), Unusable)
+    assert book.unproved_ns(21) is None
+    assert book.confirm(5, 22)
+    assert book.unproved_ns(22) == 0
+
+
+def test_diffs_after_a_restart_continue_a_snapshot() -> None:
+    book = OrderBook(SYMBOL)
+    assert book.on_diff(diff(5, 5), 10) is Sync.NEED_SNAPSHOT
+    book.restart(20)
+    assert book.on_diff(diff(8, 8), 21) is Sync.BUFFERED  # the snapshot is still on its way
+    assert book.on_snapshot(snapshot(5), 22) is Sync.NEED_SNAPSHOT
+    assert book.on_snapshot(snapshot(8), 23) is Sync.APPLIED
+    assert isinstance(book.read(23, AGE), Quote)
+    assert book.unproved_ns(23) == 0
