@@ -170,20 +170,9 @@ class LiveArming:
         return "Live trading needs TRADE_MODE=live, LIVE_ENABLED=true and a live host; start the engine so."
 
     def _canary(self) -> CanaryRow:
-        """The canary that arming may rest on if its evidence holds: the newest that looked at real money
-        under this configuration, and no older green one once it is red. Raises LinkError NO_CANARY."""
-        config_hash = self._config_hash()
-        newest = next(
-            (
-                row
-                for row in reversed(self._state.canaries.values())
-                if row.config_hash == config_hash
-                and row.environment is Environment.LIVE
-                and row.verdict is not CanaryVerdict.REFUSED
-                and row.kind is not CanaryKind.CONFIRM
-            ),
-            None,
-        )
+        """The canary that arming may rest on if its evidence holds, and no older green one once it is red.
+        Raises LinkError NO_CANARY."""
+        newest = newest_on_live(self._state, self._config_hash())
         if newest is None or not 0 <= self._now_ms() - newest.at_ms < CANARY_AGE_MS:
             why = "of this configuration, on the live host and less than 24 h old"
             raise _no_canary(f"Arming needs a green canary {why}; run one: {_RUN}.")
@@ -260,6 +249,21 @@ class LiveArming:
                 return None
             used.append(worth)
         return total(used)
+
+
+def newest_on_live(state: State, config_hash: str) -> CanaryRow | None:
+    """The newest canary that looked at real money under this configuration."""
+    return next(
+        (
+            row
+            for row in reversed(state.canaries.values())
+            if row.config_hash == config_hash
+            and row.environment is Environment.LIVE
+            and row.verdict is not CanaryVerdict.REFUSED
+            and row.kind is not CanaryKind.CONFIRM
+        ),
+        None,
+    )
 
 
 def _not_believed(canary: CanaryRow, trouble: str) -> LinkError:

@@ -201,7 +201,7 @@ async def test_an_open_order_of_a_confirm_is_never_forgotten(tmp_path: Path) -> 
         both = {row.run_id, row.rests_on}
         assert len(state.canaries) == MAX_CANARIES
         assert both <= state.canaries.keys()
-        assert both <= needed(state, now_ms + 2 * FRESH_MS)
+        assert both <= needed(state, now_ms + 2 * FRESH_MS, "")
         await it.engine.journal.durable()
         shutil.copytree(tmp_path, left)
         reports = dict(it.venue.reports)

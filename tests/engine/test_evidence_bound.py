@@ -1,20 +1,26 @@
 """The evidence of a long soak stays within its bound, and nothing that counts loses its own."""
 
+import asyncio
+import threading
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
 
+from spark_tui.domain.values import Environment
 from spark_tui.engine.canary.admission import FRESH_MS
+from spark_tui.engine.canary.archive import Archive
 from spark_tui.engine.canary.needed import needed
 from spark_tui.engine.measure import sample
 from spark_tui.engine.records import CanaryTried, LiveArmed
 from spark_tui.link.messages import Audit, CanaryKind, CanaryVerdict, GetAudit, SoakCanary
 from spark_tui.store import evidence_shelf
-from spark_tui.wire.clock import NS_PER_MS
-from tests.engine.fake_venue import SYMBOL, D
+from spark_tui.store.evidence import Bundle
+from spark_tui.wire.clock import NS_PER_MS, ManualClock
+from tests.engine.fake_venue import SYMBOL, D, FakeVenue
 from tests.engine.harness import buy, rig
-from tests.engine.test_canary import CONFIRM, RESTING, SMALL, bundle, row_of, told
+from tests.engine.test_canary import CONFIRM, RESTING, SMALL, LiveVenue, bundle, row_of, told
 from tests.engine.test_canary import _hashed as _hashed
 
 MOST = 200_000
@@ -51,13 +57,19 @@ async def test_a_soak_leaves_no_more_than_its_bound_and_its_own_bundle_holds(tmp
         assert (await it.engine.canary.archive.trouble(row)) == ""
 
 
-async def test_what_an_older_version_left_is_brought_within_the_bound_at_the_start(tmp_path: Path) -> None:
-    async with rig(tmp_path, settings=told(tmp_path)) as it:
+@pytest.mark.parametrize("venue", [FakeVenue, LiveVenue])
+async def test_what_an_older_version_left_is_brought_within_the_bound_at_the_start(
+    tmp_path: Path, venue: type[FakeVenue]
+) -> None:
+    """What live trading may be armed on stays."""
+    clock = ManualClock()
+    async with rig(tmp_path, venue=venue(clock), clock=clock, settings=told(tmp_path)) as it:
         first, last = [await row_of(it, SMALL) for _ in range(2)]
-        it.clock.step_wall(2 * FRESH_MS / 1_000)
-    async with rig(tmp_path, clock=it.clock, settings=told(tmp_path, evidence_bytes=1)) as it:
+        clock.step_wall(2 * FRESH_MS / 1_000)
+    small = told(tmp_path, evidence_bytes=1)
+    async with rig(tmp_path, venue=venue(clock), clock=clock, settings=small) as it:
         await it.engine.canary.settled()
-        assert names(tmp_path) == {last.run_id}
+        assert names(tmp_path) == ({last.run_id} if venue is LiveVenue else set())
         assert first.run_id in it.engine.journal.state.canaries
 
 
@@ -92,11 +104,12 @@ async def test_what_something_rests_on_is_needed_and_nothing_else(tmp_path: Path
         tried("confirmed", at_ms=now_ms)
         tried("its-confirm", CanaryKind.CONFIRM, rests_on="confirmed", at_ms=now_ms)
         tried("rests", CanaryKind.CONFIRM, rests_on="confirmed", client_order_id=resting)
-        tried("other-old", config_hash="other")
-        tried("other", CanaryKind.SOAK, config_hash="other", verdict=CanaryVerdict.RED)
-        tried("newest")
-        tried("refused", CanaryKind.CONFIRM, verdict=CanaryVerdict.REFUSED)
-        assert needed(state, now_ms) == {"fresh", "rests", "other", "newest"}
+        tried("other", config_hash="other", environment=Environment.LIVE)
+        tried("live-old", environment=Environment.LIVE)
+        tried("live", CanaryKind.SOAK, environment=Environment.LIVE, verdict=CanaryVerdict.RED)
+        tried("live-refused", environment=Environment.LIVE, verdict=CanaryVerdict.REFUSED)
+        tried("newest")  # of this configuration, but arming does not look at it
+        assert needed(state, now_ms, row.config_hash) == {"fresh", "rests", "live"}
         armed = LiveArmed(
             symbols=(SYMBOL,),
             cap=D(1),
@@ -108,7 +121,51 @@ async def test_what_something_rests_on_is_needed_and_nothing_else(tmp_path: Path
             at_ms=now_ms,
         )
         it.engine.journal.note(armed)
-        assert needed(state, now_ms) == {"old", "fresh", "rests", "other", "newest"}
+        assert needed(state, now_ms, row.config_hash) == {"old", "fresh", "rests", "live"}
+
+
+class Turn:
+    """A lock that says when somebody has to wait for it."""
+
+    def __init__(self, waited: threading.Event) -> None:
+        self._lock = threading.Lock()
+        self._waited = waited
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            self._waited.set()
+            self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_a_bundle_that_is_kept_while_room_is_made_is_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, kept_or_waits = Archive(str(tmp_path), 1), threading.Event()
+    monkeypatch.setattr(archive, "_turn", Turn(kept_or_waits))
+    looked = evidence_shelf.bound
+
+    async def keep(run_id: str) -> None:
+        bundle = Bundle()
+        bundle.add("run", {"run_id": run_id})
+        await archive.keep(run_id, bundle)
+        kept_or_waits.set()
+
+    def late(*asked: Any) -> evidence_shelf.Removed:
+        found = looked(*asked)
+        kept_or_waits.clear()
+        meanwhile.start()
+        kept_or_waits.wait()
+        return found
+
+    meanwhile = threading.Thread(target=asyncio.run, args=(keep("second"),))
+    monkeypatch.setattr(evidence_shelf, "bound", late)
+    asyncio.run(keep("first"))
+    asyncio.run(archive.bound(("first", "second")))
+    meanwhile.join()
+    assert archive.size == sum(one.size for one in evidence_shelf.kept(tmp_path)) > 0
 
 
 async def test_a_folder_that_cannot_be_read_makes_no_canary_red(

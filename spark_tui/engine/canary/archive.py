@@ -2,6 +2,7 @@
 is to rest on them."""
 
 import asyncio
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -24,6 +25,7 @@ class Archive:
         self._folder = folder
         self._most = most
         self.size: int | None = None  # of them all, None before they were looked at
+        self._turn = threading.Lock()  # what is written while room is made is counted once
         self._key: EvidenceKey | None = None
         self._judged: tuple[_Identity, str] = ((), "")  # what was judged last, and as what
         self._checked: dict[str, Checked] = {}  # by digest: the content checked last
@@ -38,11 +40,9 @@ class Archive:
             return Removed(count=0, size=self.size or 0)
         names = {_name(run_id) + ".json" for run_id in needed}
         try:
-            removed = await asyncio.to_thread(evidence_shelf.bound, Path(self._folder), self._most, names)
+            return await asyncio.to_thread(self._bound, names)
         except OSError as error:
             raise EvidenceError(f"Old evidence cannot be removed: {error.strerror}.") from None
-        self.size = removed.size
-        return removed
 
     async def journal(self, run_id: str) -> Journal | None:
         """For what is gathered bit by bit; None where no evidence can be kept. Raises EvidenceError."""
@@ -64,9 +64,17 @@ class Archive:
         if not self._folder:
             raise EvidenceError("This engine has no data directory, so it can keep no evidence.")
         sealed = bundle.seal(self._own_key())
-        if self.size is not None:
-            self.size += len(sealed)
-        return str(evidence.keep(Path(self._folder), name, sealed)), evidence.sha256(sealed)
+        with self._turn:
+            path = evidence.keep(Path(self._folder), name, sealed)
+            if self.size is not None:
+                self.size += len(sealed)
+        return str(path), evidence.sha256(sealed)
+
+    def _bound(self, names: set[str]) -> Removed:
+        with self._turn:
+            removed = evidence_shelf.bound(Path(self._folder), self._most, names)
+            self.size = removed.size
+        return removed
 
     @property
     def signer(self) -> str:

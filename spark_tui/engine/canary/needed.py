@@ -1,16 +1,15 @@
 """Which bundles something still rests on: those are never removed to make room."""
 
-from collections.abc import Iterator
-
 from spark_tui.domain import lifecycle
+from spark_tui.engine.arming import newest_on_live
 from spark_tui.engine.canary.admission import FRESH_MS
 from spark_tui.engine.state import State
-from spark_tui.link.messages import CanaryKind, CanaryRow, CanaryVerdict
+from spark_tui.link.messages import CanaryKind, CanaryRow
 
 
-def needed(state: State, now_ms: int) -> set[str]:
+def needed(state: State, now_ms: int, config_hash: str) -> set[str]:
     """Their run ids: a confirm may rest on it, its order has not ended, live trading is armed on it, or may
-    be (the newest of each configuration)."""
+    be under the configuration in force."""
     told = {row.rests_on for row in state.canaries.values()}
     rested_on = {
         row.run_id
@@ -18,7 +17,9 @@ def needed(state: State, now_ms: int) -> set[str]:
         if (row.run_id not in told and _confirmable(row, now_ms)) or _has_open_order(row, state)
     }
     armed = {state.armed.rests_on} if state.armed is not None else set[str]()
-    return rested_on | armed | set(_newest(state))
+    newest = newest_on_live(state, config_hash)
+    armable = {newest.run_id} if newest is not None else set[str]()
+    return rested_on | armed | armable
 
 
 def _confirmable(row: CanaryRow, now_ms: int) -> bool:
@@ -29,13 +30,3 @@ def _confirmable(row: CanaryRow, now_ms: int) -> bool:
 def _has_open_order(row: CanaryRow, state: State) -> bool:
     order = state.order_of(row)
     return order is not None and lifecycle.is_open(order.state)
-
-
-def _newest(state: State) -> Iterator[str]:
-    """Of what arming looks at."""
-    seen = set[str]()
-    for row in reversed(state.canaries.values()):
-        counts = row.kind is not CanaryKind.CONFIRM and row.verdict is not CanaryVerdict.REFUSED
-        if counts and row.config_hash not in seen:
-            seen.add(row.config_hash)
-            yield row.run_id

@@ -92,8 +92,9 @@ class Papers:
     async def make_room(self) -> None:
         """What is removed is on record. What cannot be is tried again with the next bundle."""
         engine = self._engine
+        kept = needed(engine.journal.state, self.now_ms(), config_hash(self._config()))
         try:
-            removed = await self.archive.bound(needed(engine.journal.state, self.now_ms()))
+            removed = await self.archive.bound(kept)
         except EvidenceError as error:
             engine.notices("warn", str(error))
             return
