@@ -42,7 +42,7 @@ class BookProof:
         self._comparing = False
         self._credit = 0.0  # proofs by number that are due
         self._suspects: set[str] = set()  # their top is not the venue's, or it does not tell
-        self._untold: set[str] = set()  # it refuses to tell: not listed any more
+        self._untold: set[str] = set()  # it refuses to tell: not listed, until its number is told again
         self._compare_from_ns = 0
         self._ahead: dict[str, tuple[int, int]] = {}  # a number that the book has not reached, told when
 
@@ -80,15 +80,21 @@ class BookProof:
             questions.create_task(self._compare(tops))
 
     def _comparable(self, books: dict[str, float]) -> list[str]:
-        """Whose tops may be asked for now: also of who is awake, for it may sleep the next moment."""
+        """Whose tops may be asked for now: also of who is awake, for it may sleep the next moment. A book
+        with an empty side has none; that one is proved by number alone, in its turn."""
         if self._comparing or self._clock.mono_ns() < self._compare_from_ns:
             return []
-        proved = {symbol for symbol, age_s in books.items() if age_s <= TRUST_S}
+        proved = {symbol for symbol, age_s in books.items() if age_s <= TRUST_S and self._has_top(symbol)}
         return sorted(proved - self._suspects - self._untold)
 
+    def _has_top(self, symbol: str) -> bool:
+        return self._market.symbols[symbol].book.top() is not None
+
     def _due(self, asleep: dict[str, float]) -> list[str]:
-        """Of many: who is suspect or was never proved, and others in turn, whatever becomes of the former."""
+        """Of many: who is suspect or was never proved, and others in turn, whatever becomes of the former.
+        Who is not listed can wait for its turn."""
         urgent = self._suspects | {symbol for symbol, age_s in asleep.items() if age_s > TRUST_S}
+        urgent -= self._untold
         others = asleep.keys() - urgent - self._asking
         self._credit = min(self._credit + max(PACE, len(asleep) / CYCLE_S), AT_ONCE)
         count = min(int(self._credit), len(others))
@@ -113,6 +119,7 @@ class BookProof:
             return  # it goes on ageing, and is asked about again
         finally:
             self._asking.discard(symbol)
+        self._untold.discard(symbol)
         if self._market.confirm(symbol, snapshot.last_id, asked_ns):
             self._suspects.discard(symbol)
             return
@@ -132,14 +139,16 @@ class BookProof:
         return False
 
     async def _compare(self, symbols: list[str]) -> None:
-        """Where one of them is refused, by halves: the others are not to suffer for it. Where every question
-        is, it is not for a symbol's sake."""
+        """Where one of them is refused, by halves: the others are not to suffer for it. First down to one, so
+        that at least that one is known for the next time. If nobody answered on that way (neighbours are
+        refused alike), the largest part next. Where every question is, it is not for a symbol's sake."""
         waiting, refused, answered = [symbols], set[str](), False
         try:
             for _ in range(HALVES):
                 if not waiting:
                     break
-                asked, asked_ns = waiting.pop(), self._clock.mono_ns()
+                largest = refused and not answered
+                asked, asked_ns = waiting.pop(0 if largest else -1), self._clock.mono_ns()
                 try:
                     tops = await self._venue.tops(tuple(asked))
                 except VenueError as error:

@@ -19,6 +19,8 @@ from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
 from tests.engine.harness import RULES, Rig, rig
 
+INVALID = VenueError(Reaction.DEFINITE_REJECT, "-1121", "Invalid symbol.")
+
 
 def _stream(name: str, state: str) -> StreamHealth:
     return StreamHealth(
@@ -46,6 +48,7 @@ class Sleepy(FakeVenue):
         self.silent: tuple[str, ...] = ()  # streams from which nothing came for too long
         self.compared: list[tuple[str, ...]] = []
         self.delisted: set[str] = set()
+        self.one_sided: set[str] = set()  # nobody sells there
         self.moves_on = False  # with every answer, and its stream carries nothing of it
         self.missed = 0
 
@@ -61,15 +64,24 @@ class Sleepy(FakeVenue):
 
     async def depth_snapshot(self, symbol: str, limit: int = 1000) -> DepthSnapshot:
         self.asked.append((symbol, limit))
+        self._listed(symbol)
         found = await super().depth_snapshot(symbol, limit)
         self.missed += self.moves_on
-        return msgspec.structs.replace(found, last_id=found.last_id + self.missed)
+        asks = [] if symbol in self.one_sided else found.asks
+        return msgspec.structs.replace(found, last_id=found.last_id + self.missed, asks=asks)
 
     async def tops(self, symbols: tuple[str, ...]) -> tuple[Top, ...]:
         self.compared.append(symbols)
+        self._listed(*symbols)
+        tops = await super().tops(symbols)
+        return tuple(
+            msgspec.structs.replace(top, ask=0.0, ask_quantity=0.0) if top.symbol in self.one_sided else top
+            for top in tops
+        )
+
+    def _listed(self, *symbols: str) -> None:
         if self.delisted & set(symbols):
-            raise VenueError(Reaction.DEFINITE_REJECT, "-1121", "Invalid symbol.")
-        return await super().tops(symbols)
+            raise INVALID
 
 
 async def slept(it: Rig, seconds: float) -> None:
@@ -151,17 +163,24 @@ MANY = (SYMBOL, *(f"{number}USDT" for number in range(9)))
 
 
 @asynccontextmanager
-async def watchlist(folder: Path) -> AsyncIterator[tuple[Rig, Sleepy]]:
+async def watchlist(
+    folder: Path, many: tuple[str, ...] = MANY, one_sided: tuple[str, ...] = ()
+) -> AsyncIterator[tuple[Rig, Sleepy]]:
     """Many markets, all asleep and proved."""
     clock = ManualClock()
-    venue = Sleepy(clock, MANY)
-    settings = EngineSettings(symbols={NAME: MANY}, rules=RULES)
+    venue = Sleepy(clock, many)
+    venue.one_sided.update(one_sided)
+    settings = EngineSettings(symbols={NAME: many}, rules=RULES)
     async with rig(folder, venue=venue, clock=clock, settings=settings, wait=False) as it:
         await slept(it, 60)
-        assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
+        assert unusable(it, many) == set(one_sided)
         venue.asked.clear()
         venue.compared.clear()
         yield it, venue
+
+
+def unusable(it: Rig, many: tuple[str, ...]) -> set[str]:
+    return {symbol for symbol in many if not it.engine.views.usable(NAME, symbol)}
 
 
 async def test_a_sleeping_watchlist_is_compared_at_once_and_proved_in_turn(tmp_path: Path) -> None:
@@ -201,12 +220,55 @@ async def test_one_that_is_not_listed_any_more_takes_nobody_along(tmp_path: Path
         assert "3USDT" not in venue.compared[-1]
 
 
+async def test_many_that_are_not_listed_any_more_take_nobody_along(tmp_path: Path) -> None:
+    """Neighbours: every half that holds one of them is refused, down to the last."""
+    many = (SYMBOL, *(f"{number:02}USDT" for number in range(59)))
+    async with watchlist(tmp_path, many) as (it, venue):
+        venue.delisted.update(sorted(many)[-8:])
+        for _ in range(60):
+            await slept(it, 1)
+            assert unusable(it, many) <= venue.delisted
+        assert set(venue.compared[-1]) == set(many) - venue.delisted
+
+
+async def test_who_is_not_listed_any_more_is_asked_about_in_its_turn_only(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        venue.delisted.update(MANY[3:6])
+        await slept(it, TRUST_S + 30)
+        venue.asked.clear()
+        await slept(it, TRUST_S)
+        assert {symbol for symbol, _ in venue.asked} == set(MANY)
+        assert len(venue.asked) <= TRUST_S * PACE + 1
+
+
+async def test_one_that_is_listed_again_is_compared_again(tmp_path: Path) -> None:
+    async with watchlist(tmp_path) as (it, venue):
+        venue.delisted.add("3USDT")
+        await slept(it, TRUST_S + 30)
+        assert unusable(it, MANY) == {"3USDT"}
+        venue.delisted.clear()
+        await slept(it, len(MANY) / PACE + 5)  # it had its turn
+        assert set(venue.compared[-1]) == set(MANY)
+        assert not unusable(it, MANY)
+
+
+async def test_a_one_sided_book_is_asked_about_in_its_turn_only(tmp_path: Path) -> None:
+    """It has no top to compare, and is no price whatever the venue says."""
+    async with watchlist(tmp_path, one_sided=MANY[3:9]) as (it, venue):
+        for _ in range(round(TRUST_S)):
+            await slept(it, 1)
+            assert unusable(it, MANY) == set(MANY[3:9])
+        assert {symbol for symbol, _ in venue.asked} == set(MANY)
+        assert len(venue.asked) <= TRUST_S * PACE + 1
+        assert {frozenset(symbols) for symbols in venue.compared} == {frozenset(MANY) - venue.one_sided}
+
+
 async def test_a_venue_that_refuses_the_question_is_not_asked_it_all_the_time(tmp_path: Path) -> None:
     async with watchlist(tmp_path) as (it, venue):
-        venue.delisted |= set(MANY)
+        venue.failing["tops"] = INVALID
         await slept(it, REFUSED_S - 5)
         assert len(venue.compared) <= HALVES
-        venue.delisted.clear()
+        venue.failing.clear()
         await slept(it, TRUST_S)
         assert all(it.engine.views.usable(NAME, symbol) for symbol in MANY)
 
