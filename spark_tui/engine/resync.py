@@ -28,14 +28,17 @@ class ResyncQueue:
         self._rng = rng
         self._notify = notify
         self._waiting: OrderedDict[str, None] = OrderedDict()
+        self._under_way: set[str] = set()
         self._backoff: dict[str, Backoff] = {}
         self._last_ns: dict[str, int] = {}
         self._wake = asyncio.Event()
 
     def want(self, symbol: str) -> None:
-        """Ask for a snapshot of `symbol`; asking twice is asking once."""
-        self._waiting.setdefault(symbol)
-        self._wake.set()
+        """Ask for a snapshot of `symbol`; asking twice is asking once, also of one that is under way: what
+        comes too late is fetched again anyway."""
+        if symbol not in self._under_way:
+            self._waiting.setdefault(symbol)
+            self._wake.set()
 
     @property
     def waiting(self) -> int:
@@ -53,19 +56,25 @@ class ResyncQueue:
                 self._wake.clear()
                 await self._wake.wait()
             symbol, _ = self._waiting.popitem(last=False)
+            self._under_way.add(symbol)
+            used = False
             try:
-                await self._pace(symbol)
-                snapshot = await self._venue.depth_snapshot(symbol)
-            except VenueError as error:
-                self._notify("warn", f"The book of {symbol} waits for a snapshot: {error.text}")
-                self.want(symbol)
-                continue
-            except BaseException:  # this worker ends, the wish does not: the book asks only once
-                self.want(symbol)
-                raise
-            self.fetched += 1
-            if not apply(snapshot):
-                self.want(symbol)
+                used = await self._fetch(symbol, apply)
+            finally:  # where this worker ends, the wish does not: the book asks only once
+                self._under_way.discard(symbol)
+                if not used:
+                    self.want(symbol)
+
+    async def _fetch(self, symbol: str, apply: Callable[[DepthSnapshot], bool]) -> bool:
+        """Whether there is a snapshot that came in time."""
+        try:
+            await self._pace(symbol)
+            snapshot = await self._venue.depth_snapshot(symbol)
+        except VenueError as error:
+            self._notify("warn", f"The book of {symbol} waits for a snapshot: {error.text}")
+            return False
+        self.fetched += 1
+        return apply(snapshot)
 
     async def _pace(self, symbol: str) -> None:
         """The first snapshot at once; one that is wanted again and again later and later."""
