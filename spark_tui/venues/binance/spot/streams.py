@@ -276,8 +276,10 @@ class MarketStreams:
         try:
             await self._control(session, "UNSUBSCRIBE", names)
             streams = [one for name in names if (one := self._streams.get(name.encode())) is not None]
+            if not streams:
+                return  # nobody looks at them any more
             self._restart(streams)
-            await self._control(session, "SUBSCRIBE", names)
+            await self._control(session, "SUBSCRIBE", [stream.name for stream in streams])
             self._begun_anew(streams)
         except (SocketDown, TimeoutError, BudgetError) as error:
             session.end(f"subscribing anew failed: {error}")

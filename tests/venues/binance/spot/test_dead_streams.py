@@ -1,6 +1,7 @@
 """A depth stream that dies on a live connection comes back; a quiet one is left alone."""
 
 import asyncio
+import itertools
 import random
 import time
 from collections.abc import AsyncIterator
@@ -17,10 +18,11 @@ from spark_tui.simulator.simulation import Simulation
 from spark_tui.venues.binance.spot.adapter import BinanceSpot
 from spark_tui.venues.binance.spot.dead_streams import CALM_S, DEAD_AFTER_S, WAITS_S, Physician
 from spark_tui.venues.binance.spot.endpoints import discover
+from spark_tui.venues.binance.spot.subscriptions import INTERVALS, MAX_FOCUSES
 from spark_tui.wire.clock import NS_PER_S, ManualClock
 from tests.simulator.brief import brief_past
-from tests.venues.binance.spot.conftest import Seen, running
-from tests.venues.binance.spot.peer import Peer, ok
+from tests.venues.binance.spot.conftest import SYMBOLS, Seen, running
+from tests.venues.binance.spot.peer import EXCHANGE_INFO, Peer, ok
 
 DEPTH = "btcusdt@depth@100ms"
 NOTHING, AGAIN, CONNECT = ([], False), (["BTCUSDT"], False), ([], True)
@@ -212,6 +214,47 @@ async def test_a_dead_stream_of_a_still_top_is_found_by_what_the_venue_answers(p
         ("UNSUBSCRIBE", [DEPTH]),
         ("SUBSCRIBE", [DEPTH]),
     ]
+
+
+async def test_a_chart_that_is_left_while_its_stream_is_subscribed_anew_stays_left(peer: Peer) -> None:
+    """Its symbol is not watched: once nobody looks at it, none of its streams is wanted."""
+    listed = [{**EXCHANGE_INFO["symbols"][0], "symbol": symbol} for symbol in (*SYMBOLS, "SOLUSDT")]
+    peer.rest["GET", "/api/v3/exchangeInfo"] = lambda q: ok({**EXCHANGE_INFO, "symbols": listed})
+    answers = itertools.count(5)
+    peer.rest["GET", "/api/v3/depth"] = lambda q: ok({"lastUpdateId": next(answers), "bids": [], "asks": []})
+    depth, accept, unanswered = "solusdt@depth@100ms", peer.control_reply, list[dict[str, Any]]()
+
+    def slow(request: dict[str, Any]) -> dict[str, Any]:
+        if (request["method"], request["params"]) != ("UNSUBSCRIBE", [depth]):
+            return accept(request)
+        unanswered.append(request)
+        return {}
+
+    async def look_at(symbol: str, interval: str) -> None:
+        looking = asyncio.create_task(venue.focus(symbol, interval))
+        async with asyncio.timeout(10):
+            while not looking.done():
+                await clock.run_for(0.05)  # so many messages a second
+        await looking
+
+    peer.control_reply = slow
+    seen, clock = Seen(), ManualClock()
+    venue = BinanceSpot(peer.endpoints, None, clock=clock, rng=random.Random(1))
+    async with running(venue, seen, user=False):
+        for symbol, interval in (
+            ("SOLUSDT", "5m"),
+            *(("BTCUSDT", one) for one in INTERVALS[2 : MAX_FOCUSES + 1]),
+        ):
+            await look_at(symbol, interval)
+        while not unanswered:
+            await venue.depth_snapshot("SOLUSDT", 5)
+            await clock.run_for(1.0)
+        await look_at("BTCUSDT", INTERVALS[MAX_FOCUSES + 1])
+        assert depth in peer.controls[-1]["params"]
+        asked = len(peer.controls)
+        await peer.market_sockets[0].send_json(accept(unanswered[0]))
+        await look_at("BTCUSDT", INTERVALS[MAX_FOCUSES + 2])
+        assert not any(depth in control["params"] for control in peer.controls[asked:])
 
 
 @pytest.mark.parametrize("answer", ["refused", "silence"])
