@@ -5,34 +5,16 @@ An intent is durable before its first byte leaves, so one without a word of the 
 
 from pathlib import Path
 
-from spark_tui.domain.order import (
-    AmendRequested,
-    CancelFailed,
-    CancelRequested,
-    Dead,
-    Denied,
-    Intended,
-    Rejected,
-    ReplaceFailed,
-    ReplaceRequested,
-    Sent,
-    Uncertain,
-)
+from spark_tui.domain import lifecycle
+from spark_tui.domain.order import NEVER_LIVED, TERMINAL, UNCONFIRMED, Intended, OrderEvent, Sent, Uncertain
 from spark_tui.engine.records import OrderRecord, from_body
 from spark_tui.store.ledger import read_last
 from spark_tui.venues.kill_plan import LastOrder
+from spark_tui.wire.clock import NS_PER_MS
 
 TAIL = 5_000  # entries: minutes of the busiest engine, and a tenth of a second to read
 _ORDER = str(OrderRecord.__struct_config__.tag)
-_SENT = (Sent, Uncertain)
-_NEVER_LIVED = (Denied, Rejected, Dead)
-_OURS = (
-    CancelRequested,
-    CancelFailed,
-    AmendRequested,
-    ReplaceRequested,
-    ReplaceFailed,
-)  # not the venue's word
+_LEFT = (Intended, Sent, Uncertain)
 
 
 def last_orders(ledger: Path) -> tuple[LastOrder, ...]:
@@ -40,23 +22,30 @@ def last_orders(ledger: Path) -> tuple[LastOrder, ...]:
     msgspec.MsgspecError."""
     if not ledger.exists():
         return ()
-    found: dict[str, LastOrder] = {}
-    for body in read_last(ledger, _ORDER, TAIL):
+    told: dict[str, list[OrderEvent]] = {}
+    latest_ns: dict[str, int] = {}
+    for at_ns, body in read_last(ledger, _ORDER, TAIL):
         record = from_body(body)
         if not isinstance(record, OrderRecord):
             continue
-        client_id, event = record.client_order_id, record.event
-        if isinstance(event, Intended):
-            request = event.request
-            found[client_id] = LastOrder(
-                client_order_id=client_id, venue=request.venue, symbol=request.symbol, at_ms=event.at_ms
-            )
-        elif client_id not in found or isinstance(event, _OURS):
-            continue
-        elif isinstance(event, _SENT):
-            found[client_id] = found[client_id].later(event.at_ms)
-        elif isinstance(event, _NEVER_LIVED):
-            del found[client_id]
-        else:
-            found[client_id] = found[client_id].answered()
-    return tuple(found.values())
+        client_id = record.client_order_id
+        if client_id in told or isinstance(record.event, Intended):
+            told.setdefault(client_id, []).append(record.event)
+            latest_ns[client_id] = at_ns
+    found = (_last_order(events, latest_ns[client_id]) for client_id, events in told.items())
+    return tuple(order for order in found if order is not None)
+
+
+def _last_order(events: list[OrderEvent], latest_ns: int) -> LastOrder | None:
+    """What its events make of it by the engine's own table; None: it never lived."""
+    order = lifecycle.fold(events)
+    if order.state in NEVER_LIVED:
+        return None
+    return LastOrder(
+        client_order_id=order.client_order_id,
+        venue=order.request.venue,
+        symbol=order.request.symbol,
+        at_ms=max(event.at_ms for event in events if isinstance(event, _LEFT)),
+        heard=order.state not in UNCONFIRMED,
+        ended_ms=latest_ns // NS_PER_MS if order.state in TERMINAL else None,
+    )

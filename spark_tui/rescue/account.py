@@ -13,8 +13,8 @@ from spark_tui.rescue import late
 from spark_tui.rescue.flatten import Flattener, Others, Residue
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
-from spark_tui.rescue.unplanned import not_known, unplanned
-from spark_tui.venues.kill_plan import KILL_AGAIN, Held, LastOrder, VenuePlan
+from spark_tui.rescue.unplanned import not_known, positions
+from spark_tui.venues.kill_plan import KILL_AGAIN, LastOrder, VenuePlan
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, sweep, text_of
 from spark_tui.wire.clock import NS_PER_S, Clock
@@ -62,18 +62,19 @@ class Account:
         self._turn = turn
         self._patience = patience
         self._last_orders = last_orders
-        self._flattener = Flattener(venue, clock, secrets.token_hex(4), others)
+        self._flattener = Flattener(venue, patience, secrets.token_hex(4), others)
 
     async def kill(self, *, flatten: bool, engine_sees_to_it: bool) -> Part:
         """Never raises. `engine_sees_to_it`: to orders that are on their way; it closes no position."""
         part = await self._cancel()
+        if part.swept.wait_s > 0:
+            return part  # still banned: nothing can be sold either, and trying makes it longer
+        if not flatten and (engine_sees_to_it or not part.swept.known):
+            return part
         try:
-            if flatten:
-                part = await self._flatten(self._plan.held, part)
-            elif engine_sees_to_it:
-                return part
-            return await self._look_again(part, flatten=flatten)
+            return await self._see_out(part, flatten=flatten)
         except Exception as error:
+            part = msgspec.structs.replace(part, flattened=self._flattener.orders)
             return _short(part, f"{self._plan.venue}: {text_of(error)}")
 
     async def close(self) -> None:
@@ -115,19 +116,71 @@ class Account:
         self._patience.say(f"{self._venue.name} wants to be left alone for {seconds:.0f} s; the kill waits.")
         return await self._patience.waited(seconds)
 
+    # --- see out -------------------------------------------------------------------------------------------
+
+    async def _see_out(self, part: Part, *, flatten: bool) -> Part:
+        """Nothing is closed before whatever was on its way has come alive or cannot any more."""
+        found = await self._last_orders()
+        if found is None:
+            return await self._see_out_unread(part, flatten=flatten)
+        mine = [one for one in found if one.venue == self._venue.name]
+        doubtful = [one for one in mine if self._doubtful(one, part)]
+        missing = await late.unknown(doubtful, self._venue) if doubtful else ()
+        waited = True
+        if missing:
+            seconds = late.wait_s(missing, self._venue, self._clock)
+            self._patience.say(f"{self._venue.name}: {late.told(len(missing), self._clock, seconds)}")
+            waited = await self._patience.waited(seconds)
+        if doubtful:
+            part = await self._swept_again(part, {one.symbol for one in doubtful})
+        if flatten:
+            part = await self._flatten(mine, part)
+        if waited:
+            return part
+        left_s = late.wait_s(missing, self._venue, self._clock)
+        return _short(part, late.unwaited(missing), late.again_at(self._clock, left_s))
+
+    def _doubtful(self, order: LastOrder, part: Part) -> bool:
+        """Whether it may have come alive since, or still will."""
+        unanswered = not order.heard and order.client_order_id not in part.swept.canceled
+        return unanswered and late.wait_s((order,), self._venue, self._clock) > 0
+
+    async def _see_out_unread(self, part: Part, *, flatten: bool) -> Part:
+        """Nobody says what was on its way, or traded just now: whatever it is, it left before now."""
+        seconds = late.window_s(self._venue)
+        self._patience.say(f"{self._venue.name}: {late.unread(self._clock, seconds)}")
+        left = (not_known(self._venue, "", late.UNREAD_HELD),) if flatten else ()
+        if not await self._patience.waited(seconds):
+            part = msgspec.structs.replace(part, residue=left)
+            return _short(part, late.UNREAD_UNWAITED, late.again_at(self._clock, seconds))
+        part = await self._swept_again(part, {one.symbol for one in self._plan.held})
+        if not flatten:
+            return _with_errors(part, late.UNREAD_LOOKED)
+        part = _with_errors(await self._flatten((), part), late.UNREAD_LOOKED)
+        return msgspec.structs.replace(part, residue=(*part.residue, *left), cure=late.REPAIR)
+
+    async def _swept_again(self, part: Part, symbols: Iterable[str]) -> Part:
+        swept = await self._pass(symbols)
+        canceled = tuple(dict.fromkeys((*part.swept.canceled, *swept.canceled)))
+        return msgspec.structs.replace(part, swept=msgspec.structs.replace(swept, canceled=canceled))
+
     # --- close ---------------------------------------------------------------------------------------------
 
-    async def _flatten(self, positions: tuple[Held, ...], part: Part) -> Part:
+    async def _flatten(self, orders: Iterable[LastOrder], part: Part) -> Part:
+        """`orders`: ours at the end of the ledger."""
         swept = part.swept
         if swept.wait_s > 0:
-            return part  # still banned: nothing can be sold either, and trying makes it longer
+            return part
         if not await self._turn.take():
             text = f"No position was closed: {self._turn.trouble}; kill again when that is over."
             return _short(part, text)
+        settled = await positions(
+            orders, self._plan.held, swept.left, self._venue, self._clock, self._patience
+        )
         canceled = dict.fromkeys(swept.canceled)
         until_ns = self._clock.mono_ns() + int(VENUE_PATIENCE_S * NS_PER_S)
         while True:
-            done = await self._flattener.flatten(positions)
+            done = await self._flattener.flatten(settled.held)
             again = await self._pass(())
             canceled |= dict.fromkeys(again.canceled)
             if again.wait_s <= 0 or not await self._left_alone(again.wait_s, until_ns):
@@ -140,57 +193,8 @@ class Account:
             wait_s=again.wait_s,
         )
         cure = _not_before(self._clock, again.wait_s) if again.wait_s > 0 else KILL_AGAIN
-        return Part(swept=whole, flattened=done.orders, residue=done.residue, cure=cure)
-
-    # --- look again ----------------------------------------------------------------------------------------
-
-    async def _look_again(self, part: Part, *, flatten: bool) -> Part:
-        """Once nothing that was on its way can come alive any more."""
-        if not part.swept.known or part.swept.wait_s > 0:
-            return part
-        found = await self._last_orders()
-        if found is None:
-            return await self._look_unread(part, flatten=flatten)
-        mine = [one for one in found if one.venue == self._venue.name]
-        doubtful = [one for one in mine if self._doubtful(one, part)]
-        missing = await late.unknown(doubtful, self._venue) if doubtful else ()
-        if missing:
-            seconds = late.wait_s(missing, self._venue, self._clock)
-            self._patience.say(f"{self._venue.name}: {late.told(len(missing), self._clock, seconds)}")
-            if not await self._patience.waited(seconds):
-                return _short(part, late.unwaited(missing), late.again_at(self._clock, seconds))
-        if doubtful:
-            part = await self._swept_again(part, {one.symbol for one in doubtful})
-        if not flatten:
-            return part
-        strange = await unplanned(mine, self._plan.held, self._venue, self._clock)
-        if doubtful or strange.traded:
-            held = {one.symbol: one for one in (*self._plan.held, *strange.held)}  # each once
-            part = await self._flatten(tuple(held.values()), part)
-        return msgspec.structs.replace(part, residue=(*part.residue, *strange.residue))
-
-    def _doubtful(self, order: LastOrder, part: Part) -> bool:
-        """Whether it may have come alive since, or still will."""
-        unanswered = not order.heard and order.client_order_id not in part.swept.canceled
-        return unanswered and late.wait_s((order,), self._venue, self._clock) > 0
-
-    async def _look_unread(self, part: Part, *, flatten: bool) -> Part:
-        """Nobody says what was on its way: whatever it is, it left before now."""
-        seconds = late.window_s(self._venue)
-        self._patience.say(f"{self._venue.name}: {late.unread(self._clock, seconds)}")
-        if not await self._patience.waited(seconds):
-            return _short(part, late.UNREAD_UNWAITED, late.again_at(self._clock, seconds))
-        part = await self._swept_again(part, {one.symbol for one in self._plan.held})
-        if not flatten:
-            return _with_errors(part, late.UNREAD_LOOKED)
-        part = _with_errors(await self._flatten(self._plan.held, part), late.UNREAD_LOOKED)
-        left = not_known(self._venue, "", late.UNREAD_HELD)
-        return msgspec.structs.replace(part, residue=(*part.residue, left), cure=late.REPAIR)
-
-    async def _swept_again(self, part: Part, symbols: Iterable[str]) -> Part:
-        swept = await self._pass(symbols)
-        canceled = tuple(dict.fromkeys((*part.swept.canceled, *swept.canceled)))
-        return msgspec.structs.replace(part, swept=msgspec.structs.replace(swept, canceled=canceled))
+        residue = (*done.residue, *settled.residue)
+        return Part(swept=whole, flattened=done.orders, residue=residue, cure=cure)
 
 
 def _with_errors(part: Part, *texts: str) -> Part:

@@ -16,16 +16,17 @@ from spark_tui.domain.decimals import ZERO, from_float, plain
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinNotional, Notional
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
+from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.positions import held_now
 from spark_tui.venues.kill_marks import kill_order_id
 from spark_tui.venues.kill_plan import Held
 from spark_tui.venues.port import OrderReport, OrderStatus, Reaction, Venue, VenueError
 from spark_tui.venues.sweep import text_of
-from spark_tui.wire.clock import Clock
 
 ROUNDS = 5  # a market order may fill in part only, and a big one goes in several
 ASK_EVERY_S = 1.0
 LAG_S = 10.0  # after which no list of trades lags behind any more
+UNLISTED = "what another kill sold just now may not be listed yet, and nobody waited for that"
 A_FILTER = "-1013"
 ROOM = Decimal("1.1")  # the venue compares with an average price, we with the best one
 ENDED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
@@ -52,26 +53,35 @@ class Flattened(msgspec.Struct, frozen=True, kw_only=True):
 class Others(Protocol):
     """The kills that close positions beside this one."""
 
-    async def unlisted_s(self, lag_s: float) -> float:
-        """Until what they closed is `lag_s` old."""
+    async def unlisted_s(self, lag_s: float, window_s: float) -> float:
+        """Until what they closed is `lag_s` old; an order whose fate they did not know may have traded until
+        `window_s` after it was sent."""
 
     async def closing(self) -> None:
         """Tell them that this one does, before it does."""
+
+    async def closed(self) -> None:
+        """Tell them that what it sent is decided."""
 
 
 class Flattener:
     """`run` distinguishes this kill's client order ids from every other's."""
 
-    def __init__(self, venue: Venue, clock: Clock, run: str, others: Others) -> None:
+    def __init__(self, venue: Venue, patience: Patience, run: str, others: Others) -> None:
         self._venue = venue
-        self._clock = clock
+        self._patience = patience
         self._run = run
         self._others = others
         self._alone = False
         self._orders: list[str] = []
+        self._undecided: dict[str, str] = {}  # by symbol: why nothing more is sent there
         self._sent = 0
         self._own: set[str] = set()  # the venue's numbers of its orders
         self._moved: dict[str, Decimal] = {}  # by symbol, signed base: what they did to the position
+
+    @property
+    def orders(self) -> tuple[str, ...]:
+        return tuple(self._orders)
 
     async def flatten(self, positions: Iterable[Held]) -> Flattened:
         """Never raises; a position that cannot be closed is residue, with why. May be called again: it names
@@ -82,13 +92,15 @@ class Flattener:
             why = f"not closed: {text_of(error)}"
             may_be_held = [one for one in positions if one.quantity or one.counted_to is not None]
             residue = tuple(self._left(self._less_own(one), why) for one in may_be_held)
-            return Flattened(orders=tuple(self._orders), residue=residue)
+            return Flattened(orders=self.orders, residue=residue)
         left = [await self._close(one, known.get(one.symbol)) for one in positions]
-        return Flattened(orders=tuple(self._orders), residue=tuple(one for one in left if one is not None))
+        return Flattened(orders=self.orders, residue=tuple(one for one in left if one is not None))
 
     async def _close(self, planned: Held, instrument: Instrument | None) -> Residue | None:
         why, listed = "the venue lists it no more", planned
         held = self._less_own(listed)
+        if planned.symbol in self._undecided:
+            return self._left(held, f"not closed: {self._undecided[planned.symbol]}")
         for _ in range(ROUNDS):
             try:
                 listed = await held_now(self._venue, listed, self._own)
@@ -115,12 +127,14 @@ class Flattener:
         return self._left(held, why)
 
     async def _after_others(self) -> bool:
-        """Whether it had to wait: what another kill sold may not be listed yet, and would be sold again."""
+        """Whether it had to wait: what another kill sold may not be listed yet, and would be sold again.
+        Raises VenueError where nobody waits for that."""
         if self._alone:
             return False
+        wait_s = await self._others.unlisted_s(LAG_S, self._venue.decision_window_ms / 1_000)
+        if wait_s > 0 and not await self._patience.waited(wait_s):
+            raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", UNLISTED)
         self._alone = True  # the others wait for this one now
-        wait_s = await self._others.unlisted_s(LAG_S)
-        await self._clock.sleep(wait_s)
         return wait_s > 0
 
     def _less_own(self, listed: Held) -> Held:
@@ -141,13 +155,16 @@ class Flattener:
         self._sent += 1
         await self._others.closing()
         client_id = kill_order_id(self._run, self._sent)
+        self._orders.append(client_id)
         try:
             report = await self._venue.place(client_id, request, lambda: None)
         except VenueError as error:
             if error.reaction is not Reaction.UNKNOWN:
+                self._orders.remove(client_id)
+                await self._others.closed()
                 raise
             report = await self._fate(request.symbol, client_id, error)
-        self._orders.append(client_id)
+        await self._others.closed()
         self._own.add(report.venue_order_id)
         moved = report.filled if request.side is Side.BUY else -report.filled
         fees = sum((one.commission for one in report.fills if one.commission_asset == base), ZERO)
@@ -155,21 +172,19 @@ class Flattener:
         return report
 
     async def _fate(self, symbol: str, client_id: str, doubt: VenueError) -> OrderReport:
-        """The venue's word on an order, asked for until it could not come alive any more."""
+        """The venue's word on an order, asked for until it could not come alive any more or nobody waits.
+        Without one nothing more is sent there."""
         until_ms = self._venue.server_time_ms() + self._venue.decision_window_ms
-        while self._venue.server_time_ms() <= until_ms:
-            await self._clock.sleep(ASK_EVERY_S)
+        while self._venue.server_time_ms() <= until_ms and await self._patience.waited(ASK_EVERY_S):
             try:
                 report = await self._venue.query(symbol, client_id)
             except VenueError:
                 continue
             if report is not None and report.status in ENDED:
                 return report
-        raise VenueError(
-            Reaction.UNKNOWN,
-            doubt.code,
-            f"the fate of {client_id} is not known; look at the exchange's own site",
-        )
+        text = f"the fate of {client_id} is not known; look at the exchange's own site"
+        self._undecided[symbol] = text
+        raise VenueError(Reaction.UNKNOWN, doubt.code, text)
 
     async def _is_dust(self, held: Held, instrument: Instrument) -> bool:
         """Whether what is held is worth less than the venue takes: a filter may also say that it is too much,

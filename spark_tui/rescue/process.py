@@ -93,7 +93,8 @@ class Rescue:
         self._canceled: list[str] = []
         self._errors: list[str] = []
         self._said: CancelAllResult | None = None
-        self._turn = Turn(data_dir, clock)
+        self._turn = Turn(data_dir, clock, self._patience)
+        self._unanswered = 0  # orders of its own
 
     async def kill(self, plan: KillPlan, *, flatten: bool, doubt: str = "") -> Outcome:
         """Never raises: what goes wrong is in `errors`. `doubt`: why the plan may not name every venue; then
@@ -160,16 +161,30 @@ class Rescue:
 
     async def closing(self) -> None:
         """As flatten.Others."""
-        await self._tell_mark(closed_ms=self._now_ms())
+        self._unanswered += 1
+        await self._tell_mark(unanswered_ms=self._now_ms())
 
-    async def unlisted_s(self, lag_s: float) -> float:
+    async def closed(self) -> None:
+        """As flatten.Others. At several venues some may be undecided still."""
+        self._unanswered -= 1
+        unanswered_ms = self._mark.unanswered_ms if self._unanswered else 0
+        await self._tell_mark(closed_ms=self._now_ms(), unanswered_ms=unanswered_ms)
+
+    async def unlisted_s(self, lag_s: float, window_s: float) -> float:
         """As flatten.Others: by their marks, as far as the disk tells."""
         reading = beside(lambda: read_marks(self.data_dir))
         await _at_most(MARK_PATIENCE_S, reading)
         marks = reading.result() if reading.done() and reading.exception() is None else {}
-        closed = [mark.closed_ms for mark in marks.values() if mark.id != self._mark.id]
-        left_s = max(closed, default=0) / 1_000 + lag_s - self._now_ms() / 1_000
-        return left_s if 0 < left_s <= lag_s else 0.0
+        others = [mark for mark in marks.values() if mark.id != self._mark.id]
+        return max(
+            self._left_s(max((mark.closed_ms for mark in others), default=0), lag_s),
+            self._left_s(max((mark.unanswered_ms for mark in others), default=0), window_s + lag_s),
+        )
+
+    def _left_s(self, since_ms: int, seconds: float) -> float:
+        """Nobody waits for what lies in the future: the clock was put back."""
+        left_s = (since_ms - self._now_ms()) / 1_000 + seconds
+        return left_s if 0 < left_s <= seconds else 0.0
 
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // NS_PER_MS
@@ -177,7 +192,7 @@ class Rescue:
     def _unmark(self) -> None:
         """It stands in the ledger, so that one which cannot be removed halts nobody; nor does one that stays,
         for the next kill to see what was sold."""
-        if self._mark.closed_ms:
+        if self._mark.closed_ms or self._mark.unanswered_ms:
             return
         with contextlib.suppress(OSError):
             remove_mark(self.data_dir, self._mark.id)

@@ -9,6 +9,7 @@ import fcntl
 import os
 from pathlib import Path
 
+from spark_tui.rescue.patience import Patience
 from spark_tui.wire.clock import NS_PER_S, Clock
 
 PATIENCE_S = 30.0
@@ -18,9 +19,10 @@ _LOOK_EVERY_S = 0.1
 class Turn:
     """`release` once everything is over."""
 
-    def __init__(self, data_dir: Path, clock: Clock) -> None:
+    def __init__(self, data_dir: Path, clock: Clock, patience: Patience) -> None:
         self._data_dir = data_dir
         self._clock = clock
+        self._patience = patience
         self._one = asyncio.Lock()  # several venues of one kill share its turn
         self._handle: int | None = None
         self.trouble = ""  # why it could not be taken
@@ -50,13 +52,13 @@ class Turn:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                if self._clock.mono_ns() >= until_ns:
+                patient = self._clock.mono_ns() < until_ns and await self._patience.waited(_LOOK_EVERY_S)
+                if not patient:
                     return "another kill is closing positions"
             except OSError as error:
                 return f"{self._data_dir} cannot be locked ({error.strerror})"
             else:
                 return ""
-            await self._clock.sleep(_LOOK_EVERY_S)
 
     def release(self) -> None:
         if self._handle is not None:

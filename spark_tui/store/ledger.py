@@ -261,17 +261,18 @@ def read_entries(path: Path, from_seq: int = 1) -> Iterator[Stored]:
         raise LedgerError(f"The ledger {path} cannot be read: {_reason(error)}.") from None
 
 
-def read_last(path: Path, kind: str, count: int) -> list[bytes]:
-    """Bodies of `kind` among the last `count` entries, oldest first, whoever writes. Raises LedgerError."""
+def read_last(path: Path, kind: str, count: int) -> list[tuple[int, bytes]]:
+    """Time (ns) and body of each entry of `kind` among the last `count`, oldest first, whoever writes.
+    Raises LedgerError."""
     try:
         connection = chain.connect_readonly(path)
         try:
             rows = connection.execute(
-                "SELECT body FROM entries WHERE seq > (SELECT max(seq) FROM entries) - ? AND kind = ?"
+                "SELECT at_ns, body FROM entries WHERE seq > (SELECT max(seq) FROM entries) - ? AND kind = ?"
                 " ORDER BY seq",
                 (count, kind),
             )
-            return [body for (body,) in rows]
+            return [(at_ns, body) for at_ns, body in rows]
         finally:
             connection.close()
     except sqlite3.Error as error:

@@ -20,7 +20,8 @@ _ORDER = re.compile(r"spk[0-9a-f]{8}-[0-9]+")  # an engine's own run has eight d
 
 class Mark(msgspec.Struct, frozen=True, kw_only=True):
     """`id` empty: it cannot be told from another, so it always counts. `canceled`: client ids, as far as they
-    were known when it was last written. `closed_ms`: when it last closed a position; 0: never."""
+    were known when it was last written. `closed_ms`: when it last closed a position; 0: never.
+    `unanswered_ms`: when it sent what is to close one and whose fate it does not know (yet); 0: nothing."""
 
     reason: str
     operator: str
@@ -30,6 +31,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     flatten: bool = False
     canceled: tuple[str, ...] = ()
     closed_ms: int = 0
+    unanswered_ms: int = 0
 
 
 def mark_id(at_ms: int, token: str) -> str:

@@ -63,19 +63,15 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 class LastOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order at the end of the ledger, noted or sent at `at_ms` of our clock. `heard`: the venue had a word
-    on it; one without may still be on its way."""
+    on it; one without may still be on its way. `ended_ms`: when the ledger took down the last word on one
+    that has ended; None: it may have traded ever since."""
 
     client_order_id: str
     venue: str
     symbol: str
     at_ms: int
     heard: bool = False
-
-    def later(self, at_ms: int) -> "LastOrder":
-        return msgspec.structs.replace(self, at_ms=max(self.at_ms, at_ms))
-
-    def answered(self) -> "LastOrder":
-        return msgspec.structs.replace(self, heard=True)
+    ended_ms: int | None = None
 
 
 class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):

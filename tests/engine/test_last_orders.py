@@ -5,15 +5,39 @@ from pathlib import Path
 
 import pytest
 
-from spark_tui.domain.order import Accepted, Denied, Intended, OrderEvent, Rejected, Sent, Uncertain
+from spark_tui.domain.order import (
+    Accepted,
+    Canceled,
+    Dead,
+    Denied,
+    Fill,
+    Filled,
+    Intended,
+    OrderEvent,
+    Rejected,
+    Sent,
+    Uncertain,
+)
 from spark_tui.engine import last_orders as module
 from spark_tui.engine.last_orders import last_orders
 from spark_tui.engine.records import Decision, OrderRecord, Record, to_entry
 from spark_tui.store.ledger import Ledger, LedgerError
-from tests.engine.fake_venue import NAME, SYMBOL
+from spark_tui.wire.clock import NS_PER_MS
+from tests.engine.fake_venue import NAME, SYMBOL, D
 from tests.rescue.test_late import BUY
 
 SENT = Sent(at_ms=2_000, decidable_at_ms=9_000)
+NOW_MS = 7_000
+DEAD = Dead(proof="not found", at_ms=5_000)
+FILL = Fill(
+    trade_id="101",
+    price=D("40000"),
+    quantity=D("0.1"),
+    commission=D(0),
+    commission_asset="USDT",
+    maker=False,
+    time_ms=1,
+)
 LOST = Uncertain(reason="no answer", at_ms=3_000, decidable_at_ms=9_000)
 
 
@@ -29,7 +53,7 @@ Write = Callable[..., None]
 async def path(tmp_path: Path) -> Path:
     """Of a ledger as it is left behind: its writer has not folded its log."""
     path = tmp_path / "ledger.sqlite"
-    ledger = Ledger.open(path, lambda: 1)
+    ledger = Ledger.open(path, lambda: NOW_MS * NS_PER_MS)
 
     def told(name: str, *events: OrderEvent) -> list[Record]:
         return [intended(name), *(OrderRecord(client_order_id=name, event=event) for event in events)]
@@ -41,6 +65,10 @@ async def path(tmp_path: Path) -> Path:
         *told("accepted", SENT, Accepted(venue_order_id="1", at_ms=4_000)),
         *told("refused", SENT, Rejected(code="-2010", text="no", at_ms=4_000)),
         *told("denied", Denied(code="HALTED", text="no", at_ms=4_000)),
+        *told("gone", SENT, Accepted(venue_order_id="2", at_ms=4_000), Canceled(at_ms=5_000)),
+        *told("filled", SENT, Filled(fill=FILL)),
+        *told("dead", SENT, DEAD),
+        *told("undead", SENT, DEAD, Accepted(venue_order_id="3", at_ms=6_000)),
         Decision(action="note", operator="me", text="", at_ms=1),
     ]
     await ledger.append(*(to_entry(record) for record in records))
@@ -56,12 +84,25 @@ def test_an_intent_without_a_word_of_the_venue_was_on_its_way(path: Path) -> Non
         "lost": 3_000,
     }
     assert {(one.venue, one.symbol) for one in found.values()} == {(NAME, SYMBOL)}
-    assert [name for name, one in found.items() if one.heard] == ["accepted"]  # the others never lived
+    heard = [name for name, one in found.items() if one.heard]
+    assert heard == ["accepted", "gone", "filled", "undead"]  # the others never lived
+
+
+def test_one_that_was_thought_dead_and_then_heard_of_counts(path: Path) -> None:
+    found = {one.client_order_id: one for one in last_orders(path)}
+    assert (found["undead"].heard, found["undead"].ended_ms, "dead" in found) == (True, None, False)
+
+
+def test_one_has_ended_when_the_ledger_took_its_end_down(path: Path) -> None:
+    """Not by the venue's clock, which may be another."""
+    ended = {one.client_order_id: one.ended_ms for one in last_orders(path) if one.ended_ms is not None}
+    assert ended == {"gone": NOW_MS, "filled": NOW_MS}
 
 
 def test_only_the_end_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TAIL", 8)
-    assert last_orders(path) == ()
+    assert [one.client_order_id for one in last_orders(path)] == ["undead"]
+    assert [one.client_order_id for one in last_orders(path)] == ["undead"]
 
 
 def test_where_no_engine_ever_ran_nothing_was(tmp_path: Path) -> None:

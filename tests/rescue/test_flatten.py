@@ -1,6 +1,7 @@
 """Closing what is held without an engine: at most that, each order once, and the truth about the rest."""
 
 import asyncio
+from collections.abc import Coroutine
 from decimal import Decimal
 
 import pytest
@@ -9,6 +10,7 @@ from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
 from spark_tui.rescue.flatten import Flattened, Flattener
+from spark_tui.rescue.patience import Patience
 from spark_tui.venues.kill_plan import Held
 from spark_tui.venues.port import Reaction, TradeReport, VenueError
 from spark_tui.wire.clock import ManualClock
@@ -34,23 +36,34 @@ class Nobody:
         self.unlisted = 0.0
         self.told: list[int] = []
         self.asked = 0
+        self.decided = 0
 
-    async def unlisted_s(self, lag_s: float) -> float:
+    async def unlisted_s(self, lag_s: float, window_s: float) -> float:
         self.asked += 1
         return self.unlisted
 
     async def closing(self) -> None:
         self.told.append(self.asked)
 
+    async def closed(self) -> None:
+        self.decided += 1
+
 
 class Scene:
     def __init__(self) -> None:
         self.others = Nobody()
         self.clock = ManualClock()
+        self.patience = Patience(self.clock, lambda text: None)
         self.venue = FakeVenue(self.clock)
 
+    def flattener(self) -> Flattener:
+        return Flattener(self.venue, self.patience, "test", self.others)
+
     async def flatten(self, *positions: Held) -> Flattened:
-        task = asyncio.create_task(Flattener(self.venue, self.clock, "test", self.others).flatten(positions))
+        return await self.ended(self.flattener().flatten(positions))
+
+    async def ended(self, flattening: Coroutine[None, None, Flattened]) -> Flattened:
+        task = asyncio.create_task(flattening)
         while not task.done():
             await self.clock.run_for(1)
         return task.result()
@@ -132,7 +145,7 @@ async def test_the_others_are_told_before_each_sale(scene: Scene) -> None:
 
 async def test_its_own_trades_count_once_when_they_are_listed(scene: Scene) -> None:
     scene.venue.plan.extend(["fill", "fill"])
-    flattener = Flattener(scene.venue, scene.clock, "test", scene.others)
+    flattener = scene.flattener()
     await flattener.flatten([held("0.5")])
     scene.venue.external("web-1", market(Side.BUY, "0.3"))
     scene.venue.fill("web-1", quiet=True)
@@ -144,7 +157,7 @@ async def test_its_own_trades_count_once_when_they_are_listed(scene: Scene) -> N
 async def test_where_trades_cannot_be_told_apart_no_more_is_closed_than_was_held(scene: Scene) -> None:
     """There is more of it on the account, and closing is tried again."""
     scene.venue.plan.extend(["fill"] * 5)
-    flattener = Flattener(scene.venue, scene.clock, "test", scene.others)
+    flattener = scene.flattener()
     for _ in range(2):
         done = await flattener.flatten([held("0.5", counted_to=None)])
     assert scene.sent() == [(Side.SELL, D("0.5"))]
@@ -171,11 +184,48 @@ async def test_an_order_whose_fate_stays_unknown_is_residue_and_not_repeated(sce
     assert "spktest-1" in left.text
 
 
+async def test_an_order_whose_fate_stays_unknown_is_not_repeated_by_a_second_look(scene: Scene) -> None:
+    """It may trade after all, and where trades cannot be told apart nobody would see that."""
+    scene.venue.plan.extend(["lost", "fill"])
+    scene.venue.failing["query"] = UNREACHABLE
+    flattener = scene.flattener()
+    position = held("0.5", counted_to=None)
+    await scene.ended(flattener.flatten([position]))
+    scene.venue.fill("spktest-1", quiet=True)
+    done = await scene.ended(flattener.flatten([position]))
+    assert (scene.venue.placed, done.orders) == (["spktest-1"], ("spktest-1",))
+    (left,) = done.residue
+    assert "spktest-1" in left.text
+    assert scene.others.decided == 0
+
+
+async def test_who_hurries_does_not_wait_for_a_fate(scene: Scene) -> None:
+    scene.venue.plan.append("lost")
+    closing = asyncio.create_task(scene.flattener().flatten([held("0.5")]))
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(1)
+        scene.patience.hurry()
+        (left,) = (await closing).residue
+    assert "the fate of spktest-1 is not known" in left.text
+
+
+async def test_who_hurries_past_another_kills_sale_has_nothing_sold(scene: Scene) -> None:
+    scene.others.unlisted = 7.0
+    closing = asyncio.create_task(scene.flattener().flatten([held("0.5")]))
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(7)
+        scene.patience.hurry()
+        (left,) = (await closing).residue
+    assert (scene.venue.placed, left.dust) == ([], False)
+    assert "another kill" in left.text
+
+
 async def test_a_refusal_is_residue_with_the_venues_reason(scene: Scene) -> None:
     scene.venue.plan.append("reject")
     (left,) = (await scene.flatten(held("0.5"))).residue
     assert not left.dust
     assert "insufficient balance" in left.text
+    assert scene.others.decided == 1  # nobody waits for it
 
 
 async def test_what_is_too_small_for_the_venue_is_dust(scene: Scene) -> None:

@@ -56,6 +56,17 @@ class Scene:
         )
         return asyncio.create_task(self.rescue.kill(of, flatten=flatten))
 
+    async def ended(self, killing: "asyncio.Task[Outcome]") -> Outcome:
+        """Every wait of it passes."""
+        async with asyncio.timeout(10):
+            while not killing.done():
+                waits = asyncio.ensure_future(self.clock.asleep(3_600))
+                await asyncio.wait({waits, killing}, return_when=asyncio.FIRST_COMPLETED)
+                waits.cancel()
+                if self.sleeps():
+                    self.clock.advance(self.sleeps()[0])
+        return killing.result()
+
     def sleeps(self) -> list[float]:
         return self.clock.sleeping()
 

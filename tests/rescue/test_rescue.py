@@ -279,15 +279,38 @@ async def test_kills_tell_each_other_when_they_closed_a_position(tmp_path: Path)
     """What one sold, the other's list of trades may not have yet."""
     clock = ManualClock()
     one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
-    assert await other.unlisted_s(10) == 0
+    assert await other.unlisted_s(10, 17) == 0
     await one.closing()
-    assert (await other.unlisted_s(10), await one.unlisted_s(10)) == (10, 0)
+    await one.closed()
+    assert (await other.unlisted_s(10, 17), await one.unlisted_s(10, 17)) == (10, 0)
     clock.advance(4)
-    assert await other.unlisted_s(10) == 6
+    assert await other.unlisted_s(10, 17) == 6
     clock.advance(6)
-    assert await other.unlisted_s(10) == 0
+    assert await other.unlisted_s(10, 17) == 0
     clock.step_wall(-3_600)  # nobody waits an hour for a clock that was put back
-    assert await other.unlisted_s(10) == 0
+    assert await other.unlisted_s(10, 17) == 0
+
+
+async def test_a_sale_whose_answer_is_not_known_is_waited_for_by_the_next_kill(tmp_path: Path) -> None:
+    """The one that sent it was cut off: it may trade until nothing that was sent then can, and be listed
+    later still."""
+    clock = ManualClock()
+    one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
+    await one.closing()
+    assert await other.unlisted_s(10, 17) == 27
+    clock.advance(11)
+    assert await other.unlisted_s(10, 17) == 16
+    await one.closed()
+    assert await other.unlisted_s(10, 17) == 10
+
+
+async def test_an_answer_at_one_venue_does_not_decide_what_another_still_owes(tmp_path: Path) -> None:
+    clock = ManualClock()
+    one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
+    await one.closing()
+    await one.closing()
+    await one.closed()
+    assert await other.unlisted_s(10, 17) == 27
 
 
 async def test_a_disk_that_is_full_keeps_no_position_from_being_closed(
@@ -300,7 +323,8 @@ async def test_a_disk_that_is_full_keeps_no_position_from_being_closed(
     monkeypatch.setattr(process, "read_marks", full)
     rescue = Rescue(tmp_path, ManualClock(), operator="me", reason="storm")
     await rescue.closing()
-    assert await rescue.unlisted_s(10) == 0
+    await rescue.closed()
+    assert await rescue.unlisted_s(10, 17) == 0
 
 
 # --- who else is there -------------------------------------------------------------------------------------

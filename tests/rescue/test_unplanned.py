@@ -6,9 +6,13 @@ import urllib.request
 import msgspec
 import pytest
 
+from spark_tui.domain.order import OrderRequest
+from spark_tui.domain.values import OrderType, Side
 from spark_tui.rescue import unplanned
+from spark_tui.rescue.flatten import LAG_S
 from spark_tui.venues.kill_plan import Held, KillPlan, LastOrder
-from spark_tui.venues.port import OrderReport, Reaction, VenueError
+from spark_tui.venues.port import OrderReport, Reaction, TradeReport, VenueError
+from spark_tui.wire.clock import NS_PER_MS, NS_PER_S
 from tests.cli.conftest import home as home
 from tests.cli.support import wait_for
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
@@ -21,6 +25,8 @@ from tests.rescue.test_kill_process import sim as sim
 from tests.rescue.test_kill_trouble import HELD, ask, dead, plan_of
 from tests.rescue.test_late import BUY, WINDOW_S, Scene
 from tests.rescue.test_late import scene as scene
+
+UNTOLD = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D("0.5"), counted_to=None)
 
 
 def older(held: tuple[Held, ...] = ()) -> KillPlan:
@@ -36,9 +42,14 @@ def bought(scene: Scene, client_id: str) -> None:
     scene.venue.fill(client_id, quiet=True)
 
 
-async def asleep(scene: Scene) -> None:
+def heard(scene: Scene, ended_ms: int | None = None) -> None:
+    """The venue had a word on them."""
+    scene.known = [msgspec.structs.replace(one, heard=True, ended_ms=ended_ms) for one in scene.known]
+
+
+async def asleep(scene: Scene, seconds: float = 1) -> None:
     async with asyncio.timeout(10):
-        await scene.clock.asleep(1)
+        await scene.clock.asleep(seconds)
 
 
 async def test_what_a_late_order_bought_there_is_closed(scene: Scene) -> None:
@@ -60,7 +71,7 @@ async def test_what_a_late_order_bought_there_is_closed(scene: Scene) -> None:
 async def test_what_an_order_bought_that_the_engine_had_heard_of_is_closed_at_once(scene: Scene) -> None:
     """It died within the second that the plan takes."""
     scene.sent("sp-heard", seconds_ago=3_600)
-    scene.known = [one.answered() for one in scene.known]
+    heard(scene)
     bought(scene, "sp-heard")
     scene.venue.plan.append("fill")
     done = await scene.kill(flatten=True, of=older())
@@ -125,7 +136,7 @@ async def test_what_the_venue_does_not_tell_is_named(scene: Scene, method: str) 
 
     scene.venue.failing[method] = UNREACHABLE
     setattr(scene.venue, method, failing)
-    done = await scene.kill(flatten=True, of=older())
+    done = await scene.ended(scene.kill(flatten=True, of=older()))
     (left,) = done.residue
     assert (left.symbol, left.dust, done.green) == (SYMBOL, False, False)
     assert "cannot be reached" in left.text
@@ -134,7 +145,7 @@ async def test_what_the_venue_does_not_tell_is_named(scene: Scene, method: str) 
 async def test_a_copy_that_lags_behind_is_asked_until_it_has_caught_up(scene: Scene) -> None:
     """The order says what it traded, the list of trades does not have it yet; or not even the order."""
     scene.sent("sp-heard", seconds_ago=3_600)
-    scene.known = [one.answered() for one in scene.known]
+    heard(scene)
     bought(scene, "sp-heard")
     scene.venue.plan.append("fill")
     scene.venue.hidden.add("sp-heard")
@@ -143,9 +154,9 @@ async def test_a_copy_that_lags_behind_is_asked_until_it_has_caught_up(scene: Sc
     await asleep(scene)
     scene.venue.hidden.clear()
     scene.clock.advance(1)
-    await asleep(scene)
+    await asleep(scene, 2)
     scene.venue.account_trades += trades
-    scene.clock.advance(1)
+    scene.clock.advance(2)
     done = await killing
     assert (len(done.flattened), done.residue, done.green) == (1, (), True)
 
@@ -155,7 +166,7 @@ async def test_what_was_bought_just_now_is_closed_although_no_list_has_it_yet(
 ) -> None:
     """The plan names the instrument, and is from before the order."""
     scene.sent("sp-heard", seconds_ago=1)
-    scene.known = [one.answered() for one in scene.known]
+    heard(scene)
     bought(scene, "sp-heard")
     scene.venue.plan.append("fill")
     scene.venue.hidden.add("sp-heard")
@@ -170,6 +181,195 @@ async def test_what_was_bought_just_now_is_closed_although_no_list_has_it_yet(
     assert (len(done.flattened), done.residue, done.green) == (1, (), True)
 
 
+def sold(scene: Scene, client_id: str, quantity: str) -> None:
+    request = OrderRequest(
+        venue=NAME, symbol=SYMBOL, side=Side.SELL, type=OrderType.MARKET, quantity=D(quantity)
+    )
+    scene.venue.external(client_id, request)
+    scene.venue.fill(client_id, quiet=True)
+
+
+def unlisted(scene: Scene) -> list[TradeReport]:
+    """What was traded until now, which no list has yet."""
+    trades, scene.venue.account_trades = scene.venue.account_trades, []
+    return trades
+
+
+async def test_what_the_engine_sold_just_now_is_not_sold_again(scene: Scene) -> None:
+    """The plan has it still, and there is more of it on the account."""
+    scene.sent("sp-sale", seconds_ago=1)
+    heard(scene, ended_ms=scene.clock.wall_ns() // NS_PER_MS - 1_000)
+    sold(scene, "sp-sale", "0.5")
+    trades = unlisted(scene)
+    scene.venue.plan.extend(["fill"] * 5)
+    killing = scene.kill(flatten=True, of=plan(D("0.5")))
+    await asleep(scene)
+    scene.venue.account_trades += trades
+    scene.clock.advance(1)
+    done = await killing
+    assert (done.flattened, done.residue, done.green) == ((), (), True)
+
+
+async def test_what_ended_longer_ago_is_not_asked_for(scene: Scene) -> None:
+    scene.sent("sp-sale", seconds_ago=60)
+    heard(scene, ended_ms=scene.clock.wall_ns() // NS_PER_MS - int(LAG_S * 1_000))
+    scene.venue.plan.append("fill")
+    done = await scene.kill(flatten=True, of=plan(D("0.5")))
+    assert (len(done.flattened), done.green, scene.venue.queries) == (1, True, [])
+
+
+async def test_a_resting_order_that_filled_just_now_is_waited_for(scene: Scene) -> None:
+    """It was sent an hour ago, and the ledger has not heard of its end."""
+    scene.sent("sp-rest", seconds_ago=3_600)
+    heard(scene)
+    bought(scene, "sp-rest")
+    trades = unlisted(scene)
+    scene.venue.plan.append("fill")
+    killing = scene.kill(flatten=True)
+    await asleep(scene)
+    scene.venue.account_trades += trades
+    scene.clock.advance(1)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_an_order_that_a_copy_has_open_still_is_waited_for(scene: Scene) -> None:
+    """It is open no more, so that the copy does not have its fill yet."""
+    scene.sent("sp-rest", seconds_ago=3_600)
+    heard(scene)
+    scene.venue.external("sp-rest", BUY)
+    before = scene.venue.reports["sp-rest"]
+    scene.venue.fill("sp-rest", quiet=True)
+    after, trades = scene.venue.reports["sp-rest"], unlisted(scene)
+    copies, real = [before, before], scene.venue.query
+
+    async def lagging(symbol: str, client_order_id: str) -> OrderReport | None:
+        scene.venue.reports["sp-rest"] = copies.pop() if copies else after
+        try:
+            return await real(symbol, client_order_id)
+        finally:
+            scene.venue.reports["sp-rest"] = after
+            if not copies:
+                scene.venue.account_trades[:] = trades
+
+    scene.venue.query = lagging  # type: ignore[method-assign]
+    scene.venue.plan.append("fill")
+    done = await scene.ended(scene.kill(flatten=True))
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_a_late_order_that_no_list_has_yet_is_waited_for(scene: Scene) -> None:
+    """It came alive at the end of the wait."""
+    scene.sent("sp-late")
+    scene.venue.plan.append("fill")
+    killing = scene.kill(flatten=True)
+    await scene.clock.asleep(WINDOW_S)
+    bought(scene, "sp-late")
+    trades = unlisted(scene)
+    scene.clock.advance(WINDOW_S)
+    await asleep(scene)
+    scene.venue.account_trades += trades
+    scene.clock.advance(1)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_nothing_is_sold_while_an_order_can_still_come_alive(scene: Scene) -> None:
+    """It may sell the same."""
+    scene.sent("sp-late")
+    scene.venue.plan.append("fill")
+    killing = scene.kill(flatten=True, of=plan(D("0.5")))
+    await scene.clock.asleep(WINDOW_S)
+    sold(scene, "sp-late", "0.5")
+    scene.clock.advance(WINDOW_S)
+    done = await killing
+    assert (done.flattened, done.residue, done.green) == ((), (), True)
+
+
+async def test_who_hurries_past_a_late_order_has_nothing_sold_where_it_may_trade(scene: Scene) -> None:
+    scene.sent("sp-late")
+    killing = scene.kill(flatten=True, of=plan(D("0.5")))
+    await scene.clock.asleep(WINDOW_S)
+    scene.rescue.hurry()
+    done = await killing
+    (left,) = done.residue
+    assert (done.flattened, done.confirmed, done.green) == ((), False, False)
+    assert "sp-late can still come alive" in left.text
+
+
+async def test_who_hurries_ends_the_catching_up_too(scene: Scene) -> None:
+    scene.sent("sp-heard", seconds_ago=3_600)
+    heard(scene)
+    bought(scene, "sp-heard")
+    unlisted(scene)
+    killing = scene.kill(flatten=True)
+    await asleep(scene)
+    scene.rescue.hurry()
+    async with asyncio.timeout(10):
+        done = await killing  # no second passed
+    (left,) = done.residue
+    assert (left.dust, done.green, scene.venue.placed) == (False, False, [])
+
+
+async def test_what_was_bought_where_trades_cannot_be_told_apart_is_named(scene: Scene) -> None:
+    scene.sent("sp-late")
+    killing = scene.kill(flatten=True, of=older((UNTOLD,)))
+    await scene.clock.asleep(WINDOW_S)
+    bought(scene, "sp-late")
+    scene.clock.advance(WINDOW_S)
+    done = await scene.ended(killing)
+    (left,) = done.residue
+    assert (left.symbol, left.dust, done.green, scene.venue.placed) == (SYMBOL, False, False, [])
+    assert "cannot be told from those the plan counts" in left.text
+
+
+async def test_where_trades_cannot_be_told_apart_and_none_is_new_the_position_is_closed(
+    scene: Scene,
+) -> None:
+    scene.sent("sp-rest", seconds_ago=3_600)
+    heard(scene)
+    scene.venue.external("sp-rest", BUY)
+    scene.venue.plan.append("fill")
+    done = await scene.kill(flatten=True, of=older((UNTOLD,)))
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_more_orders_of_a_planned_instrument_than_are_asked_for_are_waited_for(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After that every list has what they traded."""
+    monkeypatch.setattr(unplanned, "MAX_ASKED", 1)
+    for name in ("sp-1", "sp-2"):
+        scene.sent(name, seconds_ago=3_600)
+    heard(scene)
+    bought(scene, "sp-1")
+    trades = unlisted(scene)
+    scene.venue.plan.append("fill")
+    killing = scene.kill(flatten=True)
+    await asleep(scene, LAG_S)
+    assert (scene.venue.queries, scene.venue.placed) == ([], [])
+    scene.venue.account_trades += trades
+    scene.clock.advance(LAG_S)
+    done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_who_hurries_past_so_many_has_nothing_sold(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(unplanned, "MAX_ASKED", 1)
+    for name in ("sp-1", "sp-2"):
+        scene.sent(name, seconds_ago=3_600)
+    heard(scene)
+    killing = scene.kill(flatten=True, of=plan(D("0.5")))
+    await asleep(scene, LAG_S)
+    scene.rescue.hurry()
+    done = await killing
+    (left,) = done.residue
+    assert (left.dust, done.green, scene.venue.placed) == (False, False, [])
+    assert "2 orders may have traded" in left.text
+
+
 @pytest.mark.parametrize(
     ("hidden", "said"),
     [
@@ -179,15 +379,13 @@ async def test_what_was_bought_just_now_is_closed_although_no_list_has_it_yet(
 )
 async def test_one_that_does_not_catch_up_is_named(scene: Scene, hidden: bool, said: str) -> None:
     scene.sent("sp-heard", seconds_ago=3_600)
-    scene.known = [one.answered() for one in scene.known]
+    heard(scene)
     bought(scene, "sp-heard")
     scene.venue.account_trades.clear()
     scene.venue.hidden |= {"sp-heard"} if hidden else set()
-    killing = scene.kill(flatten=True, of=older())
-    for _ in range(int(unplanned.LAG_S)):
-        await asleep(scene)
-        scene.clock.advance(1)
-    done = await killing
+    began_ns = scene.clock.mono_ns()
+    done = await scene.ended(scene.kill(flatten=True, of=older()))
+    assert scene.clock.mono_ns() - began_ns == LAG_S * NS_PER_S
     (left,) = done.residue
     assert (left.dust, done.green, scene.venue.placed) == (False, False, [])
     assert said in left.text
