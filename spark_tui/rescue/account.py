@@ -129,7 +129,8 @@ class Account:
         waited = True
         if missing:
             seconds = late.wait_s(missing, self._venue, self._clock)
-            self._patience.say(f"{self._venue.name}: {late.told(len(missing), self._clock, seconds)}")
+            text = late.told(len(missing), self._clock, seconds, flatten=flatten)
+            self._patience.say(f"{self._venue.name}: {text}")
             waited = await self._patience.waited(seconds)
         if doubtful:
             part = await self._swept_again(part, {one.symbol for one in doubtful})
@@ -148,7 +149,8 @@ class Account:
     async def _see_out_unread(self, part: Part, *, flatten: bool) -> Part:
         """Nobody says what was on its way, or traded just now: whatever it is, it left before now."""
         seconds = late.window_s(self._venue)
-        self._patience.say(f"{self._venue.name}: {late.unread(self._clock, seconds)}")
+        text = late.unread(self._clock, seconds, flatten=flatten)
+        self._patience.say(f"{self._venue.name}: {text}")
         left = (not_known(self._venue, "", late.UNREAD_HELD),) if flatten else ()
         if not await self._patience.waited(seconds):
             part = msgspec.structs.replace(part, residue=left)

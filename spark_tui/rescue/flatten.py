@@ -27,6 +27,7 @@ ROUNDS = 5  # a market order may fill in part only, and a big one goes in severa
 ASK_EVERY_S = 1.0
 LAG_S = 10.0  # after which no list of trades lags behind any more
 UNLISTED = "what another kill sold just now may not be listed yet, and nobody waited for that"
+CLOSED_SINCE = "not closed: another kill closed positions since the plan, which cannot tell trades apart"
 A_FILTER = "-1013"
 ROOM = Decimal("1.1")  # the venue compares with an average price, we with the best one
 ENDED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
@@ -56,6 +57,9 @@ class Others(Protocol):
     async def unlisted_s(self, lag_s: float, window_s: float) -> float:
         """Until what they closed is `lag_s` old; an order whose fate they did not know may have traded until
         `window_s` after it was sent."""
+
+    async def closed_since_plan(self) -> bool:
+        """Whether they closed something that the plan may still have."""
 
     async def closing(self) -> None:
         """Tell them that this one does, before it does."""
@@ -101,6 +105,8 @@ class Flattener:
         held = self._less_own(listed)
         if planned.symbol in self._undecided:
             return self._left(held, f"not closed: {self._undecided[planned.symbol]}")
+        if planned.quantity and planned.counted_to is None and await self._others.closed_since_plan():
+            return self._left(held, CLOSED_SINCE)
         for _ in range(ROUNDS):
             try:
                 listed = await held_now(self._venue, listed, self._own)

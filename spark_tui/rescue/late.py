@@ -20,6 +20,7 @@ PATIENCE_S = 2.0
 SLACK_MS = 2_000  # from the write-ahead to the signature, and the clocks between
 MAX_ASKED = 10  # of the venue one by one; with more it is simply waited
 UNREAD = "The ledger did not say whether orders were on their way when the engine ended."
+_BEFORE = ", before it closes a position"
 UNREAD_LOOKED = f"{UNREAD} The kill waited until none of them could come alive any more, and looked again."
 UNREAD_UNWAITED = f"{UNREAD} Nobody waited until none of them could come alive any more."
 UNREAD_HELD = "the ledger does not name them, and the kill plan may be older than they are"
@@ -72,17 +73,18 @@ async def unknown(orders: Iterable[LastOrder], venue: Venue) -> tuple[LastOrder,
     return tuple([one for one in wanted if not await _known(one, venue)])
 
 
-def told(count: int, clock: Clock, seconds: float) -> str:
+def told(count: int, clock: Clock, seconds: float, *, flatten: bool) -> str:
     return (
         f"{_orders(count)} on the way when the engine ended and can come alive until {_then(clock, seconds)};"
-        " what was open is cancelled, and the kill looks again then."
+        f" what was open is cancelled, and the kill looks again then{_BEFORE if flatten else ''}."
     )
 
 
-def unread(clock: Clock, seconds: float) -> str:
+def unread(clock: Clock, seconds: float, *, flatten: bool) -> str:
     return (
-        "the ledger does not say whether orders were on their way when the engine ended; one could come"
-        f" alive until {_then(clock, seconds)}. What was open is cancelled, and the kill looks again then."
+        "the ledger does not say whether orders were on their way when the engine ended; one could come alive"
+        f" until {_then(clock, seconds)}. What was open is cancelled, and the kill looks again"
+        f" then{_BEFORE if flatten else ''}."
     )
 
 

@@ -95,10 +95,12 @@ class Rescue:
         self._said: CancelAllResult | None = None
         self._turn = Turn(data_dir, clock, self._patience)
         self._unanswered = 0  # orders of its own
+        self._planned_ms = 0  # when its plan was written
 
     async def kill(self, plan: KillPlan, *, flatten: bool, doubt: str = "") -> Outcome:
         """Never raises: what goes wrong is in `errors`. `doubt`: why the plan may not name every venue; then
         only an engine that answered can confirm."""
+        self._planned_ms = plan.written_ms
         self._mark = msgspec.structs.replace(self._mark, flatten=flatten)
         marking = beside(self._leave_mark)
         await asyncio.wait({marking}, timeout=MARK_PATIENCE_S)
@@ -171,15 +173,24 @@ class Rescue:
         await self._tell_mark(closed_ms=self._now_ms(), unanswered_ms=unanswered_ms)
 
     async def unlisted_s(self, lag_s: float, window_s: float) -> float:
-        """As flatten.Others: by their marks, as far as the disk tells."""
-        reading = beside(lambda: read_marks(self.data_dir))
-        await _at_most(MARK_PATIENCE_S, reading)
-        marks = reading.result() if reading.done() and reading.exception() is None else {}
-        others = [mark for mark in marks.values() if mark.id != self._mark.id]
+        """As flatten.Others."""
+        others = await self._others()
         return max(
             self._left_s(max((mark.closed_ms for mark in others), default=0), lag_s),
             self._left_s(max((mark.unanswered_ms for mark in others), default=0), window_s + lag_s),
         )
+
+    async def closed_since_plan(self) -> bool:
+        """As flatten.Others."""
+        closed = [max(mark.closed_ms, mark.unanswered_ms) for mark in await self._others()]
+        return max(closed, default=0) > self._planned_ms
+
+    async def _others(self) -> list[Mark]:
+        """As far as the disk tells."""
+        reading = beside(lambda: read_marks(self.data_dir))
+        await _at_most(MARK_PATIENCE_S, reading)
+        marks = reading.result() if reading.done() and reading.exception() is None else {}
+        return [mark for mark in marks.values() if mark.id != self._mark.id]
 
     def _left_s(self, since_ms: int, seconds: float) -> float:
         """Nobody waits for what lies in the future: the clock was put back."""

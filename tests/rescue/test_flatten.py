@@ -37,10 +37,14 @@ class Nobody:
         self.told: list[int] = []
         self.asked = 0
         self.decided = 0
+        self.since_plan = False
 
     async def unlisted_s(self, lag_s: float, window_s: float) -> float:
         self.asked += 1
         return self.unlisted
+
+    async def closed_since_plan(self) -> bool:
+        return self.since_plan
 
     async def closing(self) -> None:
         self.told.append(self.asked)
@@ -162,6 +166,17 @@ async def test_where_trades_cannot_be_told_apart_no_more_is_closed_than_was_held
         done = await flattener.flatten([held("0.5", counted_to=None)])
     assert scene.sent() == [(Side.SELL, D("0.5"))]
     assert done == Flattened(orders=("spktest-1",))
+
+
+@pytest.mark.parametrize(("counted_to", "sent"), [(None, 0), (100, 1)])
+async def test_what_another_kill_may_have_closed_is_not_closed_where_trades_cannot_be_told_apart(
+    scene: Scene, counted_to: int | None, sent: int
+) -> None:
+    """Where they can, its sale is listed, and what is left is closed."""
+    scene.others.since_plan = True
+    scene.venue.plan.append("fill")
+    done = await scene.flatten(held("0.5", counted_to=counted_to))
+    assert (len(scene.venue.placed), len(done.residue)) == (sent, 1 - sent)
 
 
 async def test_a_lost_reply_is_asked_about_and_never_sent_again(scene: Scene) -> None:

@@ -245,3 +245,20 @@ async def test_who_hurries_is_told_what_is_not_known(scene: Scene) -> None:
     assert (done.canceled, done.confirmed, done.green) == (("web-1",), False, False)
     assert "nobody waited" in done.errors[0]
     assert done.cures[0].startswith("Kill again at ")
+
+
+async def test_who_does_not_wait_for_what_a_ledger_does_not_say_has_nothing_sold(scene: Scene) -> None:
+    """The engine may have sold the same just now."""
+    killing = scene.kill(unreadable, flatten=True, of=plan(D("0.5")))
+    await scene.clock.asleep(WINDOW_S)
+    assert "before it closes a position" in scene.said[0]
+    scene.rescue.hurry()
+    done = await killing
+    assert (done.flattened, scene.venue.placed, done.confirmed, done.green) == ((), [], False, False)
+    assert [one.dust for one in done.residue] == [False]
+
+
+async def test_what_the_plan_names_is_closed_although_the_ledger_does_not_say(scene: Scene) -> None:
+    scene.venue.plan.append("fill")
+    done = await scene.ended(scene.kill(unreadable, flatten=True, of=plan(D("0.5"))))
+    assert (len(done.flattened), done.green) == (1, False)

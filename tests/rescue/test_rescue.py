@@ -10,6 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from spark_tui.domain.order import OrderRequest
@@ -35,7 +36,7 @@ from spark_tui.venues.kill_plan import (
     write_plan,
 )
 from spark_tui.venues.port import OrderReport, Reaction, VenueError
-from spark_tui.wire.clock import ManualClock, SystemClock
+from spark_tui.wire.clock import NS_PER_MS, ManualClock, SystemClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.link.fake import FakeService
 from tests.rescue.plans import plan
@@ -311,6 +312,23 @@ async def test_an_answer_at_one_venue_does_not_decide_what_another_still_owes(tm
     await one.closing()
     await one.closed()
     assert await other.unlisted_s(10, 17) == 27
+
+
+async def test_a_kill_knows_whether_another_sold_since_its_plan(tmp_path: Path, venue: FakeVenue) -> None:
+    clock = ManualClock()
+    one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
+    old, new = (
+        msgspec.structs.replace(PLAN, venues=(), written_ms=clock.wall_ns() // NS_PER_MS + written)
+        for written in (-1, 1)
+    )
+    await other.kill(old, flatten=True)
+    assert not await other.closed_since_plan()
+    await one.closing()
+    assert await other.closed_since_plan()
+    await one.closed()
+    assert await other.closed_since_plan()
+    await other.kill(new, flatten=True)
+    assert not await other.closed_since_plan()
 
 
 async def test_a_disk_that_is_full_keeps_no_position_from_being_closed(

@@ -280,6 +280,7 @@ async def test_nothing_is_sold_while_an_order_can_still_come_alive(scene: Scene)
     scene.venue.plan.append("fill")
     killing = scene.kill(flatten=True, of=plan(D("0.5")))
     await scene.clock.asleep(WINDOW_S)
+    assert "before it closes a position" in scene.said[0]
     sold(scene, "sp-late", "0.5")
     scene.clock.advance(WINDOW_S)
     done = await killing
