@@ -129,7 +129,9 @@ def run(
         out, err = process.communicate(timeout)
     except subprocess.TimeoutExpired:
         process.kill()
-        process.communicate()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):  # a child of its own may hold the other end for ever
+            pipe.close()
         raise
     return subprocess.CompletedProcess(list(words), process.wait(), out, err)
 

@@ -9,6 +9,7 @@ from textual import events
 from textual.app import App
 from textual.geometry import Size
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from spark_tui.link.messages import (
     AnyRequest,
@@ -186,7 +187,8 @@ class CockpitApp(App[str], inherit_bindings=False):
         """Ends the app. Textual would print a screenful, locals and all; who ran it says a sentence."""
         super()._handle_exception(error)
         self._exit_renderables.clear()
-        self.failure = self.failure or error
+        defect = error.error if isinstance(error, WorkerFailed) else error  # only the first has its place
+        self.failure = self.failure or (defect if isinstance(defect, Exception) else error)
 
     def get_default_screen(self) -> Screen[None]:
         return SCREENS[HOME](self.context)

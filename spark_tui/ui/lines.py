@@ -43,6 +43,7 @@ def clip(line: Line, width: int) -> Line:
 
 def tail(text: str, width: int) -> str:
     """The last `width` cells, and blanks where there are fewer."""
+    width = max(0, width)
     shown = text[-width:]
     while cell_len(shown) > width:
         shown = shown[1:]

@@ -237,6 +237,25 @@ async def test_a_dialog_is_decided_by_neither_enter_nor_paste_nor_a_key_held_dow
         assert changes(face) == before
 
 
+@pytest.mark.parametrize("later", ["n", "y"])
+async def test_a_key_that_came_while_the_loop_was_held_neither_confirms_nor_closes(later: str) -> None:
+    """The timer of the first key has called by then, and its call waits behind the second key."""
+    async with cockpit(environment=Environment.LIVE) as face:
+        await face.press("1", "j", "x")
+        await face.until(lambda: isinstance(face.app.screen, ConfirmScreen))
+        dialog = face.app.screen
+        assert isinstance(dialog, ConfirmScreen)
+        await face.later(1.0)
+        before = changes(face)
+        dialog.take_key("y", "y")
+        first = dialog._presses
+        face.clock.advance(0.12)
+        dialog.take_key(later, later)
+        dialog._decide(first)
+        assert not dialog.answer.done()
+        assert changes(face) == before
+
+
 FORMS: dict[str, tuple[Callable[[Cockpit], Awaitable[None]], tuple[str, ...]]] = {
     "resume": (halted, tuple("all clear")),
     "amend": (pressing("1", "j", "a"), tuple("0.005")),

@@ -2,10 +2,12 @@
 
 import argparse
 import asyncio
+import traceback
 from typing import cast
 
 import pytest
 from textual import events
+from textual.worker import WorkerFailed
 
 from spark_tui.commands import cockpit as command
 from spark_tui.link.remote import RemoteLink
@@ -43,6 +45,26 @@ async def test_nothing_of_a_defect_is_printed_and_it_is_known(
     said = capsys.readouterr()
     assert "Traceback" not in said.out + said.err
     assert "Defect" not in said.out + said.err
+
+
+async def _run_a_worker_that_fails(apps: list[app_module.CockpitApp]) -> None:
+    async def gone_wrong() -> None:
+        raise Defect("in a worker")
+
+    async with cockpit() as face:
+        apps.append(face.app)
+        face.app.run_worker(gone_wrong(), exit_on_error=True)
+        async with asyncio.timeout(STUCK_S):
+            await face.app._exception_event.wait()
+
+
+async def test_of_a_defect_in_a_worker_the_place_is_kept() -> None:
+    apps: list[app_module.CockpitApp] = []
+    with pytest.raises(WorkerFailed):
+        await _run_a_worker_that_fails(apps)
+    failure = apps[0].failure
+    assert isinstance(failure, Defect)
+    assert "gone_wrong" in "".join(traceback.format_exception(failure))
 
 
 async def test_who_ran_the_cockpit_hears_of_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,10 +2,10 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from textual.app import ComposeResult
 from textual.screen import ModalScreen
-from textual.timer import Timer
 
 from spark_tui.ui.confirm_guard import ALONE_S, Answer, ConfirmGuard
 from spark_tui.ui.context import Context
@@ -135,7 +135,7 @@ class ConfirmScreen(DialogScreen):
             opened_s=context.clock.mono_s(),
             expires_s=offer.expires_s,
         )
-        self._deciding: Timer | None = None
+        self._presses = 0
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -183,14 +183,15 @@ class ConfirmScreen(DialogScreen):
         return [*lines, (), ((left, "dim"), wait)]
 
     def take_key(self, name: str, character: str | None) -> None:
-        if self._deciding is not None:
-            self._deciding.stop()
+        self._presses += 1
         answer = self.guard.press(name, character, self.context.clock.mono_s())
         if answer is Answer.CANCELED:
             self.finish("")
         elif answer is Answer.DECIDING:
-            self._deciding = self.set_timer(ALONE_S, self._decide)
+            self.set_timer(ALONE_S, partial(self._decide, self._presses))
         self.frame.pull()
 
-    def _decide(self) -> None:
-        self.finish(self.guard.decision)
+    def _decide(self, press: int) -> None:
+        """A timer that was stopped may have called already, so each is for one press alone."""
+        if press == self._presses:
+            self.finish(self.guard.decision)
