@@ -21,7 +21,9 @@ class Patience:
         """Whether all of it was waited."""
         sleeping = asyncio.ensure_future(self._clock.sleep(seconds))
         hurried = asyncio.ensure_future(self._hurried.wait())
-        done, rest = await asyncio.wait({sleeping, hurried}, return_when=asyncio.FIRST_COMPLETED)
-        for one in rest:
-            one.cancel()
+        try:
+            done, _ = await asyncio.wait({sleeping, hurried}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            hurried.cancel()
         return sleeping in done

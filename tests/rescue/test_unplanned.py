@@ -1,6 +1,7 @@
 """What the engine's last orders traded in instruments of which its plan says nothing is closed as well."""
 
 import asyncio
+import contextlib
 import urllib.request
 
 import msgspec
@@ -208,6 +209,26 @@ async def test_what_the_engine_sold_just_now_is_not_sold_again(scene: Scene) -> 
     scene.clock.advance(1)
     done = await killing
     assert (done.flattened, done.residue, done.green) == ((), (), True)
+
+
+async def test_what_a_kill_sent_before_it_was_cut_off_is_not_sold_again(scene: Scene) -> None:
+    """Its order arrives late, in the time of the next kill."""
+    scene.venue.plan.extend(["dead", "fill"])
+    first = scene.kill(flatten=True, of=plan(D("0.5")))
+    await asleep(scene)
+    first.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await first
+    (sale,) = scene.venue.placed
+    second = scene.kill(flatten=True, of=plan(D("0.5")))
+    window_s = scene.venue.decision_window_ms / 1_000
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(window_s + LAG_S)
+    assert scene.sleeps() == [window_s + LAG_S]
+    sold(scene, sale, "0.5")
+    scene.clock.advance(window_s + LAG_S)
+    done = await second
+    assert (scene.venue.placed, done.flattened, done.green) == ([sale], (), True)
 
 
 async def test_what_ended_longer_ago_is_not_asked_for(scene: Scene) -> None:
