@@ -7,6 +7,7 @@ adds delay. The pump asks `queued` before each beat and skips while the terminal
 import contextlib
 import os
 import sys
+from functools import partial
 from typing import IO, Any
 
 from textual.driver import Driver
@@ -70,11 +71,22 @@ def metered(driver_class: type[Driver], meter: TerminalMeter) -> type[Driver]:
             meter.count(data)
             super().write(data)
 
+        def _run_input_thread(self) -> None:
+            """Textual would print the traceback of an error and end as if nothing were."""
+            try:
+                self.run_input_thread()
+            except Exception as error:
+                self._app.call_later(partial(_raise, error))
+
         def run_input_thread(self) -> None:
             """Of drivers that read a terminal by themselves."""
             listen(self.fileno, self.exit_event, self.process_message)
 
     return MeteredDriver
+
+
+def _raise(error: Exception) -> None:
+    raise error
 
 
 def size_now() -> tuple[int, int] | None:

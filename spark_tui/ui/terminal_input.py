@@ -4,20 +4,19 @@ Textual's own loop takes what follows an escape inside a paste for keys, control
 at a byte that is no UTF-8. The second place that looks inside Textual's driver.
 """
 
-import contextlib
 import os
 import re
 import selectors
 from codecs import getincrementaldecoder
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from threading import Event
 
-from textual._parser import ParseError
 from textual._xterm_parser import XTermParser
 from textual.message import Message
 
 BEGIN, END = "\x1b[200~", "\x1b[201~"
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # but tabs and line ends
+MARKS = re.compile(r"\x1b\[20[01]~")
 CHUNK = 4_096
 LOOK_S = 0.1  # between looks whether it is over; a key is taken at once
 
@@ -61,12 +60,34 @@ class PasteSieve:
 
 
 def _plain(text: str) -> str:
-    return CONTROLS.sub("", text.replace(BEGIN, "").replace(END, ""))
+    """Of pastes that came at once, and what was typed between them, no two numbers become one; the price is
+    that a key between them is no key."""
+    return CONTROLS.sub("", MARKS.sub("\n", text))
+
+
+class EnduringParser:
+    """Textual's parser, which ends at a sequence that it cannot read. Here that sequence alone is lost."""
+
+    def __init__(self) -> None:
+        self._parser = XTermParser(False)
+
+    def feed(self, text: str) -> Iterator[Message]:
+        for character in text:
+            yield from self._survived(self._parser.feed(character))
+
+    def tick(self) -> Iterator[Message]:
+        yield from self._survived(self._parser.tick())
+
+    def _survived(self, messages: Iterable[Message]) -> Iterator[Message]:
+        try:
+            yield from messages
+        except (ValueError, ArithmeticError):  # a code that is no character, a size of nothing
+            self._parser = XTermParser(False)
 
 
 def listen(fileno: int, over: Event, take: Callable[[Message], None]) -> None:
     """Until it is over or the terminal is gone; in a thread of its own."""
-    parser, sieve = XTermParser(False), PasteSieve()
+    parser, sieve = EnduringParser(), PasteSieve()
     decoder = getincrementaldecoder("utf-8")("replace")
     with selectors.SelectSelector() as selector:
         selector.register(fileno, selectors.EVENT_READ)
@@ -80,5 +101,3 @@ def listen(fileno: int, over: Event, take: Callable[[Message], None]) -> None:
                         take(message)
             for message in parser.tick():
                 take(message)
-    with contextlib.suppress(EOFError, ParseError):
-        list(parser.feed(""))

@@ -8,18 +8,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from textual import events
-from textual._xterm_parser import XTermParser
 from textual.message import Message
 
-from spark_tui.ui.terminal_input import BEGIN, END, PasteSieve, listen
+from spark_tui.ui.number_field import NumberField
+from spark_tui.ui.number_typing import NO_NUMBER
+from spark_tui.ui.terminal_input import BEGIN, END, EnduringParser, PasteSieve, listen
 
 STUCK_S = 10
 EVIL = "b0.1\x1b[2JX y\x0f\x1bs9\x0b\x1b[A\x1b[201~ctrl\x0f\x1b[200~q\x1b"
 
 
 def messages(pieces: list[str]) -> list[Message]:
-    parser, sieve = XTermParser(False), PasteSieve()
+    parser, sieve = EnduringParser(), PasteSieve()
     return [message for piece in pieces if (text := sieve.feed(piece)) for message in parser.feed(text)]
+
+
+def keys(found: list[Message]) -> list[str]:
+    return [one.key for one in found if isinstance(one, events.Key)]
 
 
 def cut(text: str, places: list[int]) -> list[str]:
@@ -84,6 +89,32 @@ def test_bytes_that_are_no_text_end_nothing() -> None:
     assert any(isinstance(one, events.Paste) for one in found)
     os.close(reading)
     os.close(writing)
+
+
+@pytest.mark.parametrize(
+    "sequence",
+    [
+        "\x1b[97;1:3u",
+        "\x1b[1;1:2A",
+        "\x1b[97:65;2u",
+        "\x1b[1114112;1u",
+        "\x1b[99999999999999999999;1u",
+        "\x1b[:;~",
+        "\x1b[48;24;80;0;0t\x1b[<35;5;5M",
+    ],
+)
+def test_a_sequence_that_the_parser_cannot_read_loses_itself_alone(sequence: str) -> None:
+    found = messages([f"a{sequence}q\x0b\x1b[A", sequence, "x"])
+    assert keys(found) == ["a", "q", "ctrl+k", "up", "x"]
+
+
+def test_two_pastes_at_once_are_never_one_number() -> None:
+    found = messages([f"{BEGIN}0.1{END}\x15{BEGIN}2{END}"])
+    typing = NumberField()
+    for one in found:
+        assert isinstance(one, events.Paste)
+        typing.paste(one.text)
+    assert (typing.text, typing.said) == ("", NO_NUMBER)
 
 
 def test_a_terminal_that_is_gone_ends_the_listening() -> None:
