@@ -79,8 +79,10 @@ def metered(driver_class: type[Driver], meter: TerminalMeter) -> type[Driver]:
                 self._app.call_later(partial(_raise, error))
 
         def run_input_thread(self) -> None:
-            """Of drivers that read a terminal by themselves."""
+            """Of drivers that read a terminal by themselves. One that goes away may send no signal."""
             listen(self.fileno, self.exit_event, self.process_message)
+            if not self.exit_event.is_set():
+                self._app.call_later(self._app.exit)
 
     return MeteredDriver
 

@@ -85,9 +85,17 @@ def listen(fileno: int, over: Event, take: Callable[[Message], None]) -> None:
         while not over.is_set():
             text = ""
             if selector.select(terminal.wait(monotonic())):
-                data = os.read(fileno, CHUNK)
+                data = _read(fileno)
                 if not data:  # the terminal is gone; an exit may wait for this thread and tell it nothing
                     return
                 text = decoder.decode(data)
             for message in terminal.feed(text, monotonic()):
                 take(message)
+
+
+def _read(fileno: int) -> bytes:
+    """Nothing when the terminal is gone, which some say as an error."""
+    try:
+        return os.read(fileno, CHUNK)
+    except OSError:
+        return b""
