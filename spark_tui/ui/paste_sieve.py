@@ -11,10 +11,12 @@ MARKS = re.compile(r"\x1b\[20[01]~")
 CUT = "…"  # ends what is not all of a paste: half of a number is another one
 MOST = 1_048_576  # characters kept of a paste
 KEPT = 4_096  # and of one that is longer
+KEY = 12  # the longest sequence of one key
 KEYS = 64  # a terminal that keeps up sends no more of what is typed at once
 
 QUIET_S = 0.03  # an end counts once nothing follows it for as long
 BULK_S = 0.25  # or no more than keys
+HAND_S = 0.15  # no terminal waits as long between a paste's characters; a hand between its keys does
 GONE_S = 1.0  # whatever has begun goes no further
 ESCAPE_S = constants.ESCAPE_DELAY  # Esc alone is a key
 LOOK_S = 0.1
@@ -33,6 +35,9 @@ class PasteSieve:
         self._held = ""  # perhaps the beginning of a beginning
         self._before = ""  # such a one that was passed on
         self._came = 0.0
+        self._went_on = (
+            0.0  # when there was more than a hand sends, which hits ctrl+k because nothing happens
+        )
         self._bulk = 0.0  # when a paste last came on as no key does
 
     def wait(self, now: float) -> float:
@@ -45,6 +50,8 @@ class PasteSieve:
         return min(max(due, 0.0), LOOK_S)
 
     def feed(self, text: str, now: float) -> list[Piece]:
+        if not self._inside or len(text) > KEY or now < self._came + HAND_S:
+            self._went_on = now
         self._came = now
         if not self._inside and not self._goes_on(text):
             return self._typed(text, now)
@@ -55,9 +62,9 @@ class PasteSieve:
     def pause(self, now: float) -> list[Piece]:
         if not self._inside:
             return self._typing_paused(now)
-        if END in self._pasted and now >= min(self._came + QUIET_S, self._bulk + BULK_S):
-            return self._ended()
-        if now >= self._came + GONE_S:
+        if END in self._pasted:
+            return self._ended() if now >= min(self._came + QUIET_S, self._bulk + BULK_S) else []
+        if now >= self._went_on + GONE_S:
             self._cut = True
             return [self._paste(self._pasted)]
         return []

@@ -150,13 +150,28 @@ def test_keys_after_a_paste_wait_for_no_silence() -> None:
 
 def test_a_paste_without_an_end_is_over_when_nothing_comes() -> None:
     terminal = TerminalInput()
-    assert not [*terminal.feed(f"{BEGIN}0.1", 0.0), *terminal.feed("\x1b[20", 0.9), *terminal.feed("", 1.8)]
+    assert not [
+        *terminal.feed(f"{BEGIN}0.1", 0.0),
+        *terminal.feed("v" * 20 + "\x1b[20", 0.9),
+        *terminal.feed("", 1.8),
+    ]
     (paste,) = terminal.feed("", 2.0)
     assert isinstance(paste, events.Paste)
     typing = NumberField()
     typing.paste(paste.text)
     assert (typing.text, typing.said) == ("", NO_NUMBER)
     assert keys([*terminal.feed("\x0b\x1b[A", 2.5)]) == ["ctrl+k", "up"]
+
+
+def test_who_hits_the_kill_key_in_a_paste_without_an_end_is_heard() -> None:
+    """A hand does not hold up the second after which the paste is over."""
+    found = messages([f"{BEGIN}abc", *["\x0b"] * 8], gap=0.2)
+    assert keys(found) == ["ctrl+k"] * 4
+
+
+def test_a_slow_line_is_no_hand() -> None:
+    found = messages([*BEGIN, *"y\x0f" * 50, *END, "q"], gap=0.05)
+    assert [type(one) for one in found] == [events.Paste, events.Key]
 
 
 @pytest.mark.parametrize("rest", ["5" + END, "y\x0f" * 40, "y\x0f" * 40 + END])
