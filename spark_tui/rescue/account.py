@@ -4,17 +4,17 @@ on its way."""
 import asyncio
 import contextlib
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from datetime import UTC, datetime
 
 import msgspec
 
 from spark_tui.rescue import late
-from spark_tui.rescue.flatten import Flattener, Others, Residue
+from spark_tui.rescue.flatten import LAG_S, Flattener, Others, Residue
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
-from spark_tui.rescue.unplanned import not_known, positions
-from spark_tui.venues.kill_plan import KILL_AGAIN, LastOrder, VenuePlan
+from spark_tui.rescue.unplanned import MIXED, not_known, positions, uncertain
+from spark_tui.venues.kill_plan import KILL_AGAIN, Held, LastOrder, VenuePlan
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, sweep, text_of
 from spark_tui.wire.clock import NS_PER_S, Clock
@@ -66,7 +66,7 @@ class Account:
 
     async def kill(self, *, flatten: bool, engine_sees_to_it: bool) -> Part:
         """Never raises. `engine_sees_to_it`: to orders that are on their way; it closes no position."""
-        part = await self._cancel()
+        part = await self._cancel(one.symbol for one in self._plan.held)
         if part.swept.wait_s > 0:
             return part  # still banned: nothing can be sold either, and trying makes it longer
         if not flatten and (engine_sees_to_it or not part.swept.known):
@@ -83,12 +83,13 @@ class Account:
 
     # --- cancel --------------------------------------------------------------------------------------------
 
-    async def _cancel(self) -> Part:
+    async def _cancel(self, symbols: Iterable[str]) -> Part:
         """A ban that ends soon is waited for: asking meanwhile would make it longer."""
+        wanted = tuple(symbols)
         canceled: dict[str, None] = {}
         until_ns = self._clock.mono_ns() + int(VENUE_PATIENCE_S * NS_PER_S)
         while True:
-            swept = await self._pass(one.symbol for one in self._plan.held)
+            swept = await self._pass(wanted)
             canceled |= dict.fromkeys(swept.canceled)
             swept = msgspec.structs.replace(swept, canceled=tuple(canceled))
             if (swept.known and not swept.left) or swept.wait_s <= 0:
@@ -135,7 +136,7 @@ class Account:
         if doubtful:
             part = await self._swept_again(part, {one.symbol for one in doubtful})
         if flatten:
-            part = await self._flatten(mine, part)
+            part = await self._flatten(mine, self._plan.held, part)
         if waited:
             return part
         left_s = late.wait_s(missing, self._venue, self._clock)
@@ -151,24 +152,32 @@ class Account:
         seconds = late.window_s(self._venue)
         text = late.unread(self._clock, seconds, flatten=flatten)
         self._patience.say(f"{self._venue.name}: {text}")
-        left = (not_known(self._venue, "", late.UNREAD_HELD),) if flatten else ()
         if not await self._patience.waited(seconds):
+            left = (not_known(self._venue, "", late.UNREAD_HELD),) if flatten else ()
             part = msgspec.structs.replace(part, residue=left)
             return _short(part, late.UNREAD_UNWAITED, late.again_at(self._clock, seconds))
         part = await self._swept_again(part, {one.symbol for one in self._plan.held})
-        if not flatten:
-            return _with_errors(part, late.UNREAD_LOOKED)
-        part = _with_errors(await self._flatten((), part), late.UNREAD_LOOKED)
+        if flatten and not part.swept.wait_s:
+            part = await self._flatten_unread(part)
+        return _with_errors(part, late.UNREAD_LOOKED)
+
+    async def _flatten_unread(self, part: Part) -> Part:
+        """What is sold must be listed by then, and be told from what the plan counts."""
+        planned = self._plan.held
+        left = [not_known(self._venue, one.symbol, MIXED) for one in planned if uncertain(one)]
+        if await self._patience.waited(LAG_S):
+            part = await self._flatten((), [one for one in planned if not uncertain(one)], part)
+        left.append(not_known(self._venue, "", late.UNREAD_HELD))
         return msgspec.structs.replace(part, residue=(*part.residue, *left), cure=late.REPAIR)
 
     async def _swept_again(self, part: Part, symbols: Iterable[str]) -> Part:
-        swept = await self._pass(symbols)
-        canceled = tuple(dict.fromkeys((*part.swept.canceled, *swept.canceled)))
-        return msgspec.structs.replace(part, swept=msgspec.structs.replace(swept, canceled=canceled))
+        again = await self._cancel(symbols)
+        canceled = tuple(dict.fromkeys((*part.swept.canceled, *again.swept.canceled)))
+        return msgspec.structs.replace(again, swept=msgspec.structs.replace(again.swept, canceled=canceled))
 
     # --- close ---------------------------------------------------------------------------------------------
 
-    async def _flatten(self, orders: Iterable[LastOrder], part: Part) -> Part:
+    async def _flatten(self, orders: Collection[LastOrder], planned: Collection[Held], part: Part) -> Part:
         """`orders`: ours at the end of the ledger."""
         swept = part.swept
         if swept.wait_s > 0:
@@ -176,12 +185,10 @@ class Account:
         if not await self._turn.take():
             text = f"No position was closed: {self._turn.trouble}; kill again when that is over."
             return _short(part, text)
-        settled = await positions(
-            orders, self._plan.held, swept.left, self._venue, self._clock, self._patience
-        )
         canceled = dict.fromkeys(swept.canceled)
         until_ns = self._clock.mono_ns() + int(VENUE_PATIENCE_S * NS_PER_S)
         while True:
+            settled = await positions(orders, planned, swept.left, self._venue, self._clock, self._patience)
             done = await self._flattener.flatten(settled.held)
             again = await self._pass(())
             canceled |= dict.fromkeys(again.canceled)

@@ -64,8 +64,8 @@ class Others(Protocol):
     async def closing(self) -> None:
         """Tell them that this one does, before it does."""
 
-    async def closed(self) -> None:
-        """Tell them that what it sent is decided."""
+    async def answered(self, *, sold: bool) -> None:
+        """Tell them that the fate of what it sent is known, and whether that traded."""
 
 
 class Flattener:
@@ -167,10 +167,10 @@ class Flattener:
         except VenueError as error:
             if error.reaction is not Reaction.UNKNOWN:
                 self._orders.remove(client_id)
-                await self._others.closed()
+                await self._others.answered(sold=False)
                 raise
             report = await self._fate(request.symbol, client_id, error)
-        await self._others.closed()
+        await self._others.answered(sold=report.filled > 0)
         self._own.add(report.venue_order_id)
         moved = report.filled if request.side is Side.BUY else -report.filled
         fees = sum((one.commission for one in report.fills if one.commission_asset == base), ZERO)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import secrets
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -87,6 +88,7 @@ class Rescue:
             at_ms=at_ms,
             drill=drill,
         )
+        self._writing = threading.Lock()
         self._patience = Patience(clock, say)
         self._last_orders = last_orders
         self._reading: asyncio.Task[tuple[LastOrder, ...] | None] | None = None
@@ -102,7 +104,7 @@ class Rescue:
         only an engine that answered can confirm."""
         self._planned_ms = plan.written_ms
         self._mark = msgspec.structs.replace(self._mark, flatten=flatten)
-        marking = beside(self._leave_mark)
+        marking = beside(self._write_mark)
         await asyncio.wait({marking}, timeout=MARK_PATIENCE_S)
         if doubt:
             self._errors.append(doubt)
@@ -138,9 +140,11 @@ class Rescue:
         """Wait for nothing any more: neither a ban nor an order on its way. What is known by then is told."""
         self._patience.hurry()
 
-    def _leave_mark(self) -> None:
-        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_mark(self.data_dir, self._mark)
+    def _write_mark(self) -> None:
+        """As it is by then: one that a slow disk held up must not overwrite what came later."""
+        with self._writing:
+            self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_mark(self.data_dir, self._mark)
 
     def _is_marked(self, marking: "asyncio.Future[None]") -> bool:
         """A disk that is full or hangs: cancelling mattered more."""
@@ -158,19 +162,21 @@ class Rescue:
 
     async def _tell_mark(self, **more: object) -> None:
         """The halt does not hang on it."""
-        mark = self._mark = msgspec.structs.replace(self._mark, **more)
-        await _at_most(MARK_PATIENCE_S, beside(lambda: write_mark(self.data_dir, mark)))
+        self._mark = msgspec.structs.replace(self._mark, **more)
+        await _at_most(MARK_PATIENCE_S, beside(self._write_mark))
 
     async def closing(self) -> None:
         """As flatten.Others."""
         self._unanswered += 1
         await self._tell_mark(unanswered_ms=self._now_ms())
 
-    async def closed(self) -> None:
+    async def answered(self, *, sold: bool) -> None:
         """As flatten.Others. At several venues some may be undecided still."""
         self._unanswered -= 1
-        unanswered_ms = self._mark.unanswered_ms if self._unanswered else 0
-        await self._tell_mark(closed_ms=self._now_ms(), unanswered_ms=unanswered_ms)
+        await self._tell_mark(
+            closed_ms=self._now_ms() if sold else self._mark.closed_ms,
+            unanswered_ms=self._mark.unanswered_ms if self._unanswered else 0,
+        )
 
     async def unlisted_s(self, lag_s: float, window_s: float) -> float:
         """As flatten.Others."""
@@ -193,9 +199,9 @@ class Rescue:
         return [mark for mark in marks.values() if mark.id != self._mark.id]
 
     def _left_s(self, since_ms: int, seconds: float) -> float:
-        """Nobody waits for what lies in the future: the clock was put back."""
+        """What lies in the future counts as of now: the clock was put back."""
         left_s = (since_ms - self._now_ms()) / 1_000 + seconds
-        return left_s if 0 < left_s <= seconds else 0.0
+        return min(seconds, max(0.0, left_s))
 
     def _now_ms(self) -> int:
         return self._clock.wall_ns() // NS_PER_MS

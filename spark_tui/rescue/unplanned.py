@@ -23,6 +23,7 @@ from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
 MAX_ASKED = 50  # orders of one instrument, one by one; with more it is simply waited, where that helps
 _FIRST_PAUSE_S = 1.0  # each is twice the one before: the sale needs request weight too
+MIXED = "its trades cannot be told from those the plan counts"
 _PAGE = 1_000
 
 
@@ -53,12 +54,16 @@ class _Asked(msgspec.Struct, frozen=True):
 
     @property
     def counted(self) -> bool:
-        """Whether the plan has a position, and cannot tell which trades are in it."""
-        return self.planned is not None and self.planned.counted_to is None and self.planned.quantity != 0
+        return self.planned is not None and uncertain(self.planned)
 
     @property
     def crowded(self) -> bool:
         return len(self.orders) > MAX_ASKED
+
+
+def uncertain(planned: Held) -> bool:
+    """Whether the plan has a position, and cannot tell which trades are in it."""
+    return planned.counted_to is None and planned.quantity != 0
 
 
 async def positions(
@@ -117,7 +122,7 @@ def _not_told(one: _Asked, told: list[_Word], *, whole: bool) -> str:
     if missing := next((word.missing for word in told if word.missing), ""):
         return missing
     if one.counted and any(word.first is not None for word in told):
-        return "its trades cannot be told from those the plan counts"
+        return MIXED
     if not one.crowded:
         return ""
     if not one.listed:

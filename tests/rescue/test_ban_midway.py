@@ -10,11 +10,12 @@ import pytest
 from spark_tui.domain.order import OrderRequest
 from spark_tui.rescue import process
 from spark_tui.rescue.process import Outcome, Rescue
-from spark_tui.venues.kill_plan import Held
+from spark_tui.venues.kill_plan import Held, LastOrder
 from spark_tui.venues.port import OrderReport, Reaction, VenueError
-from spark_tui.wire.clock import NS_PER_S, ManualClock
-from tests.engine.fake_venue import SYMBOL, D, FakeVenue
-from tests.rescue.test_late import BUY, PLAN
+from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, ManualClock
+from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
+from tests.rescue.test_late import BUY, PLAN, WINDOW_S, Scene
+from tests.rescue.test_late import scene as scene
 
 HELD = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D("0.5"), counted_to=100)
 PLANNED = msgspec.structs.replace(
@@ -54,14 +55,29 @@ class Shut(Banned):
         return await super().cancel_all(symbol)
 
 
+class Asked(Banned):
+    """The ban begins when it is asked about an order."""
+
+    async def query(self, symbol: str, client_order_id: str) -> OrderReport | None:
+        if self._free_ns is None:
+            self._free_ns = self.clock.mono_ns() + int(self._seconds * NS_PER_S)
+        self._maybe_fail("query")
+        return await super().query(symbol, client_order_id)
+
+
 def kill(
-    folder: Path, clock: ManualClock, venue: FakeVenue, patch: pytest.MonkeyPatch, *, flatten: bool = True
+    folder: Path,
+    clock: ManualClock,
+    venue: FakeVenue,
+    patch: pytest.MonkeyPatch,
+    *orders: LastOrder,
+    flatten: bool = True,
 ) -> "asyncio.Task[Outcome]":
     async def door(*_: object) -> FakeVenue:
         return venue
 
     patch.setattr(process, "open_venue", door)
-    rescue = Rescue(folder, clock, operator="me", reason="storm")
+    rescue = Rescue(folder, clock, operator="me", reason="storm", last_orders=lambda: orders)
     return asyncio.create_task(rescue.kill(PLANNED, flatten=flatten))
 
 
@@ -115,3 +131,38 @@ async def test_a_throttled_cancel_that_was_waited_out_still_closes_the_position(
     venue.plan.append("fill")
     done = await kill(tmp_path, clock, venue, monkeypatch)
     assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_a_ban_met_by_the_asking_is_waited_for_and_the_position_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    venue = Asked(clock, 20)
+    venue.external("sp-1", BUY)
+    venue.fill("sp-1", quiet=True)
+    venue.plan.append("fill")
+    order = LastOrder(
+        client_order_id="sp-1", venue=NAME, symbol=SYMBOL, at_ms=clock.wall_ns() // NS_PER_MS, heard=True
+    )
+    killing = kill(tmp_path, clock, venue, monkeypatch, order)
+    while not killing.done():
+        await clock.run_for(1)
+    done = killing.result()
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
+
+
+async def test_a_ban_at_the_second_look_is_waited_for(scene: Scene) -> None:
+    scene.sent("sp-late")
+    killing = scene.kill()
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(WINDOW_S)
+    scene.venue.external("sp-late", BUY)
+    banned = VenueError(Reaction.BANNED, "-1003", "IP banned.", retry_after_s=5)
+    scene.venue.failing = {"cancel_all": banned, "open_orders": banned}
+    scene.clock.advance(WINDOW_S)
+    waiting = asyncio.ensure_future(scene.clock.asleep(5))
+    await asyncio.wait({waiting, killing}, return_when=asyncio.FIRST_COMPLETED)
+    scene.venue.failing.clear()
+    scene.clock.advance(5)
+    done = await killing
+    assert (done.canceled, done.left, done.green) == (("sp-late",), (), True)

@@ -36,7 +36,7 @@ class Nobody:
         self.unlisted = 0.0
         self.told: list[int] = []
         self.asked = 0
-        self.decided = 0
+        self.answers: list[bool] = []
         self.since_plan = False
 
     async def unlisted_s(self, lag_s: float, window_s: float) -> float:
@@ -49,8 +49,8 @@ class Nobody:
     async def closing(self) -> None:
         self.told.append(self.asked)
 
-    async def closed(self) -> None:
-        self.decided += 1
+    async def answered(self, *, sold: bool) -> None:
+        self.answers.append(sold)
 
 
 class Scene:
@@ -211,7 +211,7 @@ async def test_an_order_whose_fate_stays_unknown_is_not_repeated_by_a_second_loo
     assert (scene.venue.placed, done.orders) == (["spktest-1"], ("spktest-1",))
     (left,) = done.residue
     assert "spktest-1" in left.text
-    assert scene.others.decided == 0
+    assert scene.others.answers == []
 
 
 async def test_who_hurries_does_not_wait_for_a_fate(scene: Scene) -> None:
@@ -240,7 +240,7 @@ async def test_a_refusal_is_residue_with_the_venues_reason(scene: Scene) -> None
     (left,) = (await scene.flatten(held("0.5"))).residue
     assert not left.dust
     assert "insufficient balance" in left.text
-    assert scene.others.decided == 1  # nobody waits for it
+    assert scene.others.answers == [False]  # nobody waits for it
 
 
 async def test_what_is_too_small_for_the_venue_is_dust(scene: Scene) -> None:

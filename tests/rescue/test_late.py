@@ -10,6 +10,7 @@ import pytest
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.rescue import late, process
+from spark_tui.rescue.flatten import LAG_S
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.store.ledger import LedgerError
 from spark_tui.venues.kill_plan import KillPlan, LastOrder
@@ -216,10 +217,7 @@ async def test_who_does_not_wait_for_what_a_ledger_does_not_say_is_not_told_that
 
 async def test_what_is_held_is_not_known_where_the_ledger_does_not_say(scene: Scene) -> None:
     """A late order may have bought in an instrument that the plan does not name."""
-    killing = scene.kill(unreadable, flatten=True)
-    await scene.clock.asleep(WINDOW_S)
-    scene.clock.advance(WINDOW_S)
-    done = await killing
+    done = await scene.ended(scene.kill(unreadable, flatten=True))
     assert (done.confirmed, done.green) == (True, False)  # nothing is open
     assert done.errors == (late.UNREAD_LOOKED,)
     assert [(one.symbol, one.dust, late.UNREAD_HELD in one.text) for one in done.residue] == [
@@ -256,6 +254,31 @@ async def test_who_does_not_wait_for_what_a_ledger_does_not_say_has_nothing_sold
     done = await killing
     assert (done.flattened, scene.venue.placed, done.confirmed, done.green) == ((), [], False, False)
     assert [one.dust for one in done.residue] == [False]
+
+
+@pytest.mark.parametrize("counted_to", [None, 100])
+async def test_an_unread_ledger_sells_nothing_that_may_be_sold_already(
+    scene: Scene, counted_to: int | None
+) -> None:
+    """The engine's order came alive at the end of the wait, and is listed seconds later."""
+    whole = plan(D("0.5"))
+    held = msgspec.structs.replace(whole.venues[0].held[0], counted_to=counted_to)
+    of = msgspec.structs.replace(whole, venues=(msgspec.structs.replace(whole.venues[0], held=(held,)),))
+    killing = scene.kill(unreadable, flatten=True, of=of)
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(WINDOW_S)
+    request = OrderRequest(
+        venue=NAME, symbol=SYMBOL, side=Side.SELL, type=OrderType.MARKET, quantity=D("0.5")
+    )
+    scene.venue.external("sp-late", request)
+    scene.venue.fill("sp-late", quiet=True)
+    trades, scene.venue.account_trades = scene.venue.account_trades, []
+    scene.clock.advance(WINDOW_S)
+    async with asyncio.timeout(10):
+        await scene.clock.asleep(LAG_S)
+    scene.venue.account_trades += trades
+    done = await scene.ended(killing)
+    assert (scene.venue.placed, done.flattened, done.green) == ([], (), False)
 
 
 async def test_what_the_plan_names_is_closed_although_the_ledger_does_not_say(scene: Scene) -> None:
