@@ -6,7 +6,16 @@ An intent is durable before its first byte leaves, so one without a word of the 
 from pathlib import Path
 
 from spark_tui.domain import lifecycle
-from spark_tui.domain.order import NEVER_LIVED, TERMINAL, UNCONFIRMED, Intended, OrderEvent, Sent, Uncertain
+from spark_tui.domain.order import (
+    NEVER_LIVED,
+    TERMINAL,
+    UNCONFIRMED,
+    Intended,
+    OrderEvent,
+    OrderState,
+    Sent,
+    Uncertain,
+)
 from spark_tui.engine.records import OrderRecord, from_body
 from spark_tui.store.ledger import read_last
 from spark_tui.venues.kill_plan import LastOrder
@@ -41,11 +50,14 @@ def _last_order(events: list[OrderEvent], latest_ns: int) -> LastOrder | None:
     order = lifecycle.fold(events)
     if order.state in NEVER_LIVED:
         return None
+    ended = order.state in TERMINAL
+    filled = order.state is OrderState.FILLED or bool(order.filled or order.venue_filled)
     return LastOrder(
         client_order_id=order.client_order_id,
         venue=order.request.venue,
         symbol=order.request.symbol,
         at_ms=max(event.at_ms for event in events if isinstance(event, _LEFT)),
         heard=order.state not in UNCONFIRMED,
-        ended_ms=latest_ns // NS_PER_MS if order.state in TERMINAL else None,
+        ended_ms=latest_ns // NS_PER_MS if ended else None,
+        traded=filled or not ended,
     )

@@ -115,6 +115,8 @@ class Flattener:
                     return None
                 if instrument is None:
                     break
+                if await self._after_others():
+                    continue  # what they closed is listed now
                 free = await self._free(held)
                 if free <= 0:
                     return self._left(held, f"not closed: no {held.base} is free")
@@ -122,8 +124,6 @@ class Flattener:
                 failures = filters.check(instrument, request, filters.FilterContext())
                 if failures:
                     return self._stays(held, failures[0].text, dust=_below_a_lot(held, instrument))
-                if await self._after_others():
-                    continue  # what they closed is listed now
                 report = await self._send(request, held.base)
             except VenueError as error:
                 if error.code == A_FILTER and instrument is not None:

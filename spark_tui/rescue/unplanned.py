@@ -17,7 +17,7 @@ from spark_tui.rescue import late
 from spark_tui.rescue.flatten import ENDED, LAG_S, Residue
 from spark_tui.rescue.patience import Patience
 from spark_tui.venues.kill_plan import Held, LastOrder
-from spark_tui.venues.port import Venue, VenueError
+from spark_tui.venues.port import Venue
 from spark_tui.venues.sweep import text_of
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
@@ -75,7 +75,7 @@ async def positions(
     patience: Patience,
 ) -> Positions:
     """`orders`: of this venue, oldest first; `still_open`: those that could not be cancelled. At most LAG_S.
-    Never raises a VenueError: it is residue."""
+    Never raises: what goes wrong is residue."""
     asked = _asked(orders, planned, clock)
     wanted = [
         one
@@ -100,19 +100,20 @@ async def positions(
                 held.append(one.planned)
             elif first is not None:
                 held.append(await _held_from(symbol, first, venue))
-        except VenueError as error:
+        except Exception as error:  # the same
             residue.append(not_known(venue, symbol, text_of(error)))
     return Positions(held=tuple(held), residue=tuple(residue))
 
 
 def _asked(orders: Iterable[LastOrder], planned: Iterable[Held], clock: Clock) -> dict[str, _Asked]:
-    """Of what the plan counts, the orders that may have traded in the last LAG_S; of the rest, all."""
+    """Of what the plan counts, the orders that may have traded in the last LAG_S; of the rest, all that may
+    have traded at all."""
     asked = {one.symbol: _Asked(one, []) for one in planned}
     just_now_ms = clock.wall_ns() // NS_PER_MS - int(LAG_S * 1_000)
     for order in orders:
         one = asked.setdefault(order.symbol, _Asked(None, []))
         just_now = order.ended_ms is None or order.ended_ms > just_now_ms
-        if just_now or not (one.listed or one.counted):
+        if just_now or (order.traded and not (one.listed or one.counted)):
             one.orders.append(order)
     return asked
 
@@ -166,7 +167,7 @@ class _Asking:
     async def _word_on(self, order: LastOrder) -> _Word:
         try:
             return await self._asked_for(order)
-        except VenueError as error:
+        except Exception as error:  # one reply that nobody can read must not keep the rest from being closed
             return _Word(missing=text_of(error))
 
     async def _asked_for(self, order: LastOrder) -> _Word:

@@ -64,7 +64,7 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 class LastOrder(msgspec.Struct, frozen=True, kw_only=True):
     """An order at the end of the ledger, noted or sent at `at_ms` of our clock. `heard`: the venue had a word
     on it; one without may still be on its way. `ended_ms`: when the ledger took down the last word on one
-    that has ended; None: it may have traded ever since."""
+    that has ended; None: it may have traded ever since. `traded`: False where it ended without a fill."""
 
     client_order_id: str
     venue: str
@@ -72,6 +72,7 @@ class LastOrder(msgspec.Struct, frozen=True, kw_only=True):
     at_ms: int
     heard: bool = False
     ended_ms: int | None = None
+    traded: bool = True
 
 
 class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):

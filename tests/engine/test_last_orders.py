@@ -99,6 +99,10 @@ def test_one_has_ended_when_the_ledger_took_its_end_down(path: Path) -> None:
     assert ended == {"gone": NOW_MS, "filled": NOW_MS}
 
 
+def test_what_ended_without_a_fill_traded_nothing(path: Path) -> None:
+    assert [one.client_order_id for one in last_orders(path) if not one.traded] == ["gone"]
+
+
 def test_only_the_end_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TAIL", 8)
     assert [one.client_order_id for one in last_orders(path)] == ["undead"]

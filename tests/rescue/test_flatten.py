@@ -141,6 +141,21 @@ async def test_what_another_kill_closed_is_waited_for_before_anything_is_sold(sc
     assert (scene.venue.placed, scene.others.told) == ([], [])
 
 
+async def test_what_another_kill_closed_is_waited_for_although_nothing_is_free_any_more(scene: Scene) -> None:
+    """The balance knows of the sale before the list of trades does."""
+    scene.others.unlisted = 7.0
+    scene.venue.external("spkother-1", market(Side.SELL, "0.5"))
+    scene.venue.fill("spkother-1", quiet=True)
+    scene.venue.holdings["BTC"] = D(0)
+    trades, scene.venue.account_trades = scene.venue.account_trades, []
+    closing = asyncio.create_task(scene.flattener().flatten([held("0.5")]))
+    waiting = asyncio.ensure_future(scene.clock.asleep(7))
+    await asyncio.wait({waiting, closing}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    scene.venue.account_trades += trades
+    scene.clock.advance(7)
+    assert await closing == Flattened()
+
+
 async def test_the_others_are_told_before_each_sale(scene: Scene) -> None:
     scene.venue.plan.append("fill")
     await scene.flatten(held("0.5"))

@@ -424,6 +424,30 @@ async def test_more_orders_than_are_looked_at_are_named(
     assert scene.venue.queries == ["sp-2"]
 
 
+async def test_a_reply_that_nobody_can_read_leaves_the_other_instruments_closed(scene: Scene) -> None:
+    scene.sent("sp-heard", seconds_ago=3_600)
+    heard(scene)
+    scene.known = [msgspec.structs.replace(one, symbol="ETHUSDT") for one in scene.known]
+
+    async def unreadable(symbol: str, client_order_id: str) -> OrderReport:
+        raise RuntimeError("a reply nobody can read")
+
+    scene.venue.query = unreadable  # type: ignore[method-assign]
+    scene.venue.plan.append("fill")
+    done = await scene.ended(scene.kill(flatten=True, of=plan(D("0.5"))))
+    assert ([one.symbol for one in done.residue], len(done.flattened), done.green) == (["ETHUSDT"], 1, False)
+    assert "a reply nobody can read" in done.residue[0].text
+
+
+async def test_what_ended_without_a_fill_longer_ago_is_not_asked_for(scene: Scene) -> None:
+    """Not even where the plan does not name the instrument: the venue has forgotten it."""
+    scene.sent("sp-gone", seconds_ago=7_200)
+    heard(scene, ended_ms=scene.clock.wall_ns() // NS_PER_MS - 3_600_000)
+    scene.known = [msgspec.structs.replace(one, traded=False) for one in scene.known]
+    done = await scene.ended(scene.kill(flatten=True, of=older()))
+    assert (done.residue, done.green, scene.venue.queries) == ((), True, [])
+
+
 async def test_another_venues_orders_are_not_asked_for(scene: Scene) -> None:
     scene.known = [LastOrder(client_order_id="sp-1", venue="elsewhere", symbol=SYMBOL, at_ms=0)]
     assert (await scene.kill(flatten=True, of=older())).green
