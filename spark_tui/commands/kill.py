@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         operator=operator(),
         reason=words.get("reason") or ("kill drill" if arguments.drill else "operator"),
         drill=arguments.drill,
-        last_orders=lambda: last_orders(data_dir / LEDGER_FILE),
+        last_orders=lambda: last_orders(data_dir / LEDGER_FILE, planned=plan.written_ms > 0),
         say=lambda text: print(f"spark-tui: kill: {text}", file=sys.stderr, flush=True),
     )
     warning = exposed(data_dir)

@@ -17,8 +17,8 @@ from spark_tui.domain.order import (
     Uncertain,
 )
 from spark_tui.engine.records import OrderRecord, from_body
-from spark_tui.store.ledger import read_last
-from spark_tui.venues.kill_plan import LastOrder
+from spark_tui.store.ledger import read_entries, read_last
+from spark_tui.venues.kill_plan import LastOrder, LastOrders
 from spark_tui.wire.clock import NS_PER_MS
 
 TAIL = 5_000  # entries: minutes of the busiest engine, and a tenth of a second to read
@@ -26,11 +26,12 @@ _ORDER = str(OrderRecord.__struct_config__.tag)
 _LEFT = (Intended, Sent, Uncertain)
 
 
-def last_orders(ledger: Path) -> tuple[LastOrder, ...]:
-    """Oldest first, without those that never lived; none where no ledger is. Raises LedgerError,
-    msgspec.MsgspecError."""
+def last_orders(ledger: Path, *, planned: bool) -> LastOrders:
+    """Oldest first, without those that never lived; none where no ledger is. `planned`: a plan has what was
+    traded before. Raises LedgerError, msgspec.MsgspecError."""
     if not ledger.exists():
-        return ()
+        return LastOrders()
+    whole = planned or next(read_entries(ledger, TAIL + 1), None) is None
     told: dict[str, list[OrderEvent]] = {}
     latest_ns: dict[str, int] = {}
     for at_ns, body in read_last(ledger, _ORDER, TAIL):
@@ -42,7 +43,7 @@ def last_orders(ledger: Path) -> tuple[LastOrder, ...]:
             told.setdefault(client_id, []).append(record.event)
             latest_ns[client_id] = at_ns
     found = (_last_order(events, latest_ns[client_id]) for client_id, events in told.items())
-    return tuple(order for order in found if order is not None)
+    return LastOrders(orders=tuple(order for order in found if order is not None), whole=whole)
 
 
 def _last_order(events: list[OrderEvent], latest_ns: int) -> LastOrder | None:

@@ -14,14 +14,14 @@ from spark_tui.rescue.flatten import LAG_S, Flattener, Others, Residue
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
 from spark_tui.rescue.unplanned import MIXED, not_known, positions, uncertain
-from spark_tui.venues.kill_plan import KILL_AGAIN, Held, LastOrder, VenuePlan
+from spark_tui.venues.kill_plan import KILL_AGAIN, Held, LastOrder, LastOrders, VenuePlan
 from spark_tui.venues.port import OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, sweep, text_of
 from spark_tui.wire.clock import NS_PER_S, Clock
 
 VENUE_PATIENCE_S = 45.0  # a ban that ends sooner is waited for
 
-LastOrders = Callable[[], Awaitable[tuple[LastOrder, ...] | None]]
+ReadOrders = Callable[[], Awaitable[LastOrders | None]]
 """Of the ledger; None where it does not say."""
 
 
@@ -54,7 +54,7 @@ class Account:
         turn: Turn,
         others: Others,
         patience: Patience,
-        last_orders: LastOrders,
+        last_orders: ReadOrders,
     ) -> None:
         self._venue = venue
         self._plan = plan
@@ -124,7 +124,7 @@ class Account:
         found = await self._last_orders()
         if found is None:
             return await self._see_out_unread(part, flatten=flatten)
-        mine = [one for one in found if one.venue == self._venue.name]
+        mine = [one for one in found.orders if one.venue == self._venue.name]
         doubtful = [one for one in mine if self._doubtful(one, part)]
         missing = await late.unknown(doubtful, self._venue) if doubtful else ()
         waited = True
@@ -135,8 +135,11 @@ class Account:
             waited = await self._patience.waited(seconds)
         if doubtful:
             part = await self._swept_again(part, {one.symbol for one in doubtful})
-        if flatten:
+        if flatten and found.whole:
             part = await self._flatten(mine, self._plan.held, part)
+        elif flatten:  # a sale may be the first that is read of, and closing that would buy
+            left = not_known(self._venue, "", late.CUT_OFF)
+            part = msgspec.structs.replace(part, residue=(left,), cure=late.CLOSE_THERE)
         if waited:
             return part
         left_s = late.wait_s(missing, self._venue, self._clock)

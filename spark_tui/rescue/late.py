@@ -10,11 +10,11 @@ import threading
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
-from spark_tui.venues.kill_plan import LastOrder
+from spark_tui.venues.kill_plan import LastOrder, LastOrders
 from spark_tui.venues.port import Venue, VenueError
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
-Read = Callable[[], tuple[LastOrder, ...]]
+Read = Callable[[], LastOrders]
 
 PATIENCE_S = 2.0
 SLACK_MS = 2_000  # from the write-ahead to the signature, and the clocks between
@@ -24,20 +24,22 @@ _BEFORE = ", before it closes a position"
 UNREAD_LOOKED = f"{UNREAD} The kill waited until none of them could come alive any more, and looked again."
 UNREAD_UNWAITED = f"{UNREAD} Nobody waited until none of them could come alive any more."
 UNREAD_HELD = "the ledger does not name them, and the kill plan may be older than they are"
+CUT_OFF = "there is no kill plan, and the ledger is longer than a kill reads of it"
+CLOSE_THERE = "Close what is held at the exchange's own site, or start the engine and close it there."
 REPAIR = "Mend the ledger (spark-tui ledger repair), then kill again; or look at the exchange's own site."
 
 
-async def read_within(read: Read) -> tuple[LastOrder, ...] | None:
+async def read_within(read: Read) -> LastOrders | None:
     """What was on its way; None where that cannot be known."""
     loop = asyncio.get_running_loop()
-    answer: asyncio.Future[tuple[LastOrder, ...] | None] = loop.create_future()
+    answer: asyncio.Future[LastOrders | None] = loop.create_future()
 
-    def tell(found: tuple[LastOrder, ...] | None) -> None:
+    def tell(found: LastOrders | None) -> None:
         if not answer.done():
             answer.set_result(found)
 
     def work() -> None:
-        found: tuple[LastOrder, ...] | None = None
+        found: LastOrders | None = None
         with contextlib.suppress(Exception):  # a torn or locked ledger must not keep a kill from its end
             found = read()
         with contextlib.suppress(RuntimeError):  # the kill is over

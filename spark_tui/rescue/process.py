@@ -30,7 +30,7 @@ from spark_tui.rescue.paper import paper_residue, sweep_paper
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
 from spark_tui.venues.kill_marks import Mark, mark_id, read_marks, remove_mark, write_mark
-from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, LastOrder, PlanError, VenuePlan
+from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, LastOrders, PlanError, VenuePlan
 from spark_tui.venues.sweep import Sweep, merged, text_of
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
@@ -76,7 +76,7 @@ class Rescue:
         reason: str,
         drill: bool = False,
         say: Callable[[str], None] = lambda text: None,
-        last_orders: late.Read = tuple,
+        last_orders: late.Read = LastOrders,
     ) -> None:
         self.data_dir = data_dir
         self._clock = clock
@@ -91,7 +91,7 @@ class Rescue:
         self._writing = threading.Lock()
         self._patience = Patience(clock, say)
         self._last_orders = last_orders
-        self._reading: asyncio.Task[tuple[LastOrder, ...] | None] | None = None
+        self._reading: asyncio.Task[LastOrders | None] | None = None
         self._canceled: list[str] = []
         self._errors: list[str] = []
         self._said: CancelAllResult | None = None
@@ -294,7 +294,7 @@ class Rescue:
         finally:
             await account.close()
 
-    async def _read_once(self) -> tuple[LastOrder, ...] | None:
+    async def _read_once(self) -> LastOrders | None:
         """Several venues of one kill read the ledger once."""
         if self._reading is None:
             self._reading = asyncio.create_task(late.read_within(self._last_orders))

@@ -75,6 +75,13 @@ class LastOrder(msgspec.Struct, frozen=True, kw_only=True):
     traded: bool = True
 
 
+class LastOrders(msgspec.Struct, frozen=True, kw_only=True):
+    """`whole`: what was traded before them is known, for the plan has it or nothing was."""
+
+    orders: tuple[LastOrder, ...] = ()
+    whole: bool = True
+
+
 class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One account at one exchange. `bundled`: the simulator that lives and ends with its engine."""
 
@@ -90,6 +97,8 @@ class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KillPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """`written_ms` 0: no engine wrote it, it is what the configuration says."""
+
     venues: tuple[VenuePlan, ...]
     written_ms: int
 

@@ -22,6 +22,7 @@ from spark_tui.engine import last_orders as module
 from spark_tui.engine.last_orders import last_orders
 from spark_tui.engine.records import Decision, OrderRecord, Record, to_entry
 from spark_tui.store.ledger import Ledger, LedgerError
+from spark_tui.venues.kill_plan import LastOrders
 from spark_tui.wire.clock import NS_PER_MS
 from tests.engine.fake_venue import NAME, SYMBOL, D
 from tests.rescue.test_late import BUY
@@ -77,7 +78,7 @@ async def path(tmp_path: Path) -> Path:
 
 
 def test_an_intent_without_a_word_of_the_venue_was_on_its_way(path: Path) -> None:
-    found = {one.client_order_id: one for one in last_orders(path)}
+    found = {one.client_order_id: one for one in last_orders(path, planned=False).orders}
     assert {name: one.at_ms for name, one in found.items() if not one.heard} == {
         "written": 1_000,
         "sent": 2_000,
@@ -89,31 +90,40 @@ def test_an_intent_without_a_word_of_the_venue_was_on_its_way(path: Path) -> Non
 
 
 def test_one_that_was_thought_dead_and_then_heard_of_counts(path: Path) -> None:
-    found = {one.client_order_id: one for one in last_orders(path)}
+    found = {one.client_order_id: one for one in last_orders(path, planned=False).orders}
     assert (found["undead"].heard, found["undead"].ended_ms, "dead" in found) == (True, None, False)
 
 
 def test_one_has_ended_when_the_ledger_took_its_end_down(path: Path) -> None:
     """Not by the venue's clock, which may be another."""
-    ended = {one.client_order_id: one.ended_ms for one in last_orders(path) if one.ended_ms is not None}
+    ended = {
+        one.client_order_id: one.ended_ms
+        for one in last_orders(path, planned=False).orders
+        if one.ended_ms is not None
+    }
     assert ended == {"gone": NOW_MS, "filled": NOW_MS}
 
 
 def test_what_ended_without_a_fill_traded_nothing(path: Path) -> None:
-    assert [one.client_order_id for one in last_orders(path) if not one.traded] == ["gone"]
+    assert [one.client_order_id for one in last_orders(path, planned=False).orders if not one.traded] == [
+        "gone"
+    ]
 
 
 def test_only_the_end_is_read(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert last_orders(path, planned=False).whole
     monkeypatch.setattr(module, "TAIL", 8)
-    assert [one.client_order_id for one in last_orders(path)] == ["undead"]
-    assert [one.client_order_id for one in last_orders(path)] == ["undead"]
+    assert not last_orders(path, planned=False).whole
+    assert last_orders(path, planned=True).whole
+    assert [one.client_order_id for one in last_orders(path, planned=False).orders] == ["undead"]
+    assert [one.client_order_id for one in last_orders(path, planned=False).orders] == ["undead"]
 
 
 def test_where_no_engine_ever_ran_nothing_was(tmp_path: Path) -> None:
-    assert last_orders(tmp_path / "ledger.sqlite") == ()
+    assert last_orders(tmp_path / "ledger.sqlite", planned=False) == LastOrders()
 
 
 def test_a_file_that_is_no_ledger_says_nothing(tmp_path: Path) -> None:
     (tmp_path / "ledger.sqlite").write_bytes(b"torn" * 1_000)
     with pytest.raises(LedgerError):
-        last_orders(tmp_path / "ledger.sqlite")
+        last_orders(tmp_path / "ledger.sqlite", planned=False)

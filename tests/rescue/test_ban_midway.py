@@ -10,7 +10,7 @@ import pytest
 from spark_tui.domain.order import OrderRequest
 from spark_tui.rescue import process
 from spark_tui.rescue.process import Outcome, Rescue
-from spark_tui.venues.kill_plan import Held, LastOrder
+from spark_tui.venues.kill_plan import Held, LastOrder, LastOrders
 from spark_tui.venues.port import OrderReport, Reaction, VenueError
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
@@ -77,7 +77,9 @@ def kill(
         return venue
 
     patch.setattr(process, "open_venue", door)
-    rescue = Rescue(folder, clock, operator="me", reason="storm", last_orders=lambda: orders)
+    rescue = Rescue(
+        folder, clock, operator="me", reason="storm", last_orders=lambda: LastOrders(orders=orders)
+    )
     return asyncio.create_task(rescue.kill(PLANNED, flatten=flatten))
 
 

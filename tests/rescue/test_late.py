@@ -13,7 +13,7 @@ from spark_tui.rescue import late, process
 from spark_tui.rescue.flatten import LAG_S
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.store.ledger import LedgerError
-from spark_tui.venues.kill_plan import KillPlan, LastOrder
+from spark_tui.venues.kill_plan import KillPlan, LastOrder, LastOrders
 from spark_tui.wire.clock import NS_PER_MS, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.rescue.plans import plan
@@ -38,6 +38,7 @@ class Scene:
         self.folder = folder
         self.said: list[str] = []
         self.known: list[LastOrder] = []
+        self.whole = True
 
     def sent(self, client_id: str, seconds_ago: float = 0.0) -> None:
         """Written ahead by the engine that is dead now."""
@@ -53,7 +54,7 @@ class Scene:
             operator="me",
             reason="storm",
             say=self.said.append,
-            last_orders=read or (lambda: tuple(self.known)),
+            last_orders=read or (lambda: LastOrders(orders=tuple(self.known), whole=self.whole)),
         )
         return asyncio.create_task(self.rescue.kill(of, flatten=flatten))
 
@@ -163,7 +164,7 @@ async def test_more_than_can_be_asked_about_is_simply_waited_for(scene: Scene) -
     assert (await killing).green
 
 
-def unreadable() -> tuple[LastOrder, ...]:
+def unreadable() -> LastOrders:
     raise LedgerError("damaged")
 
 
@@ -187,9 +188,9 @@ async def test_a_ledger_on_a_disk_that_hangs_keeps_no_kill_from_its_end(
     monkeypatch.setattr(late, "PATIENCE_S", 0.01)
     released = threading.Event()
 
-    def hanging() -> tuple[LastOrder, ...]:
+    def hanging() -> LastOrders:
         released.wait()
-        return ()
+        return LastOrders()
 
     try:
         scene.venue.external("web-1", BUY)

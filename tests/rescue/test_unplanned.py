@@ -448,6 +448,20 @@ async def test_what_ended_without_a_fill_longer_ago_is_not_asked_for(scene: Scen
     assert (done.residue, done.green, scene.venue.queries) == ((), True, [])
 
 
+async def test_without_a_plan_a_ledger_that_was_cut_off_closes_nothing(scene: Scene) -> None:
+    """What it bought lies further back than is read: the sale was not the beginning."""
+    bought(scene, "sp-long-ago")
+    scene.sent("sp-sale", seconds_ago=3_600)
+    heard(scene)
+    sold(scene, "sp-sale", "0.05")
+    scene.whole = False
+    scene.venue.plan.append("fill")
+    done = await scene.ended(scene.kill(flatten=True, of=older()))
+    (left,) = done.residue
+    assert (scene.venue.placed, left.symbol, left.dust, done.green) == ([], "", False, False)
+    assert "no kill plan" in left.text
+
+
 async def test_another_venues_orders_are_not_asked_for(scene: Scene) -> None:
     scene.known = [LastOrder(client_order_id="sp-1", venue="elsewhere", symbol=SYMBOL, at_ms=0)]
     assert (await scene.kill(flatten=True, of=older())).green
