@@ -10,16 +10,17 @@ from pathlib import Path
 import msgspec
 
 from spark_tui.domain.decimals import ZERO
-from spark_tui.domain.order import Fill
+from spark_tui.domain.order import UNCONFIRMED, Fill, Order
 from spark_tui.domain.values import Environment
 from spark_tui.engine.state import State
 from spark_tui.engine.supervise import Notify, describe
 from spark_tui.settings import Settings, TradeMode
 from spark_tui.venues.binance.spot.endpoints import Discovery
-from spark_tui.venues.kill_plan import Held, KeyPlan, KeySource, KillPlan, VenuePlan, write_plan
-from spark_tui.wire.clock import NS_PER_MS, Clock
+from spark_tui.venues.kill_plan import Held, KeyPlan, KeySource, KillPlan, LastOrder, VenuePlan, write_plan
+from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
 EVERY_S = 1.0
+LATELY_S = 15.0  # an order that has ended is named so much longer: what it traded may not be listed yet
 
 
 def venue_plan(venue: str, found: Discovery, settings: Settings, *, bundled: bool) -> VenuePlan:
@@ -52,6 +53,16 @@ def _key_plan(found: Discovery, settings: Settings) -> KeyPlan:
     return KeyPlan(source=KeySource.STORED, api_key=api_key, secret=binance.api_secret.get_secret_value())
 
 
+def _last_order(order: Order) -> LastOrder:
+    return LastOrder(
+        client_order_id=order.client_order_id,
+        venue=order.request.venue,
+        symbol=order.request.symbol,
+        at_ms=order.created_ms,
+        heard=True,
+    )
+
+
 class PlanKeeper:
     """`keep` once before anything trades, then `run`: a position that moved is on disk a second later."""
 
@@ -74,6 +85,7 @@ class PlanKeeper:
         self._notify = notify
         self._written: tuple[VenuePlan, ...] | None = None
         self._failed = False
+        self._lately: dict[str, tuple[int, LastOrder]] = {}  # by client id; when it was last open
 
     async def run(self) -> None:
         while True:
@@ -106,7 +118,17 @@ class PlanKeeper:
         symbols |= {symbol for where, symbol in self._state.reconciled if where == venue.venue}
         symbols |= self._symbols(venue.venue) | beyond.keys()
         held = tuple(self._held(venue.venue, symbol, beyond.get(symbol, [])) for symbol in sorted(symbols))
-        return msgspec.structs.replace(venue, held=held)
+        return msgspec.structs.replace(venue, held=held, open=self._open(venue.venue))
+
+    def _open(self, venue: str) -> tuple[LastOrder, ...]:
+        """Those the venue had a word on: the others are so new that the ledger's end has them."""
+        now_ns = self._clock.mono_ns()
+        for order in self._state.open_orders(venue):
+            if order.state not in UNCONFIRMED:
+                self._lately[order.client_order_id] = now_ns, _last_order(order)
+        since_ns = now_ns - int(LATELY_S * NS_PER_S)
+        self._lately = {name: one for name, one in self._lately.items() if one[0] >= since_ns}
+        return tuple(order for _, order in self._lately.values() if order.venue == venue)
 
     def _beyond(self, venue: str) -> dict[str, list[Fill]]:
         """By symbol: fills in the position that no comparison has accounted for yet."""

@@ -124,7 +124,9 @@ class Account:
         found = await self._last_orders()
         if found is None:
             return await self._see_out_unread(part, flatten=flatten)
-        mine = [one for one in found.orders if one.venue == self._venue.name]
+        named = {one.client_order_id: one for one in self._plan.open}  # of these the ledger knows better
+        named |= {one.client_order_id: one for one in found.orders if one.venue == self._venue.name}
+        mine = tuple(named.values())
         doubtful = [one for one in mine if self._doubtful(one, part)]
         missing = await late.unknown(doubtful, self._venue) if doubtful else ()
         waited = True

@@ -83,7 +83,9 @@ class LastOrders(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
-    """One account at one exchange. `bundled`: the simulator that lives and ends with its engine."""
+    """One account at one exchange. `bundled`: the simulator that lives and ends with its engine. `open`: the
+    orders the venue had a word on that are open or were a moment ago; the end of the ledger may not name one
+    that rests for long."""
 
     venue: str
     environment: Environment
@@ -94,6 +96,7 @@ class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
     bundled: bool = False
     recv_window_ms: int = 5_000
     held: tuple[Held, ...] = ()
+    open: tuple[LastOrder, ...] = ()
 
 
 class KillPlan(msgspec.Struct, frozen=True, kw_only=True):

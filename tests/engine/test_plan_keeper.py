@@ -8,14 +8,17 @@ from pathlib import Path
 
 import pytest
 
+from spark_tui.domain import lifecycle
 from spark_tui.domain.account import Position
+from spark_tui.domain.order import Accepted, Intended, OrderEvent, Sent
 from spark_tui.domain.values import Environment
 from spark_tui.engine import plan_keeper
-from spark_tui.engine.plan_keeper import EVERY_S, PlanKeeper
+from spark_tui.engine.plan_keeper import EVERY_S, LATELY_S, PlanKeeper
 from spark_tui.engine.state import State
 from spark_tui.venues.kill_plan import Held, KeyPlan, KeySource, VenuePlan, read_plan
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D
+from tests.rescue.test_late import BUY
 
 VENUE = VenuePlan(
     venue=NAME,
@@ -25,6 +28,9 @@ VENUE = VenuePlan(
     ws_api="ws://127.0.0.1:1",
     key=KeyPlan(source=KeySource.SIMULATOR),
 )
+
+
+SENT: OrderEvent = Sent(at_ms=2_000, decidable_at_ms=9_000)
 
 
 class Desk:
@@ -129,3 +135,20 @@ async def test_a_defect_is_said_and_does_not_end_the_keeping(desk: Desk) -> None
             await asyncio.sleep(0.001)  # the disk is written to by a thread
     running.cancel()
     assert desk.planned()[0].quantity == D("0.5")
+
+
+async def test_orders_that_are_open_or_were_lately_are_named(desk: Desk) -> None:
+    """What one that has just ended traded may not be listed yet."""
+    for name, *events in (("sp-1", SENT, Accepted(venue_order_id="1", at_ms=4_000)), ("sp-unheard", SENT)):
+        intended = Intended(client_order_id=name, request=BUY, at_ms=1_000)
+        desk.state.orders[name] = lifecycle.fold([intended, *events])
+        desk.state.open[name] = None
+    told = []
+    for seconds in (0.0, LATELY_S, 1.0):
+        desk.clock.advance(seconds)
+        await desk.keeper.keep()
+        plan = read_plan(desk.data_dir)
+        assert plan is not None
+        told.append([(one.client_order_id, one.symbol, one.heard) for one in plan.venues[0].open])
+        desk.state.open.clear()
+    assert told == [[("sp-1", SYMBOL, True)], [("sp-1", SYMBOL, True)], []]

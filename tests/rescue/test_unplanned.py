@@ -462,6 +462,23 @@ async def test_without_a_plan_a_ledger_that_was_cut_off_closes_nothing(scene: Sc
     assert "no kill plan" in left.text
 
 
+async def test_a_resting_order_older_than_the_tail_is_settled_before_a_sale(scene: Scene) -> None:
+    """It sold just now, which no list has yet; the plan alone has it."""
+    order = LastOrder(client_order_id="sp-rest", venue=NAME, symbol=SYMBOL, at_ms=0, heard=True)
+    whole = plan(D("0.5"))
+    of = msgspec.structs.replace(whole, venues=(msgspec.structs.replace(whole.venues[0], open=(order,)),))
+    sold(scene, "sp-rest", "0.5")
+    trades = unlisted(scene)
+    scene.venue.plan.append("fill")
+    killing = scene.kill(flatten=True, of=of)
+    waiting = asyncio.ensure_future(scene.clock.asleep(1))
+    await asyncio.wait({waiting, killing}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    scene.venue.account_trades += trades
+    scene.clock.advance(1)
+    done = await killing
+    assert (scene.venue.placed, done.residue, done.green) == ([], (), True)
+
+
 async def test_another_venues_orders_are_not_asked_for(scene: Scene) -> None:
     scene.known = [LastOrder(client_order_id="sp-1", venue="elsewhere", symbol=SYMBOL, at_ms=0)]
     assert (await scene.kill(flatten=True, of=older())).green
