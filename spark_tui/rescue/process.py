@@ -39,7 +39,7 @@ T = TypeVar("T")
 ENGINE_PATIENCE_S = 4.0
 STATUS_PATIENCE_S = 1.0
 OPEN_PATIENCE_S = 20.0
-MARK_PATIENCE_S = 2.0  # then the cancels go out; the mark may still come to be
+MARK_PATIENCE_S = 2.0  # after the cancels; the mark may still come to be
 _LOOK_EVERY_S = 0.1
 
 
@@ -92,6 +92,7 @@ class Rescue:
         self._patience = Patience(clock, say)
         self._last_orders = last_orders
         self._reading: asyncio.Task[LastOrders | None] | None = None
+        self._marking: asyncio.Future[None] | None = None
         self._canceled: list[str] = []
         self._errors: list[str] = []
         self._said: CancelAllResult | None = None
@@ -104,8 +105,7 @@ class Rescue:
         only an engine that answered can confirm."""
         self._planned_ms = plan.written_ms
         self._mark = msgspec.structs.replace(self._mark, flatten=flatten)
-        marking = beside(self._write_mark)
-        await asyncio.wait({marking}, timeout=MARK_PATIENCE_S)
+        self._marking = marking = beside(self._write_mark)
         if doubt:
             self._errors.append(doubt)
         engine = await self._ask_engine()
@@ -116,6 +116,7 @@ class Rescue:
             self._turn.release()
         self._errors += troubles
         swept = merged(part.swept for part in parts)
+        await asyncio.wait({marking}, timeout=MARK_PATIENCE_S)
         marked = self._is_marked(marking)
         if engine == "answered" and self._said is not None and self._said.recorded:
             self._unmark()
@@ -297,8 +298,14 @@ class Rescue:
     async def _read_once(self) -> LastOrders | None:
         """Several venues of one kill read the ledger once."""
         if self._reading is None:
-            self._reading = asyncio.create_task(late.read_within(self._last_orders))
+            self._reading = asyncio.create_task(self._read())
         return await self._reading
+
+    async def _read(self) -> LastOrders | None:
+        """After the cancels, and before a sale, which needs the data directory."""
+        if self._marking is not None:
+            await asyncio.wait({self._marking}, timeout=MARK_PATIENCE_S)
+        return await late.read_within(self._last_orders)
 
     async def _at_paper(self, plan: VenuePlan, flatten: bool, engine: str) -> Part:
         swept = sweep_paper(self.data_dir, self._clock, engine)

@@ -114,6 +114,32 @@ async def test_a_disk_that_hangs_keeps_no_order_alive(
         released.set()
 
 
+async def test_a_hung_disk_delays_no_cancel(
+    tmp_path: Path, venue: FakeVenue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released, cancelled, real = threading.Event(), asyncio.Event(), venue.cancel_all
+
+    def hangs(data_dir: Path, mark: Mark) -> None:
+        assert released.wait(30)
+        write_mark(data_dir, mark)
+
+    async def cancel_all(symbol: str) -> tuple[OrderReport, ...]:
+        cancelled.set()
+        return await real(symbol)
+
+    monkeypatch.setattr(process, "write_mark", hangs)
+    monkeypatch.setattr(process, "MARK_PATIENCE_S", 30)
+    monkeypatch.setattr(venue, "cancel_all", cancel_all)
+    killing = asyncio.create_task(a_rescue(tmp_path).kill(PLAN, flatten=False))
+    try:
+        async with asyncio.timeout(2):
+            await cancelled.wait()
+    finally:
+        released.set()
+    done = await killing
+    assert (done.canceled, done.green, done.marked) == (("web-1",), True, True)
+
+
 async def test_a_directory_that_cannot_be_opened_keeps_no_order_alive(
     tmp_path: Path, venue: FakeVenue
 ) -> None:
