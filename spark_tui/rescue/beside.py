@@ -28,3 +28,11 @@ def beside(work: Callable[[], T]) -> "asyncio.Future[T]":
 
     threading.Thread(target=carried, name="disk", daemon=True).start()
     return answer
+
+
+async def result_within(work: Callable[[], T], seconds: float) -> T | None:
+    """What came of it; None where it failed or takes longer."""
+    answer = beside(work)
+    answer.add_done_callback(lambda done: done.cancelled() or done.exception())  # late, it is nobody's
+    await asyncio.wait({answer}, timeout=seconds)
+    return answer.result() if answer.done() and answer.exception() is None else None

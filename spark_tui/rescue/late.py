@@ -4,12 +4,10 @@ Only its ledger knows of them. The kill does not depend on that: it is read in a
 longer than a moment, whatever it does or raises.
 """
 
-import asyncio
-import contextlib
-import threading
 from collections.abc import Callable, Collection, Iterable
 from datetime import UTC, datetime
 
+from spark_tui.rescue.beside import result_within
 from spark_tui.venues.kill_plan import LastOrder, LastOrders
 from spark_tui.venues.port import Venue, VenueError
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
@@ -30,24 +28,9 @@ REPAIR = "Mend the ledger (spark-tui ledger repair), then kill again; or look at
 
 
 async def read_within(read: Read) -> LastOrders | None:
-    """What was on its way; None where that cannot be known."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[LastOrders | None] = loop.create_future()
-
-    def tell(found: LastOrders | None) -> None:
-        if not answer.done():
-            answer.set_result(found)
-
-    def work() -> None:
-        found: LastOrders | None = None
-        with contextlib.suppress(Exception):  # a torn or locked ledger must not keep a kill from its end
-            found = read()
-        with contextlib.suppress(RuntimeError):  # the kill is over
-            loop.call_soon_threadsafe(tell, found)
-
-    threading.Thread(target=work, name="ledger", daemon=True).start()  # a hung disk holds no process back
-    done, _ = await asyncio.wait({answer}, timeout=PATIENCE_S)
-    return answer.result() if done else None
+    """What was on its way; None where that cannot be known: a torn or locked ledger must not keep a kill from
+    its end."""
+    return await result_within(read, PATIENCE_S)
 
 
 def wait_s(orders: Iterable[LastOrder], venue: Venue, clock: Clock) -> float:

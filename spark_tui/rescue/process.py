@@ -13,7 +13,6 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import msgspec
 
@@ -23,7 +22,7 @@ from spark_tui.link.remote import RemoteLink
 from spark_tui.link.rendezvous import find_engine, is_locked, lock_owner
 from spark_tui.rescue import late
 from spark_tui.rescue.account import Account, Part, unknown
-from spark_tui.rescue.beside import beside
+from spark_tui.rescue.beside import beside, result_within
 from spark_tui.rescue.door import open_venue
 from spark_tui.rescue.flatten import Residue
 from spark_tui.rescue.paper import paper_residue, sweep_paper
@@ -33,8 +32,6 @@ from spark_tui.venues.kill_marks import Mark, mark_id, read_marks, remove_mark, 
 from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, LastOrders, PlanError, VenuePlan
 from spark_tui.venues.sweep import Sweep, merged, text_of
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
-
-T = TypeVar("T")
 
 ENGINE_PATIENCE_S = 4.0
 STATUS_PATIENCE_S = 1.0
@@ -164,7 +161,7 @@ class Rescue:
     async def _tell_mark(self, **more: object) -> None:
         """The halt does not hang on it."""
         self._mark = msgspec.structs.replace(self._mark, **more)
-        await _at_most(MARK_PATIENCE_S, beside(self._write_mark))
+        await result_within(self._write_mark, MARK_PATIENCE_S)
 
     async def closing(self) -> None:
         """As flatten.Others."""
@@ -194,10 +191,8 @@ class Rescue:
 
     async def _others(self) -> list[Mark]:
         """As far as the disk tells."""
-        reading = beside(lambda: read_marks(self.data_dir))
-        await _at_most(MARK_PATIENCE_S, reading)
-        marks = reading.result() if reading.done() and reading.exception() is None else {}
-        return [mark for mark in marks.values() if mark.id != self._mark.id]
+        marks = await result_within(lambda: read_marks(self.data_dir), MARK_PATIENCE_S)
+        return [mark for mark in (marks or {}).values() if mark.id != self._mark.id]
 
     def _left_s(self, since_ms: int, seconds: float) -> float:
         """What lies in the future counts as of now: the clock was put back."""
@@ -314,12 +309,6 @@ class Rescue:
         residue = await paper_residue(self.data_dir, plan) if swept.known else ()
         cure = "Start an engine, resume, and close the position there." if residue else KILL_AGAIN
         return Part(swept=swept, residue=residue, cure=cure)
-
-
-async def _at_most(seconds: float, work: "asyncio.Future[T]") -> None:
-    """What goes wrong with it is nobody's."""
-    work.add_done_callback(lambda done: done.cancelled() or done.exception())
-    await asyncio.wait({work}, timeout=seconds)
 
 
 @contextlib.contextmanager
