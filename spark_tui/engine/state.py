@@ -52,9 +52,7 @@ MAX_CANARIES = 200
 MAX_SETTLED = 1_000  # differences an operator settled
 KILL = "kill"  # the strategy of the orders with which `spark-tui kill` closed positions
 MAX_TAKEN = 5_000  # marks of kills; far more than wait on a disk
-
-
-_CANARY = "canary/"
+_CANARY = "canary/"  # begins the key of a confirm's order
 
 
 def canary_key(run_id: str) -> str:

@@ -11,24 +11,14 @@ import pytest
 from spark_tui.domain import lifecycle
 from spark_tui.domain.account import Position
 from spark_tui.domain.order import Accepted, Intended, OrderEvent, Sent
-from spark_tui.domain.values import Environment
 from spark_tui.engine import plan_keeper
 from spark_tui.engine.plan_keeper import EVERY_S, LATELY_S, PlanKeeper
 from spark_tui.engine.state import State
-from spark_tui.venues.kill_plan import Held, KeyPlan, KeySource, VenuePlan, read_plan
+from spark_tui.venues.kill_plan import Held, read_plan
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D
+from tests.rescue.plans import VENUE
 from tests.rescue.test_late import BUY
-
-VENUE = VenuePlan(
-    venue=NAME,
-    environment=Environment.SIM,
-    rest="http://127.0.0.1:1",
-    streams="ws://127.0.0.1:1",
-    ws_api="ws://127.0.0.1:1",
-    key=KeyPlan(source=KeySource.SIMULATOR),
-)
-
 
 SENT: OrderEvent = Sent(at_ms=2_000, decidable_at_ms=9_000)
 
