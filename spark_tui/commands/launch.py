@@ -27,14 +27,13 @@ def start_engine(
 
     When another one was quicker, that one is awaited and returned. `meanwhile` is called while it gets ready.
     """
-    with _files(data_dir) as (ready, said):
+    with _words(data_dir) as said:
         with said.open("wb") as errors:
             process = subprocess.Popen(
                 [
                     sys.executable,
                     *("-m", "spark_tui", "engine"),
                     *("--data-dir", str(data_dir)),
-                    *("--ready-file", str(ready)),
                     *flags,
                 ],
                 stdin=subprocess.DEVNULL,
@@ -45,29 +44,34 @@ def start_engine(
             )
         meanwhile()
         deadline = time.monotonic() + PATIENCE_S
-        while not ready.exists():
+        while (engine := _serving(data_dir, process)) is None:
             if process.poll() is not None and not is_locked(data_dir):
                 _fail(said, process.returncode)
-            if process.poll() is not None and (other := find_engine(data_dir)):
-                return other
             if time.monotonic() > deadline:
                 process.terminate()
                 raise CommandError(
                     f"The engine did not serve within {PATIENCE_S:g} s; see {data_dir / LOG_FILE}."
                 )
             time.sleep(_POLL_S)
-    engine = find_engine(data_dir)
-    if engine is None:
-        raise CommandError(f"The engine ended again at once; see {data_dir / LOG_FILE}.")
     return engine
 
 
+def _serving(data_dir: Path, process: "subprocess.Popen[bytes]") -> EngineFile | None:
+    """The engine started as `process`, or the one that was quicker; what a killed one left behind is
+    neither."""
+    found = find_engine(data_dir)
+    if found is None or (found.pid != process.pid and process.poll() is None):
+        return None
+    return found
+
+
 @contextlib.contextmanager
-def _files(data_dir: Path) -> Iterator[tuple[Path, Path]]:
+def _words(data_dir: Path) -> Iterator[Path]:
+    """A file for what it says on stderr."""
     try:
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="start-", dir=data_dir) as directory:
-            yield Path(directory) / "ready.json", Path(directory) / "stderr"
+            yield Path(directory) / "stderr"
     except OSError as error:
         raise CommandError(
             f"The data directory {data_dir} cannot be used: {error.strerror}.", REFUSED

@@ -135,7 +135,12 @@ def _engine_flags(parser: argparse.ArgumentParser) -> None:
     _data_dir(parser)
     _config(parser)
     flag = parser.add_argument
-    flag("--ready-file", type=Path, metavar="PATH", help="write socket, pid and data_dir there once serving")
+    flag(
+        "--ready-file",
+        type=Path,
+        metavar="PATH",
+        help="write socket, pid and data_dir there once it takes orders",
+    )
     flag("--exit-with", type=int, metavar="PID", help="end when that process is gone")
     flag("--symbols", metavar="A,B", help="instruments to stream and trade")
     flag("--trade-mode", metavar="MODE", help="sim, paper, testnet or live")

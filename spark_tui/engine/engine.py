@@ -317,6 +317,11 @@ class Engine:
         waiting)."""
         await self._life.ready()
 
+    async def priced(self) -> None:
+        """Every book that is streamed can be priced from (or that takes longer than is worth waiting): until
+        then an order is refused."""
+        await self._life.priced()
+
     def instruments(self) -> dict[str, dict[str, Instrument]]:
         """By venue and symbol, as far as known."""
         return {name: desk.instruments for name, desk in self._desks.items()}

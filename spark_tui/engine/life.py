@@ -18,11 +18,13 @@ if TYPE_CHECKING:
 
 STOP_PATIENCE_S = 3.0  # for answers of orders in flight, then for the ledger
 READY_PATIENCE_S = 5.0
+PRICED_PATIENCE_S = 5.0
+_LOOK_EVERY_S = 0.01
 _HEARTBEAT_S = 1.0
 
 
 class Life:
-    """What `Engine` promises of `run`, `stop` and `ready`."""
+    """What `Engine` promises of `run`, `stop`, `ready` and `priced`."""
 
     def __init__(
         self,
@@ -75,6 +77,12 @@ class Life:
             await asyncio.wait_for(waits, READY_PATIENCE_S)
         except TimeoutError:
             return
+
+    async def priced(self) -> None:
+        until_ns = self._clock.mono_ns() + round(PRICED_PATIENCE_S * NS_PER_S)
+        runners = self._engine.runners.values()
+        while self._clock.mono_ns() < until_ns and any(runner.unpriced() for runner in runners):
+            await self._clock.sleep(_LOOK_EVERY_S)
 
     def _rebuild(self) -> None:
         engine = self._engine

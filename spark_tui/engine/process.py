@@ -138,7 +138,7 @@ class _Process:
         running = asyncio.create_task(engine.run(), name="engine")
         running.add_done_callback(lambda _: self._ended.set())
         try:
-            await self._until_ready(engine)
+            await self._until_ended(engine.ready())  # the first attempt at every venue was made
             await keeper.keep()  # with what the venue counts from: a face may order from here on
             if self._marks:
                 await engine.journal.durable()
@@ -150,6 +150,9 @@ class _Process:
                     self._say(_hello(engine, where))
                     gc.collect()
                     gc.freeze()  # what lives as long as the process is never walked again: no 40 ms pauses
+                    await self._until_ended(engine.priced())
+                    if not self._ended.is_set():
+                        self._tell_ready(path, metrics_port)
                     await self._wait_for_the_end()
                     await engine.stop()
                     await running
@@ -162,10 +165,10 @@ class _Process:
                 await engine.stop()
                 await asyncio.wait({running})
 
-    async def _until_ready(self, engine: "Engine") -> None:
-        """The first attempt at every venue was made, or the end came."""
-        async with _background(engine.ready()) as ready, _background(self._ended.wait()) as ended:
-            await asyncio.wait({ready, ended}, return_when=asyncio.FIRST_COMPLETED)
+    async def _until_ended(self, work: Coroutine[object, None, object]) -> None:
+        """Until `work` is done, or the end came."""
+        async with _background(work) as done, _background(self._ended.wait()) as ended:
+            await asyncio.wait({done, ended}, return_when=asyncio.FIRST_COMPLETED)
 
     async def _wait_for_the_end(self) -> None:
         if self._place.exit_with is None:
@@ -181,18 +184,22 @@ class _Process:
     @contextlib.contextmanager
     def _announced(self, path: Path, metrics_port: int) -> Iterator[None]:
         """The engine file exists exactly while faces are served."""
-        place = self._place
-        engine = EngineFile(
-            socket=str(path), pid=os.getpid(), data_dir=str(place.data_dir), metrics_port=metrics_port
-        )
-        file = place.data_dir / ENGINE_FILE
-        write_engine_file(file, engine)
+        file = self._place.data_dir / ENGINE_FILE
+        write_engine_file(file, self._about(path, metrics_port))
         try:
-            if place.ready_file is not None:
-                write_engine_file(place.ready_file, engine)
             yield
         finally:
             file.unlink(missing_ok=True)
+
+    def _tell_ready(self, path: Path, metrics_port: int) -> None:
+        """Later than the engine file: a face wants to see what goes wrong, a script wants to trade."""
+        if self._place.ready_file is not None:
+            write_engine_file(self._place.ready_file, self._about(path, metrics_port))
+
+    def _about(self, path: Path, metrics_port: int) -> EngineFile:
+        return EngineFile(
+            socket=str(path), pid=os.getpid(), data_dir=str(self._place.data_dir), metrics_port=metrics_port
+        )
 
 
 def _hello(engine: "Engine", where: str) -> str:

@@ -5,6 +5,7 @@ import asyncio
 import random
 from collections.abc import Callable
 
+from spark_tui.domain.book import Unusable
 from spark_tui.domain.instrument import Instrument
 from spark_tui.engine.balance_watch import BalanceWatch
 from spark_tui.engine.book_proof import BookProof
@@ -121,6 +122,11 @@ class VenueRunner:
         await self.attempted.wait()
         if self.started:
             await self.reconciler.done.wait()
+
+    def unpriced(self) -> bool:
+        """Whether a book is on its way and cannot be priced from yet."""
+        listed = self.desk.instruments.keys() & self.market.symbols.keys()
+        return self.started and any(isinstance(self.market.quote(symbol), Unusable) for symbol in listed)
 
     async def load(self, symbol: str, interval: str) -> None:
         """Fetch candle history under the live candles. Raises VenueError."""

@@ -181,6 +181,17 @@ def test_a_bad_key_is_said_and_nothing_is_sent(desk: Desk, key: str, part: str) 
     desk.assert_spoken_well(SECRET, sim.api_secret)
 
 
+# --- books
+
+
+def test_the_ready_file_waits_for_books_that_are_prices(desk: Desk) -> None:
+    sim = Simulator(desk, "--fault", "drop-event:stream=btcusdt@depth,times=20")
+    desk.engine(sim)
+    first = desk.submit()
+    assert first["state"] == "ACCEPTED", first
+    desk.assert_spoken_well()
+
+
 # --- disks and ledgers
 
 
@@ -188,7 +199,7 @@ def test_a_full_disk_halts_says_so_and_loses_nothing(desk: Desk) -> None:
     with small_disk(desk.data, "24m"):
         engine = desk.engine()
         kept = desk.submit()
-        assert kept["state"] == "ACCEPTED"
+        assert kept["state"] == "ACCEPTED", kept
         ballast = fill(desk.data)
         wait_for(lambda: desk.submit()["state"] == "DENIED", "a refusal")
         status = desk.show("status")
@@ -203,7 +214,7 @@ def test_a_full_disk_halts_says_so_and_loses_nothing(desk: Desk) -> None:
         wait_for(lambda: not desk.show("status")["notes"], "the ledger's recovery")
         desk.ask("do", "resume", "reason=room again")
         again = desk.submit()
-        assert again["state"] == "ACCEPTED"
+        assert again["state"] == "ACCEPTED", again
         assert engine.end() == 0
         assert desk.run("ledger", "verify", "--data-dir", str(desk.data)).returncode == 0
         desk.engine()

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from spark_tui.domain.order import OrderState
+from spark_tui.engine.life import PRICED_PATIENCE_S
 from spark_tui.engine.supervise import Supervisor
 from spark_tui.link.messages import (
     Focus,
@@ -67,6 +68,43 @@ async def test_a_closed_port_heals_by_itself(tmp_path: Path) -> None:
         venue.failing.clear()
         await it.until(lambda: it.engine.runners[NAME].started)
         await it.until(lambda: it.engine.notices.standing == {})
+
+
+async def test_books_are_awaited_until_they_are_prices(tmp_path: Path) -> None:
+    clock = ManualClock()
+    venue = FakeVenue(clock)
+    venue.failing["depth_snapshot"] = UNREACHABLE
+    async with rig(tmp_path, clock=clock, venue=venue, wait=False) as it:
+        await it.engine.ready()
+        priced = asyncio.create_task(it.engine.priced())
+        await it.clock.run_for(PRICED_PATIENCE_S / 2)
+        assert not priced.done()
+        venue.failing.clear()
+        await it.until(priced.done, seconds=PRICED_PATIENCE_S / 2)
+        assert it.engine.views.usable(NAME, SYMBOL)
+        assert (await it.submit()).state is OrderState.ACCEPTED
+
+
+async def test_books_that_do_not_come_are_not_awaited_for_ever(tmp_path: Path) -> None:
+    clock = ManualClock()
+    venue = FakeVenue(clock)
+    venue.failing["depth_snapshot"] = UNREACHABLE
+    async with rig(tmp_path, clock=clock, venue=venue, wait=False) as it:
+        await it.engine.ready()
+        priced = asyncio.create_task(it.engine.priced())
+        await it.until(priced.done, seconds=PRICED_PATIENCE_S + 0.1)
+        assert not it.engine.views.usable(NAME, SYMBOL)
+
+
+async def test_books_of_a_venue_that_lets_nobody_in_are_not_awaited(tmp_path: Path) -> None:
+    clock = ManualClock()
+    venue = FakeVenue(clock)
+    venue.failing["start"] = BAD_KEY
+    async with rig(tmp_path, clock=clock, venue=venue, wait=False) as it:
+        await it.engine.ready()
+        before_ns = clock.mono_ns()
+        await it.engine.priced()
+        assert clock.mono_ns() == before_ns
 
 
 async def test_every_request_that_cannot_be_answered_says_why(tmp_path: Path) -> None:
