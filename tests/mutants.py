@@ -1,7 +1,7 @@
 """A function broken in every way its comparisons, branches and sums can be, to see whether a test notices."""
 
 import ast
-import copy
+import contextlib
 import inspect
 import textwrap
 from collections.abc import Iterator
@@ -32,11 +32,11 @@ def broken(one: FunctionType, *, arithmetic: bool = False) -> Iterator[tuple[str
     source = textwrap.dedent(inspect.getsource(one))
     tree = ast.parse(source).body[0]
     assert isinstance(tree, ast.FunctionDef)
-    for name, mutant in mutants(tree):
-        yield name, compiled(mutant)
+    for name in _conditions(tree):  # the tree is that mutant until the next is asked for
+        yield name, compiled(tree)
     if arithmetic:
-        for name, mutant in _sums(tree):
-            yield name, compiled(mutant)
+        for name in _sums(tree):
+            yield name, compiled(tree)
 
 
 def functions(module: ModuleType) -> Iterator[FunctionType]:
@@ -54,63 +54,56 @@ _OTHER = {"min": "max", "max": "min", "any": "all", "all": "any", "add": "subtra
 _TURNED: dict[type[ast.operator], type[ast.operator]] = {ast.Add: ast.Sub, ast.Sub: ast.Add}
 
 
-def _sums(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
+def _sums(tree: ast.FunctionDef) -> Iterator[str]:
     """`min` for `max`, `any` for `all`, minus for plus, and the other way round."""
-    for index, node in enumerate(ast.walk(tree)):
-        if not _has_other_way(node):
+    for node in list(ast.walk(tree)):
+        if isinstance(node, ast.Name) and node.id in _OTHER and node.id != "add":
+            change = _change(node, "id", _OTHER[node.id])
+        elif isinstance(node, ast.Attribute) and node.attr in ("add", "subtract"):
+            change = _change(node, "attr", _OTHER[node.attr])
+        elif isinstance(node, ast.BinOp) and type(node.op) in _TURNED:
+            change = _change(node, "op", _TURNED[type(node.op)]())
+        elif isinstance(node, ast.BoolOp):
+            change = _change(node, "op", ast.Or() if isinstance(node.op, ast.And) else ast.And())
+        else:
             continue
-        changed = copy.deepcopy(tree)
-        spot = list(ast.walk(changed))[index]
-        if isinstance(spot, ast.Name):
-            spot.id = _OTHER[spot.id]
-        elif isinstance(spot, ast.Attribute):
-            spot.attr = _OTHER[spot.attr]
-        elif isinstance(spot, ast.BinOp):
-            spot.op = _TURNED[type(spot.op)]()
-        elif isinstance(spot, ast.BoolOp):
-            spot.op = ast.Or() if isinstance(spot.op, ast.And) else ast.And()
-        yield f"{ast.unparse(node)} -> {ast.unparse(spot)}", changed
+        was = ast.unparse(node)
+        with change:
+            yield f"{was} -> {ast.unparse(node)}"
 
 
-def _has_other_way(node: ast.AST) -> bool:
-    """Asked before the whole function is copied: of most nodes nothing is made."""
-    if isinstance(node, ast.Name):
-        return node.id in _OTHER and node.id != "add"
-    if isinstance(node, ast.Attribute):
-        return node.attr in ("add", "subtract")
-    if isinstance(node, ast.BinOp):
-        return type(node.op) in _TURNED
-    return isinstance(node, ast.BoolOp)
+@contextlib.contextmanager
+def _change(node: ast.AST, field: str, value: object) -> Iterator[None]:
+    """In place and undone: a copy of the function for every mutant is what took long."""
+    before = getattr(node, field)
+    setattr(node, field, value)
+    try:
+        yield
+    finally:
+        setattr(node, field, before)
 
 
-def mutants(tree: ast.FunctionDef) -> Iterator[tuple[str, ast.FunctionDef]]:
+def _conditions(tree: ast.FunctionDef) -> Iterator[str]:
     """Every comparison flipped and moved by its edge, every branch taken never and always."""
-    for index, node in enumerate(ast.walk(tree)):
+    for node in list(ast.walk(tree)):
         if isinstance(node, ast.Compare) and len(node.ops) == 1:
+            was = ast.unparse(node)
             for table in (FLIPPED, EDGE):
                 other = table.get(type(node.ops[0]))
                 if other is not None:
-                    changed = copy.deepcopy(tree)
-                    spot = list(ast.walk(changed))[index]
-                    assert isinstance(spot, ast.Compare)
-                    spot.ops = [other()]
-                    yield f"{ast.unparse(node)} -> {ast.unparse(spot)}", changed
+                    with _change(node, "ops", [other()]):
+                        yield f"{was} -> {ast.unparse(node)}"
         if isinstance(node, ast.If | ast.IfExp):
+            was = ast.unparse(node.test)
             for value in (False, True):
-                changed = copy.deepcopy(tree)
-                spot = list(ast.walk(changed))[index]
-                assert isinstance(spot, ast.If | ast.IfExp)
-                spot.test = ast.Constant(value)
-                yield f"if {ast.unparse(node.test)} -> {value}", changed
+                with _change(node, "test", ast.copy_location(ast.Constant(value), node.test)):
+                    yield f"if {was} -> {value}"
         if isinstance(node, ast.BoolOp):
             for drop in (index for index, value in enumerate(node.values) if decides(value)):
-                changed = copy.deepcopy(tree)
-                spot = list(ast.walk(changed))[index]
-                assert isinstance(spot, ast.BoolOp)
-                gone = spot.values.pop(drop)
-                if len(spot.values) == 1:  # `a and a` is `a`
-                    spot.values.append(copy.deepcopy(spot.values[0]))
-                yield f"without {ast.unparse(gone)}", changed
+                left = [value for index, value in enumerate(node.values) if index != drop]
+                gone = node.values[drop]
+                with _change(node, "values", left if len(left) > 1 else left * 2):  # `a and a` is `a`
+                    yield f"without {ast.unparse(gone)}"
 
 
 def decides(value: ast.expr) -> bool:
@@ -123,7 +116,7 @@ def decides(value: ast.expr) -> bool:
 
 def compiled(tree: ast.FunctionDef) -> CodeType:
     module = ast.Module(body=[tree], type_ignores=[])
-    code = compile(ast.fix_missing_locations(module), "<mutant>", "exec")
+    code = compile(module, "<mutant>", "exec")
     return next(one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == tree.name)
 
 
