@@ -146,6 +146,26 @@ KINDS: Final[Mapping[RuleKind, Kind]] = {
     ),
 }
 
+UNNAMED: Final = ("base asset", "quote asset")  # of a rule that is about more than one instrument
+
+
+def unit_words(rule: Rule, assets: tuple[str, str], currency: str) -> str:
+    """What its limit is counted in. `assets`: base and quote of the one instrument it is about, or UNNAMED;
+    `currency`: that of the account."""
+    base, quote = assets
+    match KINDS[rule.kind].unit:
+        case Unit.BASE:
+            return base
+        case Unit.QUOTE:
+            return quote
+        case Unit.ACCOUNT:
+            return currency
+        case Unit.NONE:
+            return ""
+        case unit:
+            return unit.value
+
+
 # On from the start: what a typing mistake or a loop breaks, and what no account should lose unwatched. The
 # rate stays below the venue's own 100 orders in 10 s, so that we are never the ones it has to stop.
 STANDARD: Final[tuple[Rule, ...]] = (

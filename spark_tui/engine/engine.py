@@ -49,7 +49,7 @@ from spark_tui.engine.resync import ResyncQueue
 from spark_tui.engine.riskview import RiskView
 from spark_tui.engine.riskwatch import RiskWatch
 from spark_tui.engine.rulebook import Rulebook
-from spark_tui.engine.rules_desk import RulesDesk, told
+from spark_tui.engine.rules_desk import RulesDesk
 from spark_tui.engine.supervise import Supervisor
 from spark_tui.engine.sweeper import Sweeper
 from spark_tui.engine.tally import Tally
@@ -371,7 +371,7 @@ class Engine:
         self.hub.publish(self.condition.status())
 
     def _on_rule(self, change: RuleChanged) -> None:
-        self.notices("info", told(change))
+        self.notices("info", self.rules.told(change))
 
     def _on_ledger_failure(self, text: str) -> None:
         self.notices.begin("ledger", f"ledger: {text}", "bad")

@@ -88,7 +88,25 @@ class RiskView:
                 for rule in asked
                 if rule.kind not in EXPOSURE_KINDS
             },
+            assets={} if own is not None else self._named(asked),
         )
+
+    def assets(self, rule: Rule) -> tuple[str, str] | None:
+        """Base and quote of the instrument a rule is about; None when it is about more than one, or nobody
+        has told yet."""
+        symbol = rule.scope.symbol
+        if not symbol:
+            return None
+        found = {
+            names
+            for one in self._venues
+            if rule.scope.venue in ("", one)
+            and (names := self._assets(one, symbol) or self._state.assets.get((one, symbol))) is not None
+        }
+        return found.pop() if len(found) == 1 else None
+
+    def _named(self, rules: Iterable[Rule]) -> dict[str, tuple[str, str]]:
+        return {rule.id: names for rule in rules if (names := self.assets(rule)) is not None}
 
     # --- counts --------------------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 from spark_tui.domain import risk
 from spark_tui.domain.decimals import EXACT, ZERO, short
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.rules import KINDS, Rule, RuleKind, Scope, Unit
+from spark_tui.domain.rules import KINDS, UNNAMED, Rule, RuleKind, Scope, unit_words
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.portfolio import ACCOUNT_CURRENCY
 from spark_tui.engine.records import RuleChanged
@@ -60,6 +60,16 @@ class RulesDesk:
         self._watch.check()
         return self.rows()
 
+    def told(self, change: RuleChanged) -> str:
+        """A change of a rule as a line of the log."""
+        who, why = change.operator or "somebody", f", {change.why}" if change.why else ""
+        rule = change.rule
+        if rule is None:
+            return f"Rule {change.rule_id} was taken back by {who}{why}."
+        off = "" if rule.enabled else ", switched off"
+        says = said(rule, self._view.assets(rule))
+        return f"Rule {change.rule_id} by {who}: {says}{scope_words(rule)}, {rule.effect}{off}{why}."
+
     def _refuse_unlisted(self, scope: Scope) -> None:
         """A mistyped symbol must not pass for a limit. What is listed at a venue of elsewhere, or not known
         yet, is taken at its word."""
@@ -71,16 +81,6 @@ class RulesDesk:
         meant = f"; did you mean {near[0]}?" if near else ""
         text = f"No venue lists {scope.symbol}, so the rule would judge nothing{meant}"
         raise LinkError("NO_SUCH_SYMBOL", text if meant else f"{text}.")
-
-
-def told(change: RuleChanged) -> str:
-    """A change of a rule as a line of the log."""
-    who, why = change.operator or "somebody", f", {change.why}" if change.why else ""
-    if change.rule is None:
-        return f"Rule {change.rule_id} was taken back by {who}{why}."
-    off = "" if change.rule.enabled else ", switched off"
-    where = scope_words(change.rule)
-    return f"Rule {change.rule_id} by {who}: {said(change.rule)}{where}, {change.rule.effect}{off}{why}."
 
 
 def scope_words(rule: Rule) -> str:
@@ -98,7 +98,7 @@ def _row(entry: Entry, around: risk.Around) -> RuleRow:
         rule=rule,
         origin=entry.origin,
         label=verdict.label,
-        said=said(rule),
+        said=said(rule, around.assets.get(rule.id)),
         ok=verdict.ok,
         text=verdict.text,
         used=verdict.used,
@@ -115,15 +115,15 @@ def _headroom(used: Decimal | None, allowed: Decimal | None) -> Decimal | None:
     return None if used is None or allowed is None else max(EXACT.subtract(allowed, used), ZERO)
 
 
-def said(rule: Rule) -> str:
-    """The rule in words: `largest order 2500 quote`."""
+def said(rule: Rule, assets: tuple[str, str] | None) -> str:
+    """The rule in words: `largest order 2500 USDT`; `in its quote asset` where that is not one asset."""
     kind = KINDS[rule.kind]
     if rule.kind is RuleKind.SYMBOLS:
         return f"{kind.title}: {', '.join(rule.symbols)}"
     if rule.kind is RuleKind.TRADING_HOURS:
         return f"{kind.title}: {rule.hours} UTC"
-    unit = "" if kind.unit in (Unit.NONE, Unit.COUNT) else f" {kind.unit}"
-    unit = f" {ACCOUNT_CURRENCY}" if kind.unit is Unit.ACCOUNT else unit
+    unit = unit_words(rule, assets or UNNAMED, ACCOUNT_CURRENCY)
+    unit = f" in its {unit}" if unit in UNNAMED else f" {unit}" if unit else ""
     window = f" in {rule.window_s} s" if rule.kind in _RATES else ""
     cool = f", then {rule.window_s} s of rest" if rule.window_s and rule.kind not in _RATES else ""
     limit = short(rule.limit) if rule.limit is not None else "?"

@@ -10,8 +10,8 @@ from spark_tui.ui.entry import Entry
 from spark_tui.ui.rule_actions import put
 
 UNITS = {
-    Unit.QUOTE: "in quote money",
-    Unit.BASE: "in base",
+    Unit.QUOTE: "in the quote asset",
+    Unit.BASE: "in the base asset",
     Unit.ACCOUNT: "in USDT",
     Unit.PERCENT: "percent",
     Unit.BASIS_POINTS: "basis points",

@@ -34,20 +34,27 @@ def scope_words(rule: Rule) -> str:
 
 def figure(row: RuleRow) -> str:
     """What is used of the limit, with its unit: `3 / 90 per 10 s`."""
-    return _figure(row, fmt.exact)
+    return _figure(row, fmt.exact, row.unit)
 
 
 def figure_within(row: RuleRow, width: int) -> str:
     """The same, shorter where it would be cut: a number that is cut off is another number."""
     text = figure(row)
-    return text if len(text) <= width else _figure(row, lambda value: _short(value, ""))
+    if len(text) > width:
+        text = _figure(row, fmt.exact, brief(row.unit))
+    return text if len(text) <= width else _figure(row, lambda value: _short(value, ""), brief(row.unit))
 
 
-def _figure(row: RuleRow, said: Callable[[Decimal], str]) -> str:
+def _figure(row: RuleRow, said: Callable[[Decimal], str], unit: str) -> str:
     if row.allowed is None:
         return ""
     used = said(row.used) if row.used is not None else fmt.ABSENT
-    return f"{used} / {said(row.allowed)}{fmt.unit(row.unit)}"
+    return f"{used} / {said(row.allowed)}{fmt.unit(unit)}"
+
+
+def brief(unit: str) -> str:
+    """For a column: `quote` of `quote asset`."""
+    return unit.removesuffix(" asset")
 
 
 def room(row: RuleRow) -> str:
@@ -64,7 +71,7 @@ def left(row: RuleRow) -> str:
 
 def most(row: RuleRow) -> str:
     """The limit alone, short."""
-    return "" if row.allowed is None else _short(row.allowed, row.unit)
+    return "" if row.allowed is None else _short(row.allowed, brief(row.unit))
 
 
 def _short(value: Decimal, unit: str) -> str:
@@ -72,11 +79,13 @@ def _short(value: Decimal, unit: str) -> str:
     return f"{text}{'' if unit.startswith('/') else fmt.unit(unit)}"
 
 
-def about(row: RuleRow, *, short: bool) -> str:
-    """What it is about, without its number."""
+def about(row: RuleRow, width: int, *, short: bool) -> str:
+    """What it is about, without its number; what does not fit is named instead."""
     rule = row.rule
+    name = row.label if short else KINDS[rule.kind].title
+    words = name
     if rule.kind is RuleKind.SYMBOLS:
-        return ", ".join(rule.symbols)
+        words, name = ", ".join(rule.symbols), f"{len(rule.symbols)} symbols"
     if rule.kind is RuleKind.TRADING_HOURS:
-        return rule.hours
-    return row.label if short else KINDS[rule.kind].title
+        words = rule.hours
+    return words if len(words) <= width else name

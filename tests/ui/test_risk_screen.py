@@ -8,7 +8,7 @@ import pytest
 from spark_tui.domain.rules import Rule, RuleEffect, RuleKind
 from spark_tui.domain.values import Environment
 from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, RuleRow, Rules
-from spark_tui.ui.rule_words import figure, figure_within
+from spark_tui.ui.rule_words import about, figure, figure_within, most
 from spark_tui.ui.screens.risk import RiskScreen
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.looks import check_picture, check_text
@@ -217,3 +217,28 @@ def test_a_rate_says_its_window_and_no_figure_is_cut() -> None:
     large = msgspec.structs.replace(row, unit="USDT", used=D("66812.3456"), allowed=D(100_000))
     assert figure(large) == "66 812.3456 / 100 000 USDT"
     assert figure_within(large, 19) == "66.8k / 100.0k USDT"
+    unnamed = msgspec.structs.replace(large, unit="quote asset", used=None)
+    assert figure(unnamed) == "– / 100 000 quote asset"
+    assert figure_within(unnamed, 19) == "– / 100 000 quote"
+    assert most(unnamed) == "100.0k quote"
+
+
+def test_hours_and_symbols_are_named_where_they_do_not_fit() -> None:
+    row = RuleRow(
+        origin="config",
+        rule=Rule(id="office", kind=RuleKind.TRADING_HOURS, hours="mon-fri 07:00-19:00"),
+        label="hours",
+        said="",
+        ok=True,
+        text="",
+        unit="",
+        used=None,
+        allowed=None,
+        headroom=None,
+    )
+    assert about(row, 23, short=False) == "mon-fri 07:00-19:00"
+    assert (about(row, 13, short=True), about(row, 13, short=False)) == ("hours", "trading hours")
+    names = Rule(id="only", kind=RuleKind.SYMBOLS, symbols=("BTCUSDT", "ETHUSDT", "BNBUSDT"))
+    listed = msgspec.structs.replace(row, rule=names, label="symbol")
+    assert about(listed, 25, short=False) == "BTCUSDT, ETHUSDT, BNBUSDT"
+    assert about(listed, 23, short=False) == "3 symbols"

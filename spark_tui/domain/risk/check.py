@@ -7,7 +7,7 @@ from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk import always, count_rules, exposure_rules, order_rules, standing
 from spark_tui.domain.risk.context import Around, RiskContext
 from spark_tui.domain.risk.verdict import Used, Verdict, accept
-from spark_tui.domain.rules import KINDS, Rule, RuleKind, Unit
+from spark_tui.domain.rules import KINDS, Rule, RuleKind
 
 _JUDGES: Final[Mapping[RuleKind, Callable[[Rule, OrderRequest, RiskContext], Verdict]]] = {
     RuleKind.MAX_ORDER_NOTIONAL: order_rules.max_order_notional,
@@ -56,6 +56,4 @@ def gauge(rule: Rule, around: Around) -> Verdict:
         return count_rules.gauge(rule, around)
     if KINDS[rule.kind].standing:
         return standing.gauge(rule, around)
-    unit = KINDS[rule.kind].unit
-    words = "" if unit is Unit.NONE else unit.value
-    return accept(rule, "asked of every order", Used(None, rule.limit, words))
+    return accept(rule, "asked of every order", Used(None, rule.limit, around.unit(rule)))

@@ -6,7 +6,7 @@ import msgspec
 
 from spark_tui.domain.filter_rules import FilterFailure
 from spark_tui.domain.instrument import SymbolStatus
-from spark_tui.domain.rules import MANUAL
+from spark_tui.domain.rules import MANUAL, UNNAMED, Rule, unit_words
 from spark_tui.domain.slippage import Taken
 from spark_tui.domain.values import Environment, TradingState
 
@@ -36,13 +36,19 @@ class Measure(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Around(msgspec.Struct, frozen=True, kw_only=True):
-    """What is, without any order. `measures` by rule id."""
+    """What is, without any order. `measures` by rule id; `assets` too, base and quote, of rules about one
+    instrument."""
 
     now_ms: int
     exposures: tuple[Exposure, ...] = ()
     equity: Decimal | None = None
     currency: str = "USDT"
     measures: dict[str, Measure] = {}
+    assets: dict[str, tuple[str, str]] = {}
+
+    def unit(self, rule: Rule) -> str:
+        """Of its limit, without any order."""
+        return unit_words(rule, self.assets.get(rule.id, UNNAMED), self.currency)
 
 
 class RiskContext(msgspec.Struct, frozen=True, kw_only=True):

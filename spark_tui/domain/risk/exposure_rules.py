@@ -15,7 +15,7 @@ from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk.common import brief, is_price, quantity_of
 from spark_tui.domain.risk.context import Around, Exposure, RiskContext
 from spark_tui.domain.risk.verdict import NO_FIGURE, Used, Verdict, accept, refuse, shown
-from spark_tui.domain.rules import Rule, RuleKind
+from spark_tui.domain.rules import Rule, RuleKind, unit_words
 from spark_tui.domain.values import Side
 
 Held = tuple[Exposure, ...]
@@ -23,7 +23,8 @@ Held = tuple[Exposure, ...]
 
 def judge(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
     """The worst that may come of it with the order, against the limit and against what is without it."""
-    around, unit = context.around, _unit(rule, context)
+    around = context.around
+    unit = unit_words(rule, (context.base, context.quote), around.currency)
     before, after = _parts(rule, around.exposures, request), None
     quantity = quantity_of(request, context)
     if quantity is not None:
@@ -45,7 +46,7 @@ def judge(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
 
 def gauge(rule: Rule, around: Around) -> Verdict:
     """What is used of it now, without any order; of a rule about single instruments the largest."""
-    unit, most = _GAUGE_UNIT.get(rule.kind, around.currency), rule.limit
+    unit, most = around.unit(rule), rule.limit
     inside = _inside(rule, around.exposures)
     rows = [(one,) for one in inside] if rule.kind in _SINGLE else [inside]
     if rule.kind is RuleKind.MAX_SYMBOL_EXPOSURE:
@@ -202,16 +203,6 @@ def _is_money(rule: Rule) -> bool:
     return rule.kind is not RuleKind.MAX_POSITION_QUANTITY
 
 
-def _unit(rule: Rule, context: RiskContext) -> str:
-    match rule.kind:
-        case RuleKind.MAX_POSITION_QUANTITY:
-            return context.base
-        case RuleKind.MAX_POSITION_NOTIONAL:
-            return context.quote
-        case _:
-            return _GAUGE_UNIT.get(rule.kind, context.around.currency)
-
-
 _MEASURES: Final[dict[RuleKind, Callable[[Held, Around], Decimal | None]]] = {
     RuleKind.MAX_POSITION_QUANTITY: position_quantity,
     RuleKind.MAX_POSITION_NOTIONAL: position_notional,
@@ -225,12 +216,6 @@ EXPOSURE_KINDS: Final = frozenset(_MEASURES)
 _SINGLE: Final = frozenset(
     {RuleKind.MAX_POSITION_QUANTITY, RuleKind.MAX_POSITION_NOTIONAL, RuleKind.MAX_POSITION_SHARE}
 )
-_GAUGE_UNIT: Final = {
-    RuleKind.MAX_POSITION_QUANTITY: "base",
-    RuleKind.MAX_POSITION_NOTIONAL: "quote",
-    RuleKind.MAX_POSITION_SHARE: "%",
-    RuleKind.MAX_LEVERAGE: "x",
-}
 _WORDS: Final = {
     RuleKind.MAX_POSITION_QUANTITY: "the position",
     RuleKind.MAX_POSITION_NOTIONAL: "the position",

@@ -44,12 +44,12 @@ class RulesTable(RowTable[RuleRow]):
 
     def columns(self, width: int) -> tuple[Column, ...]:
         if width < NARROW:
-            rest = width - 66
+            rest = width - 67
             return (
                 Column("", 1),
                 Column("rule", 18),
                 Column("limits", rest),
-                Column("most", 11, right=True),
+                Column("most", 12, right=True),
                 Column("used", METER, gap=2),
                 Column("left", 7, right=True),
                 Column("effect", 12, gap=2),
@@ -80,7 +80,7 @@ class RulesTable(RowTable[RuleRow]):
         before: list[tuple[str, str]] = [
             (mark, mark_tone),
             (fmt.fit(rule.id, columns[1].width), tone),
-            (fmt.fit(about(row, short=narrow), columns[2].width), words),
+            (fmt.fit(about(row, columns[2].width, short=narrow), columns[2].width), words),
         ]
         after = [(left(row), tone if row.ok else "down"), (EFFECTS[rule.effect], words)]
         if narrow:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from spark_tui.domain.rules import KINDS, STANDARD, Rule, RuleEffect, RuleKind, Scope, Unit
+from spark_tui.domain.rules import KINDS, STANDARD, UNNAMED, Rule, RuleEffect, RuleKind, Scope, unit_words
 from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, RuleRow, Rules
 from spark_tui.link.service import LinkError
 from tests.ui.fake_engine.world import START_MS
@@ -61,10 +61,11 @@ def who() -> dict[str, object]:
 
 def row(rule: Rule, origin: str, used: Decimal | None) -> RuleRow:
     kind = KINDS[rule.kind]
-    unit = {Unit.NONE: "", Unit.QUOTE: "USDT"}.get(kind.unit, kind.unit.value)
+    unit = unit_words(rule, ("BTC", "USDT") if rule.scope.symbol else UNNAMED, "USDT")
+    within = f" in its {unit}" if unit in UNNAMED else f" {unit}" if unit else ""
     if rule.kind is RuleKind.MAX_ORDER_RATE:
-        unit = f"/{rule.window_s} s"
-    said = f"{kind.title} {rule.limit if rule.limit is not None else rule.hours}"
+        unit, within = f"/{rule.window_s} s", f" in {rule.window_s} s"
+    said = f"{kind.title} {rule.limit if rule.limit is not None else rule.hours}{within}"
     return RuleRow(
         rule=rule,
         origin=origin,
