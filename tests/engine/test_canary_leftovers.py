@@ -42,7 +42,7 @@ def latest(it: Rig, run_id: str) -> CanaryRow:
 
 
 async def over(it: Rig) -> None:
-    await it.until(lambda: it.engine.canary.view().running == "", seconds=10_000)
+    await it.until(lambda: it.engine.canary.view().running == "", seconds=300)
 
 
 @pytest.mark.parametrize("how", ["lost", "dead"])
@@ -71,7 +71,7 @@ async def test_nothing_real_is_placed_beside_it(tmp_path: Path) -> None:
         row = await unproved(it, "lost")
         for ask in (CONFIRM, BUSY):
             with pytest.raises(LinkError) as refused:
-                await it.ask(ask)
+                await row_of(it, ask)
             assert refused.value.code == "CONFIRM_UNFINISHED"
             assert row.client_order_id in refused.value.text
         assert (await row_of(it, SMALL)).kind is CanaryKind.RUN
