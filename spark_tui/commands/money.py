@@ -13,6 +13,7 @@ from spark_tui.link.messages import AnyRequest, GetEquity, GetExplanation, GetPn
 WHAT = frozenset({"pnl", "equity", "explain"})
 
 _SUMS = "name trades realised unrealised funding total fees volume unpriced"
+_STRATEGIES = _SUMS.replace("name", "strategy whose")
 _SIDES = (
     "symbol quantity quote average_cost realised unrealised fifo_average fifo_realised fifo_unrealised lots"
     " dust"
@@ -54,6 +55,7 @@ def _pnl(found: Row) -> str:
         }
         for one in symbols
     ]
+    strategies = [{**one, "strategy": one["name"]} for one in found["strategies"]]
     days = [
         {**one["row"], "utc_day": one["row"]["name"], "gain": one["gain"], "equity": one["equity"]}
         for one in found["days"]
@@ -66,7 +68,7 @@ def _pnl(found: Row) -> str:
         "Average cost and FIFO side by side, in quote money:",
         _table(_SIDES.split(), sides, "No positions."),
         "By strategy:",
-        _table(_SUMS.split(), found["strategies"], "No trades."),
+        _table(_STRATEGIES.split(), strategies, "No trades."),
         "By UTC day:",
         _table(_DAYS.split(), days, "No days."),
     ]

@@ -7,7 +7,7 @@ from decimal import Decimal
 from spark_tui.domain import risk
 from spark_tui.domain.decimals import EXACT, ZERO, short
 from spark_tui.domain.instrument import Instrument
-from spark_tui.domain.rules import KINDS, UNNAMED, Rule, RuleKind, Scope, unit_words
+from spark_tui.domain.rules import KINDS, MANUAL, UNNAMED, Rule, RuleKind, Scope, unit_words
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.portfolio import ACCOUNT_CURRENCY
 from spark_tui.engine.records import RuleChanged
@@ -87,7 +87,8 @@ def scope_words(rule: Rule) -> str:
     """` for BTCUSDT at sim`; empty for a rule that holds anywhere."""
     scope = rule.scope
     parts = [f"for {scope.symbol}" if scope.symbol else "", f"at {scope.venue}" if scope.venue else ""]
-    parts.append(f"by {scope.strategy}" if scope.strategy else "")
+    hand = scope.strategy == MANUAL
+    parts.append("by hand" if hand else f"by {scope.strategy}" if scope.strategy else "")
     return "".join(f" {part}" for part in parts if part)
 
 

@@ -7,9 +7,11 @@ from typing import Final, NamedTuple
 
 from spark_tui.domain.accounting import Explained, FlowKind
 from spark_tui.domain.decimals import ZERO
-from spark_tui.link.messages import Balances, DayPnl, ExplainedRow, PnlRow, SymbolPnl
+from spark_tui.domain.rules import MANUAL
+from spark_tui.link.messages import Balances, DayPnl, ExplainedRow, PnlRow, StrategyPnl, SymbolPnl
 from spark_tui.ui import format as fmt
 from spark_tui.ui.pnl_data import Money
+from spark_tui.ui.story import short_id
 from spark_tui.ui.widgets.line_table import Column, RowKey
 
 MOST: Final = 8  # decimals
@@ -128,15 +130,23 @@ def _facts(row: PnlRow) -> tuple[Fact, ...]:
 
 def _strategies(known: Money, _: Balances | None) -> dict[RowKey, Entry]:
     rows = known.pnl.strategies if known.pnl else ()
-    return {(one.name,): _strategy(one) for one in rows}
+    return {(one.whose, one.name): _strategy(one) for one in rows}
 
 
-def _strategy(row: PnlRow) -> Entry:
+def _strategy(row: StrategyPnl) -> Entry:
     cells: tuple[Cell, ...] = (
-        (row.name or "by hand", "b ink"), (str(row.trades), "ink"), gain(row.realised), gain(row.unrealised),
+        (row.name, "b ink"), (row.whose if row.name == MANUAL else short_id(row.whose), "ink"),
+        (str(row.trades), "ink"), gain(row.realised), gain(row.unrealised),
         (money(row.fees), "dim"), (money(row.volume), "dim"), gain(row.total),
     )  # fmt: skip
-    return Entry((*cells[:4], gain(row.funding), *cells[4:]), cells, _facts(row))
+    return Entry((*cells[:5], gain(row.funding), *cells[5:]), cells, (*_whose(row), *_facts(row)))
+
+
+def _whose(row: StrategyPnl) -> tuple[Fact, ...]:
+    """Of orders by hand the operator, of an algo its id."""
+    if not row.whose:
+        return ()
+    return (("operator" if row.name == MANUAL else "algo", row.whose),)
 
 
 def _days(known: Money, _: Balances | None) -> dict[RowKey, Entry]:
@@ -258,11 +268,11 @@ TABLES: Final = (
     ),
     Table(
         "Strategies",
-        (Column("strategy", 26), *right(
+        (Column("strategy", 10), Column("whose", 15), *right(
             ("trades", 8), ("realised", 12), ("unrealised", 12), ("funding", 10), ("fees", 10),
             ("volume", 14), ("total", 12))),
-        (Column("strategy", 18), *right(
-            ("trades", 6), ("realised", 9), ("unreal.", 9), ("fees", 8), ("volume", 11), ("total", 9))),
+        (Column("strategy", 8), Column("whose", 10), *right(
+            ("trades", 6), ("realised", 9), ("unreal.", 9), ("fees", 7), ("volume", 11), ("total", 9))),
         "no strategy has traded yet",
         _strategies,
     ),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 
-from spark_tui.domain.rules import KINDS, Rule, RuleEffect, RuleKind
+from spark_tui.domain.rules import KINDS, MANUAL, Rule, RuleEffect, RuleKind
 from spark_tui.link.messages import RuleRow
 from spark_tui.ui import format as fmt
 
@@ -24,12 +24,16 @@ FOLLOWS = {
 
 
 def scope_words(rule: Rule) -> str:
-    """`BTCUSDT by twap at sim`; `everywhere` without a scope."""
+    """`BTCUSDT by twap at sim`, `by hand`; `everywhere` without a scope."""
     scope = rule.scope
     parts = [scope.symbol]
-    parts += [f"by {scope.strategy}"] if scope.strategy else []
+    parts += [by(scope.strategy)] if scope.strategy else []
     parts += [f"at {scope.venue}"] if scope.venue else []
     return " ".join(part for part in parts if part) or "everywhere"
+
+
+def by(strategy: str) -> str:
+    return "by hand" if strategy == MANUAL else f"by {strategy}"
 
 
 def figure(row: RuleRow) -> str:

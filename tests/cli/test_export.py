@@ -83,6 +83,7 @@ async def test_fills_are_plain_decimals_at_iso_times(data: Path, capsys: pytest.
     assert D(bought["realised_quote"]) + D(sold["realised_quote"]) == D("-0.02")
     assert D(bought["fifo_realised_quote"]) + D(sold["fifo_realised_quote"]) == D("-0.02")
     assert sold["quote_rate"] == "1"
+    assert (bought["strategy"], bought["whose"]) == ("manual", "tester")
 
 
 async def test_pnl_sums_are_those_of_the_fills(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,6 +91,8 @@ async def test_pnl_sums_are_those_of_the_fills(data: Path, capsys: pytest.Captur
     found = rows(capsys.readouterr().out)
     assert {row["by"] for row in found} == {"symbol", "strategy", "day"}
     assert {D(row["realised"]) for row in found} == {D("-0.02")}
+    [strategy] = [row for row in found if row["by"] == "strategy"]
+    assert (strategy["name"], strategy["whose"]) == ("manual", "tester")
 
 
 async def test_words_are_no_formulas_and_numbers_stay_numbers(

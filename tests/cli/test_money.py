@@ -41,6 +41,11 @@ async def test_profit_says_both_methods_and_the_fee(tmp_path: Path) -> None:
     for words in ("Average cost and FIFO side by side", "fifo realised", "By strategy:", "By UTC day:"):
         assert words in text
     assert "60.01" in text
+    titles, row = text.split("By strategy:\n\n")[1].split("\n")[:2]
+    assert (titles.split()[:3], row.split()[:3]) == (
+        ["strategy", "whose", "trades"],
+        ["manual", "tester", "1"],
+    )
 
 
 @pytest.mark.parametrize("word", ["", "day", "MONTH", "all"])

@@ -88,7 +88,7 @@ async def test_symbol_strategy_and_day_tell_the_same_sum(tmp_path: Path) -> None
         assert symbol.row.realised == D("-0.01")
         assert symbol.row.unrealised == D(61_005) - 60_010
         assert symbol.row.total == found.total.total == D("994.99")
-        assert found.strategies[0].name == "manual:tester"
+        assert (found.strategies[0].name, found.strategies[0].whose) == ("manual", "tester")
         assert found.strategies[0].total == D("994.99")
         (day,) = found.days
         assert (day.row.realised, day.row.fees, day.row.volume) == (D("-0.01"), D("0.01"), D(60_010))

@@ -42,6 +42,17 @@ async def test_look(size: tuple[int, int], name: str) -> None:
             check_text(face, f"pnl-{table}-{name}")
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_a_strategy_and_whose_it_is_stand_apart(size: tuple[int, int]) -> None:
+    async with cockpit(size) as face:
+        await opened(face)
+        await face.press("t", "j")
+        rows = [line.split()[:3] for line in face.pane("money").split("\n")]
+        assert ["manual", "ozan", "12"] in rows
+        assert ["twap", "1c046", "12"] in rows
+        assert "operator     ozan" in face.pane("row")
+
+
 async def test_average_cost_and_fifo_stand_side_by_side() -> None:
     async with cockpit() as face:
         await opened(face)

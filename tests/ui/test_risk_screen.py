@@ -5,10 +5,10 @@ from decimal import Decimal as D
 import msgspec
 import pytest
 
-from spark_tui.domain.rules import Rule, RuleEffect, RuleKind
+from spark_tui.domain.rules import Rule, RuleEffect, RuleKind, Scope
 from spark_tui.domain.values import Environment
 from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, RuleRow, Rules
-from spark_tui.ui.rule_words import about, figure, figure_within, most
+from spark_tui.ui.rule_words import about, figure, figure_within, most, scope_words
 from spark_tui.ui.screens.risk import RiskScreen
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.looks import check_picture, check_text
@@ -221,6 +221,13 @@ def test_a_rate_says_its_window_and_no_figure_is_cut() -> None:
     assert figure(unnamed) == "– / 100 000 quote asset"
     assert figure_within(unnamed, 19) == "– / 100 000 quote"
     assert most(unnamed) == "100.0k quote"
+
+
+def test_a_scope_says_by_hand_not_manual() -> None:
+    rule = Rule(id="r", kind=RuleKind.MAX_OPEN_ORDERS, limit=D(5), scope=Scope(strategy="manual"))
+    assert scope_words(rule) == "by hand"
+    narrow = msgspec.structs.replace(rule, scope=Scope(symbol="BTCUSDT", strategy="twap", venue="sim"))
+    assert scope_words(narrow) == "BTCUSDT by twap at sim"
 
 
 def test_hours_and_symbols_are_named_where_they_do_not_fit() -> None:

@@ -10,7 +10,7 @@ from spark_tui.domain.accounting.cash import CashBook, Explained
 from spark_tui.domain.accounting.dust import is_dust, sellable
 from spark_tui.domain.accounting.equity import Curve, Point, Window
 from spark_tui.domain.accounting.fifo import Lot, Lots
-from spark_tui.domain.accounting.flows import Flow, FlowKind, Trade, flows_of
+from spark_tui.domain.accounting.flows import Flow, FlowKind, Trade, flows_of, parted
 from spark_tui.domain.accounting.pnl import ACCOUNT_CURRENCY, PnlBook, Sheet, StrategySheet
 from spark_tui.domain.accounting.tally import Measure, Tally
 
@@ -33,5 +33,6 @@ __all__ = [
     "Window",
     "flows_of",
     "is_dust",
+    "parted",
     "sellable",
 ]

@@ -55,6 +55,12 @@ class Trade(msgspec.Struct, frozen=True, kw_only=True):
         return multiply(self.fill.price, self.fill.quantity)
 
 
+def parted(strategy: str) -> tuple[str, str]:
+    """A trade's strategy as (what it is, whose it is): `manual` and an operator, `twap` and an algo's id."""
+    name, _, whose = strategy.partition(":")
+    return name, whose
+
+
 def flows_of(trade: Trade) -> tuple[Flow, ...]:
     """A spot trade's: base one way, quote money the other, and the commission in whatever asset it took."""
     fill, buy = trade.fill, trade.side is Side.BUY

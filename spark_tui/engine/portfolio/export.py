@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 from spark_tui.domain.account import Position
-from spark_tui.domain.accounting import ACCOUNT_CURRENCY, FlowKind, Measure, Tally, Trade
+from spark_tui.domain.accounting import ACCOUNT_CURRENCY, FlowKind, Measure, Tally, Trade, parted
 from spark_tui.domain.accounting.pnl import TradeKey
 from spark_tui.domain.decimals import ONE, multiply, plain
 from spark_tui.engine.money_records import AccountBegun, CashMoved, EquitySampled, FillPriced
@@ -18,13 +18,13 @@ Row = dict[str, str]
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "fills": (
-        "time_utc", "venue", "symbol", "strategy", "side", "quantity", "price", "value", "quote",
-        "commission", "commission_asset", "realised_quote", "fifo_realised_quote", "quote_rate",
+        "time_utc", "venue", "symbol", "strategy", "whose", "side", "quantity", "price", "value",
+        "quote", "commission", "commission_asset", "realised_quote", "fifo_realised_quote", "quote_rate",
         "commission_rate", "maker", "synthetic", "trade_id", "client_order_id",
     ),
     "pnl": (
-        "by", "name", "trades", "realised", "fees", "funding", "volume", "unpriced", "quote", "quantity",
-        "average_cost", "realised_quote", "fifo_average", "fifo_realised_quote",
+        "by", "name", "whose", "trades", "realised", "fees", "funding", "volume", "unpriced", "quote",
+        "quantity", "average_cost", "realised_quote", "fifo_average", "fifo_realised_quote",
     ),
     "equity": ("time_utc", "equity", "gain", "drawdown", "unpriced"),
     "flows": ("time_utc", "venue", "asset", "kind", "amount", "rate", "operator", "note"),
@@ -63,7 +63,7 @@ def _fills(records: Iterable[Record]) -> Iterator[Row]:
 
 
 def _fill(trade: Trade, gained: Decimal, by_fifo: Decimal, rates: dict[TradeKey, dict[str, Decimal]]) -> Row:
-    fill = trade.fill
+    fill, (strategy, whose) = trade.fill, parted(trade.strategy)
     known = {**rates.pop(trade.key, {}), ACCOUNT_CURRENCY: ONE}
     if trade.quote in known:  # base asset that a fee took was worth the fill's own price
         known.setdefault(trade.base, multiply(fill.price, known[trade.quote]))
@@ -71,7 +71,8 @@ def _fill(trade: Trade, gained: Decimal, by_fifo: Decimal, rates: dict[TradeKey,
         "time_utc": _time(fill.time_ms),
         "venue": trade.venue,
         "symbol": trade.symbol,
-        "strategy": trade.strategy,
+        "strategy": strategy,
+        "whose": whose,
         "side": trade.side,
         "quantity": plain(fill.quantity),
         "price": plain(fill.price),
@@ -104,8 +105,9 @@ def _pnl(records: Iterable[Record]) -> Iterator[Row]:
         row["fifo_average"] = plain(sheet.lots.average_price)
         row["fifo_realised_quote"] = plain(sheet.lots.realised)
         yield row
-    for name, strategy in book.strategies.items():
-        yield _sums("strategy", name, strategy.tally)
+    for strategy, own in book.strategies.items():
+        name, whose = parted(strategy)
+        yield {**_sums("strategy", name, own.tally), "whose": whose}
     for day in sorted(book.days):
         yield _sums("day", day, book.days[day])
 

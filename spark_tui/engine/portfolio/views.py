@@ -4,6 +4,8 @@ from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
 from decimal import Decimal
 
+import msgspec
+
 from spark_tui.domain.account import Position, unrealised
 from spark_tui.domain.accounting import (
     ACCOUNT_CURRENCY,
@@ -14,13 +16,14 @@ from spark_tui.domain.accounting import (
     Tally,
     Window,
     is_dust,
+    parted,
 )
 from spark_tui.domain.decimals import ONE, ZERO, add
 from spark_tui.domain.instrument import Instrument, LotSize, MinNotional, Notional
 from spark_tui.engine.accounts import Accounts
 from spark_tui.engine.portfolio.balances import BalanceBook
 from spark_tui.engine.portfolio.valuation import Valuation
-from spark_tui.link.messages.pnl import DayPnl, ExplainedRow, Explanation, Pnl, PnlRow, SymbolPnl
+from spark_tui.link.messages.pnl import DayPnl, ExplainedRow, Explanation, Pnl, PnlRow, StrategyPnl, SymbolPnl
 
 Pair = tuple[str, str]
 Instruments = Mapping[Pair, Instrument]
@@ -32,19 +35,12 @@ STRATEGIES_SHOWN = 200
 def pnl(accounts: Accounts, valuation: Valuation, instruments: Instruments) -> Pnl:
     book = accounts.pnl.laid()
     symbols = tuple(_symbol(pair, sheet, valuation, instruments) for pair, sheet in book.symbols.items())
-    strategies = []
-    for name in list(reversed(book.strategies))[:STRATEGIES_SHOWN]:
-        sheet = book.strategies[name]
-        gains = [
-            _open_gain(position, book.symbols[pair].quote, valuation)
-            for pair, position in sheet.positions.items()
-        ]
-        strategies.append(_row(name, sheet.tally, _sum(gains)))
+    latest = list(reversed(book.strategies))[:STRATEGIES_SHOWN]
     return Pnl(
         currency=ACCOUNT_CURRENCY,
         total=_total([one.row for one in symbols]),
         symbols=symbols,
-        strategies=tuple(strategies),
+        strategies=tuple(_strategy(name, book, valuation) for name in latest),
         days=_days(book, accounts),
     )
 
@@ -107,6 +103,16 @@ def _symbol(pair: Pair, sheet: Sheet, valuation: Valuation, instruments: Instrum
         lots=len(lots.lots),
         dust=_dust(position, instruments.get(pair), mark),
     )
+
+
+def _strategy(strategy: str, book: PnlBook, valuation: Valuation) -> StrategyPnl:
+    sheet, (name, whose) = book.strategies[strategy], parted(strategy)
+    gains = [
+        _open_gain(position, book.symbols[pair].quote, valuation)
+        for pair, position in sheet.positions.items()
+    ]
+    row = _row(name, sheet.tally, _sum(gains))
+    return StrategyPnl(**msgspec.structs.asdict(row), whose=whose)
 
 
 def _open_gain(position: Position, quote: str, valuation: Valuation) -> Decimal | None:

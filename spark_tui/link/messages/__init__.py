@@ -85,6 +85,7 @@ from spark_tui.link.messages.pnl import (
     PnlRow,
     PriceFills,
     RecordFlow,
+    StrategyPnl,
     SymbolPnl,
 )
 from spark_tui.link.messages.previews import AlgoPreview, AmendPreview, LegPreview, ListPreview
@@ -264,6 +265,7 @@ __all__ = [
     "StopAlgo",
     "StopCanary",
     "StopEngine",
+    "StrategyPnl",
     "SubmitLeg",
     "SubmitList",
     "SubmitOrder",

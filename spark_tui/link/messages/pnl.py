@@ -58,6 +58,13 @@ class PnlRow(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: dict[str, Decimal] = {}
 
 
+class StrategyPnl(PnlRow, frozen=True, kw_only=True):
+    """`name`: manual, an algo's kind, external, kill or older. `whose`: the operator of orders by hand, the
+    id of an algo, else empty."""
+
+    whose: str
+
+
 class SymbolPnl(msgspec.Struct, frozen=True, kw_only=True):
     """One instrument's, with the position by average cost and by FIFO side by side, in quote money. `mark`:
     None while the book is unusable. `dust`: what is left is too little for any order."""
@@ -90,7 +97,7 @@ class Pnl(msgspec.Struct, frozen=True, kw_only=True, tag="pnl"):
     currency: str
     total: PnlRow
     symbols: tuple[SymbolPnl, ...]
-    strategies: tuple[PnlRow, ...]
+    strategies: tuple[StrategyPnl, ...]
     days: tuple[DayPnl, ...]
 
 

@@ -219,7 +219,7 @@ class MoneyTable(RowTable[tuple[str, Entry]]):
 
 class MoneyCard(RowCard[tuple[str, Entry]]):
     def title(self, row: tuple[str, Entry]) -> tuple[Line, Line]:
-        return ((row[0] or "by hand", "dim"),), ()
+        return ((row[0], "dim"),), ()
 
     def lines(self, row: tuple[str, Entry], width: int, height: int) -> list[Line]:
         return [

@@ -15,6 +15,7 @@ from spark_tui.link.messages import (
     Explanation,
     Pnl,
     PnlRow,
+    StrategyPnl,
     SymbolPnl,
 )
 from tests.ui.fake_engine.world import VENUE
@@ -35,6 +36,10 @@ def row(name: str, realised: str | None, unrealised: str | None, **changes: obje
         total=total,
         **known,  # type: ignore[arg-type]
     )
+
+
+def strategy(name: str, whose: str, realised: str, unrealised: str | None) -> StrategyPnl:
+    return StrategyPnl(**msgspec.structs.asdict(row(name, realised, unrealised)), whose=whose)
 
 
 BTC = SymbolPnl(
@@ -104,7 +109,11 @@ class FakeProfit:
             currency="USDT",
             total=row("total", "2.36", None, fees=D("4.58")),
             symbols=(BTC, ETH),
-            strategies=(row("twap", "1.10", "0.40"), row("", "1.26", None)),
+            strategies=(
+                strategy("twap", "algo-a1c046", "1.10", "0.40"),
+                strategy("manual", "ozan", "1.26", None),
+                strategy("external", "", "0.00", "0.00"),
+            ),
             days=(
                 DayPnl(row=row("2026-03-04", "1.20", None), equity=D("10012.40"), gain=D("12.40")),
                 DayPnl(row=row("2026-03-03", "1.16", None), equity=None, gain=None),
