@@ -61,10 +61,11 @@ class Comparison:
         self._locks = LockCheck(venue.name, books, differences)
         self._rows: list[Row] = []  # of this pass, as are the reports on orders of ours
         self._reports: dict[str, OrderReport] = {}
+        self.whole = False  # the last pass accounted for every trade it was to look for
 
     async def run(self, symbols: set[str]) -> None:
         """Raises VenueError from any question that got no answer."""
-        self._rows, self._reports = [], {}
+        self._rows, self._reports, self.whole = [], {}, False
         self._differences.begin(self._venue.name)
         try:
             await self._compare(symbols)
@@ -91,14 +92,16 @@ class Comparison:
             if (order.request.symbol, order.venue_order_id) not in listed:
                 await self._ask_external(order, unfound)
         self._unfound = unfound
+        whole = True
         for symbol in sorted(symbols):
-            await self._trades(symbol)
+            whole &= await self._trades(symbol)
         await self._short_of_fills()
         for client_id in self._missing.keys() - self._books.state.open.keys():
             del self._missing[client_id]
         balances = await self._venue.balances()
         self._on_balances(balances)
         self._rows += self._locks.rows(balances)
+        self.whole = whole
 
     # --- orders --------------------------------------------------------------------------------------------
 
@@ -264,26 +267,28 @@ class Comparison:
 
     # --- trades --------------------------------------------------------------------------------------------
 
-    async def _trades(self, symbol: str) -> None:
-        """Book every account trade after the last accounted one. The first pass ever only marks where to
-        begin: what was traded before this ledger is not its business, and orders of ours are fetched by
-        order."""
+    async def _trades(self, symbol: str) -> bool:
+        """Book every account trade after the last accounted one; whether that was all. The first pass ever
+        only marks where to begin: what was traded before this ledger is not its business, and orders of ours
+        are fetched by order."""
         venue = self._venue
         cursor = self._books.state.reconciled.get((venue.name, symbol))
         if cursor is None:
             latest = await venue.trades(symbol, limit=1)
             self._advance(symbol, max((int(trade.fill.trade_id) for trade in latest), default=-1))
-            return
+            return True
         for _ in range(MAX_PAGES):
             page = await venue.trades(symbol, from_id=cursor + 1, limit=PAGE)
             for trade in sorted(page, key=lambda trade: int(trade.fill.trade_id)):
                 if not await self._account_for(trade):
                     self._advance(symbol, cursor)
-                    return
+                    return False
                 cursor = int(trade.fill.trade_id)
             if len(page) < PAGE:
-                break
+                self._advance(symbol, cursor)
+                return True
         self._advance(symbol, cursor)
+        return False
 
     async def _account_for(self, trade: TradeReport) -> bool:
         """False while the trade might belong to an order whose fate is open and the venue does not say whose

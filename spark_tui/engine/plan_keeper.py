@@ -1,6 +1,7 @@
 """Keeps the kill plan true: where the orders rest, with which key, and what is held (venues/kill_plan.py).
 
-`symbols`: those with an order that may rest at a venue; `assets`: base and quote of an instrument, if known.
+`symbols`: those with an order that may rest at a venue; `assets`: base and quote of an instrument, if known;
+`compared`: when a venue's last whole comparison began.
 """
 
 import asyncio
@@ -73,6 +74,7 @@ class PlanKeeper:
         state: State,
         symbols: Callable[[str], set[str]],
         assets: Callable[[str, str], tuple[str, str] | None],
+        compared: Callable[[str], int],
         clock: Clock,
         notify: Notify,
     ) -> None:
@@ -81,11 +83,17 @@ class PlanKeeper:
         self._state = state
         self._symbols = symbols
         self._assets = assets
+        self._compared = compared
         self._clock = clock
         self._notify = notify
         self._written: tuple[VenuePlan, ...] | None = None
         self._failed = False
         self._lately: dict[str, tuple[int, LastOrder]] = {}  # by client id; when it was last open
+
+    @property
+    def compared_ms(self) -> int:
+        """The oldest comparison that the plan on disk rests on; 0: there is a venue without one."""
+        return min((venue.compared_ms for venue in self._written or ()), default=0)
 
     async def run(self) -> None:
         while True:
@@ -118,7 +126,9 @@ class PlanKeeper:
         symbols |= {symbol for where, symbol in self._state.reconciled if where == venue.venue}
         symbols |= self._symbols(venue.venue) | beyond.keys()
         held = tuple(self._held(venue.venue, symbol, beyond.get(symbol, [])) for symbol in sorted(symbols))
-        return msgspec.structs.replace(venue, held=held, open=self._open(venue.venue))
+        return msgspec.structs.replace(
+            venue, held=held, open=self._open(venue.venue), compared_ms=self._compared(venue.venue)
+        )
 
     def _open(self, venue: str) -> tuple[LastOrder, ...]:
         """Those the venue had a word on: the others are so new that the ledger's end has them."""

@@ -35,6 +35,7 @@ from spark_tui.wire.clock import SystemClock
 
 if TYPE_CHECKING:
     from spark_tui.engine.engine import Engine
+    from spark_tui.engine.kill_marks import MarkFiles
     from spark_tui.engine.plan_keeper import PlanKeeper
     from spark_tui.link.service import Service
 
@@ -87,7 +88,6 @@ class _Process:
         self._on_checkpoint = on_checkpoint
         self._clock = SystemClock()
         self._ended = asyncio.Event()
-        self._marks: tuple[Path, ...] = ()  # files of the kills that this start takes over
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -98,6 +98,7 @@ class _Process:
             child = None if base else await self._begin_child(stack)
             # half a second of imports, while the simulator does its own on the other core
             from spark_tui.engine.composition import Composition
+            from spark_tui.engine.kill_marks import MarkFiles
 
             composition = Composition(self._settings, self._place.data_dir, self._clock, self._on_checkpoint)
             ledger, tape = composition.open_store(stack)
@@ -108,7 +109,6 @@ class _Process:
             _bind(self._place.data_dir, found.environment)
             trouble = await composition.start_telemetry(stack)
             marks = read_marks(self._place.data_dir)
-            self._marks = tuple(marks)
             engine = composition.build(found, ledger, tape, tuple(marks.values()))
             keeper = composition.keeper(engine, found, bundled=child is not None)
             await keeper.keep()  # before anything trades
@@ -119,7 +119,9 @@ class _Process:
                 child.notify = engine.notices
             service = composition.observed(engine, lambda: child.restarts if child else 0)
             where = "the bundled simulator" if child else base
-            await self._serve(engine, service, keeper, composition.metrics_port, where)
+            window_ms = max(runner.venue.decision_window_ms for runner in engine.runners.values())
+            files = MarkFiles(marks, window_ms / 1_000, self._clock)
+            await self._serve(engine, service, keeper, files, composition.metrics_port, where)
 
     async def _begin_child(self, stack: contextlib.AsyncExitStack) -> SimulatorChild:
         child = SimulatorChild(
@@ -130,7 +132,13 @@ class _Process:
         return child
 
     async def _serve(
-        self, engine: "Engine", service: "Service", keeper: "PlanKeeper", metrics_port: int, where: str
+        self,
+        engine: "Engine",
+        service: "Service",
+        keeper: "PlanKeeper",
+        files: "MarkFiles",
+        metrics_port: int,
+        where: str,
     ) -> None:
         from spark_tui.link.server import serve as serve_link
         from spark_tui.store.ledger import LedgerError
@@ -140,12 +148,11 @@ class _Process:
         try:
             await self._until_ended(engine.ready())  # the first attempt at every venue was made
             await keeper.keep()  # with what the venue counts from: a face may order from here on
-            if self._marks:
+            if files.waiting:
                 await engine.journal.durable()
-                for path in self._marks:  # they stand in the ledger now; what came since stays
-                    path.unlink(missing_ok=True)
+                files.remove(keeper.compared_ms)  # they stand in the ledger now; what came since stays
             path = socket_path(self._place.data_dir)
-            async with serve_link(service, path):
+            async with serve_link(service, path), _background(files.run(lambda: keeper.compared_ms)):
                 with self._announced(path, metrics_port):
                     self._say(_hello(engine, where))
                     gc.collect()

@@ -20,14 +20,17 @@ from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.positions import held_now
 from spark_tui.venues.kill_marks import kill_order_id
 from spark_tui.venues.kill_plan import Held
-from spark_tui.venues.port import OrderReport, OrderStatus, Reaction, Venue, VenueError
+from spark_tui.venues.port import TRADES_LAG_S, OrderReport, OrderStatus, Reaction, Venue, VenueError
 from spark_tui.venues.sweep import text_of
 
 ROUNDS = 5  # a market order may fill in part only, and a big one goes in several
 ASK_EVERY_S = 1.0
-LAG_S = 10.0  # after which no list of trades lags behind any more
+LAG_S = TRADES_LAG_S
 UNLISTED = "what another kill sold just now may not be listed yet, and nobody waited for that"
-CLOSED_SINCE = "not closed: another kill closed positions since the plan, which cannot tell trades apart"
+CLOSED_SINCE = (
+    "not closed: another kill closed positions since the engine last compared trades,"
+    " and the plan cannot tell them apart"
+)
 A_FILTER = "-1013"
 ROOM = Decimal("1.1")  # the venue compares with an average price, we with the best one
 ENDED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
@@ -58,8 +61,9 @@ class Others(Protocol):
         """Until what they closed is `lag_s` old; an order whose fate they did not know may have traded until
         `window_s` after it was sent."""
 
-    async def closed_since_plan(self) -> bool:
-        """Whether they closed something that the plan may still have."""
+    async def closed_since(self, compared_ms: int, lag_s: float, window_s: float) -> bool:
+        """Whether they closed something that a comparison begun at `compared_ms` may have missed: it was
+        listed up to `lag_s` later, or traded up to `window_s` after it was sent."""
 
     async def closing(self) -> None:
         """Tell them that this one does, before it does."""
@@ -69,13 +73,16 @@ class Others(Protocol):
 
 
 class Flattener:
-    """`run` distinguishes this kill's client order ids from every other's."""
+    """`run` distinguishes this kill's client order ids from every other's; `compared_ms`: see VenuePlan."""
 
-    def __init__(self, venue: Venue, patience: Patience, run: str, others: Others) -> None:
+    def __init__(
+        self, venue: Venue, patience: Patience, run: str, others: Others, *, compared_ms: int
+    ) -> None:
         self._venue = venue
         self._patience = patience
         self._run = run
         self._others = others
+        self._compared_ms = compared_ms
         self._alone = False
         self._orders: list[str] = []
         self._undecided: dict[str, str] = {}  # by symbol: why nothing more is sent there
@@ -105,7 +112,7 @@ class Flattener:
         held = self._less_own(listed)
         if planned.symbol in self._undecided:
             return self._left(held, f"not closed: {self._undecided[planned.symbol]}")
-        if planned.quantity and planned.counted_to is None and await self._others.closed_since_plan():
+        if planned.quantity and planned.counted_to is None and await self._closed_since():
             return self._left(held, CLOSED_SINCE)
         for _ in range(ROUNDS):
             try:
@@ -132,12 +139,19 @@ class Flattener:
             why = f"{report.client_order_id} filled {plain(report.filled)} only"
         return self._left(held, why)
 
+    async def _closed_since(self) -> bool:
+        return await self._others.closed_since(self._compared_ms, LAG_S, self._window_s)
+
+    @property
+    def _window_s(self) -> float:
+        return self._venue.decision_window_ms / 1_000
+
     async def _after_others(self) -> bool:
         """Whether it had to wait: what another kill sold may not be listed yet, and would be sold again.
         Raises VenueError where nobody waits for that."""
         if self._alone:
             return False
-        wait_s = await self._others.unlisted_s(LAG_S, self._venue.decision_window_ms / 1_000)
+        wait_s = await self._others.unlisted_s(LAG_S, self._window_s)
         if wait_s > 0 and not await self._patience.waited(wait_s):
             raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", UNLISTED)
         self._alone = True  # the others wait for this one now

@@ -95,12 +95,10 @@ class Rescue:
         self._said: CancelAllResult | None = None
         self._turn = Turn(data_dir, clock, self._patience)
         self._unanswered = 0  # orders of its own
-        self._planned_ms = 0  # when its plan was written
 
     async def kill(self, plan: KillPlan, *, flatten: bool, doubt: str = "") -> Outcome:
         """Never raises: what goes wrong is in `errors`. `doubt`: why the plan may not name every venue; then
         only an engine that answered can confirm."""
-        self._planned_ms = plan.written_ms
         self._mark = msgspec.structs.replace(self._mark, flatten=flatten)
         self._marking = marking = beside(self._write_mark)
         if doubt:
@@ -184,10 +182,11 @@ class Rescue:
             self._left_s(max((mark.unanswered_ms for mark in others), default=0), window_s + lag_s),
         )
 
-    async def closed_since_plan(self) -> bool:
-        """As flatten.Others."""
-        closed = [max(mark.closed_ms, mark.unanswered_ms) for mark in await self._others()]
-        return max(closed, default=0) > self._planned_ms
+    async def closed_since(self, compared_ms: int, lag_s: float, window_s: float) -> bool:
+        """As flatten.Others. A comparison that lies in the future says nothing: the clock was put back."""
+        if compared_ms > self._now_ms():
+            compared_ms = 0
+        return any(mark.sold_since(compared_ms, lag_s, window_s) for mark in await self._others())
 
     async def _others(self) -> list[Mark]:
         """As far as the disk tells."""

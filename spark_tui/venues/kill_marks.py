@@ -33,6 +33,13 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     closed_ms: int = 0
     unanswered_ms: int = 0
 
+    def sold_since(self, compared_ms: int, lag_s: float, window_s: float) -> bool:
+        """Whether a comparison of trades begun at `compared_ms` may have missed what it sold: trades are
+        listed up to `lag_s` later, and what is not answered trades up to `window_s` after it was sent."""
+        listed_ms = self.closed_ms + lag_s * 1_000 if self.closed_ms else 0
+        decided_ms = self.unanswered_ms + (window_s + lag_s) * 1_000 if self.unanswered_ms else 0
+        return max(listed_ms, decided_ms) > compared_ms
+
 
 def mark_id(at_ms: int, token: str) -> str:
     return f"{at_ms}-{token}"

@@ -15,6 +15,8 @@ from spark_tui.domain.market import Candle, DepthSnapshot, MarketEvent, Top
 from spark_tui.domain.order import Fill, OrderRequest
 from spark_tui.domain.values import Environment, LegRole, ListKind
 
+TRADES_LAG_S = 10.0  # after which no list of trades lags behind any more (F54)
+
 
 class Reaction(StrEnum):
     """What a venue's error means for us (DESIGN 4): data from one table, never a branch on prose."""

@@ -30,12 +30,14 @@ class Desk:
         self.clock = ManualClock()
         self.said: list[str] = []
         self.resting: set[str] = set()
+        self.compared_ms = 0
         self.keeper = PlanKeeper(
             data_dir,
             (VENUE,),
             self.state,
             self._symbols,
             lambda venue, symbol: ("BTC", "USDT"),
+            lambda venue: self.compared_ms,
             self.clock,
             lambda level, text: self.said.append(text),
         )
@@ -88,6 +90,18 @@ async def test_of_an_instrument_that_was_never_compared_nothing_counts(desk: Des
     desk.state.reconciled[NAME, "ETHUSDT"] = -1  # compared: nothing was ever traded there
     await desk.keeper.keep()
     assert [one.counted_to for one in desk.planned()] == [-1]
+
+
+async def test_the_plan_says_when_it_was_compared(desk: Desk, full: pytest.MonkeyPatch) -> None:
+    """As far as it is on disk: whoever asks the keeper removes what only an older plan needs."""
+    desk.compared_ms = 5_000
+    await desk.keeper.keep()
+    assert desk.keeper.compared_ms == 0
+    full.undo()
+    await desk.keeper.keep()
+    plan = read_plan(desk.data_dir)
+    assert plan is not None
+    assert (plan.venues[0].compared_ms, desk.keeper.compared_ms) == (5_000, 5_000)
 
 
 async def test_what_has_not_changed_is_not_written_again(desk: Desk) -> None:

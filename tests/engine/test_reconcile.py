@@ -7,11 +7,11 @@ import pytest
 
 from spark_tui.domain.order import OrderRequest, OrderState
 from spark_tui.domain.values import OrderType, Side
-from spark_tui.engine import bookkeeper, state
+from spark_tui.engine import bookkeeper, comparison, state
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import GetOrders, GetStatus, Orders, Status
 from spark_tui.venues.port import OrderReport, OrderStatus, UserStreamDown, UserStreamUp
-from spark_tui.wire.clock import ManualClock
+from spark_tui.wire.clock import NS_PER_MS, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D, FakeVenue
 from tests.engine.harness import Rig, buy, rig
 
@@ -73,6 +73,70 @@ async def test_what_ended_while_nobody_listened_is_found(tmp_path: Path, end: Or
         assert it.order(order.client_order_id).state.value == end.value
         await it.until(lambda: it.order(order.client_order_id).filled == D("0.2"))
         assert position(it) == D("0.2")
+
+
+async def test_a_comparison_counts_from_when_it_began(tmp_path: Path) -> None:
+    """What traded while it asked may be missing in it. One without an answer is none."""
+    async with rig(tmp_path) as it:
+        reconciler, began = it.engine.runners[NAME].reconciler, []
+        before_ms = reconciler.compared_ms
+        asked = it.venue.open_orders
+
+        async def slow() -> tuple[OrderReport, ...]:
+            began.append(it.clock.wall_ns() // NS_PER_MS)
+            await it.clock.sleep(3)
+            return await asked()
+
+        it.venue.open_orders = slow  # type: ignore[method-assign]
+        it.venue.failing["balances"] = UNREACHABLE
+        reconciler.look_again()
+        await it.clock.run_for(4)
+        assert began
+        assert reconciler.compared_ms == before_ms
+        it.venue.failing.clear()
+        await it.until(lambda: reconciler.compared_ms != before_ms)
+        assert reconciler.compared_ms == began[-1]
+
+
+async def test_a_comparison_that_leaves_a_trade_for_later_is_not_whole(tmp_path: Path) -> None:
+    """It could be an order's whose fate is open; the position may not have it yet."""
+    async with rig(tmp_path) as it:
+        reconciler = it.engine.runners[NAME].reconciler
+        it.venue.plan.append("lost")
+        client_id = f"sp{it.engine.identities.run}-1"
+        it.venue.hidden.add(client_id)
+        it.venue.nameless.add(client_id)
+        await it.submit()
+        it.venue.fill(client_id, quiet=True)
+        before_ms, passes = reconciler.compared_ms, reconciler.passes
+        it.clock.advance(1)
+        reconciler.look_again()
+        await it.until(lambda: reconciler.passes > passes)
+        assert reconciler.compared_ms == before_ms
+        it.venue.nameless.clear()
+        reconciler.look_again()
+        await it.until(lambda: reconciler.compared_ms > before_ms)
+
+
+async def test_a_comparison_that_did_not_come_to_the_end_of_the_trades_is_not_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparison, "PAGE", 1)
+    monkeypatch.setattr(comparison, "MAX_PAGES", 1)
+    async with rig(tmp_path) as it:
+        reconciler = it.engine.runners[NAME].reconciler
+        it.venue.external("web-1", buy_request())
+        it.venue.fill("web-1", D("0.1"), quiet=True)
+        it.venue.fill("web-1", D("0.1"), quiet=True)
+        before_ms = reconciler.compared_ms
+        it.clock.advance(1)
+        await again(it)
+        assert position(it) == D("0.1")
+        assert reconciler.compared_ms == before_ms
+        await again(it)
+        assert position(it) == D("0.2")
+        await again(it)
+        assert reconciler.compared_ms > before_ms
 
 
 async def test_a_second_pass_records_nothing(tmp_path: Path) -> None:

@@ -37,14 +37,16 @@ class Nobody:
         self.told: list[int] = []
         self.asked = 0
         self.answers: list[bool] = []
-        self.since_plan = False
+        self.since: list[tuple[int, float, float]] = []
+        self.closed = False
 
     async def unlisted_s(self, lag_s: float, window_s: float) -> float:
         self.asked += 1
         return self.unlisted
 
-    async def closed_since_plan(self) -> bool:
-        return self.since_plan
+    async def closed_since(self, compared_ms: int, lag_s: float, window_s: float) -> bool:
+        self.since.append((compared_ms, lag_s, window_s))
+        return self.closed
 
     async def closing(self) -> None:
         self.told.append(self.asked)
@@ -61,7 +63,7 @@ class Scene:
         self.venue = FakeVenue(self.clock)
 
     def flattener(self) -> Flattener:
-        return Flattener(self.venue, self.patience, "test", self.others)
+        return Flattener(self.venue, self.patience, "test", self.others, compared_ms=7)
 
     async def flatten(self, *positions: Held) -> Flattened:
         return await self.ended(self.flattener().flatten(positions))
@@ -188,7 +190,7 @@ async def test_what_another_kill_may_have_closed_is_not_closed_where_trades_cann
     scene: Scene, counted_to: int | None, sent: int
 ) -> None:
     """Where they can, its sale is listed, and what is left is closed."""
-    scene.others.since_plan = True
+    scene.others.closed = True
     scene.venue.plan.append("fill")
     done = await scene.flatten(held("0.5", counted_to=counted_to))
     assert (len(scene.venue.placed), len(done.residue)) == (sent, 1 - sent)

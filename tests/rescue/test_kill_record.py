@@ -6,6 +6,10 @@ import signal
 import subprocess
 from typing import Any
 
+import msgspec
+
+from spark_tui.venues.kill_marks import Mark
+from spark_tui.venues.kill_plan import read_plan
 from tests.cli.conftest import home as home
 from tests.cli.support import wait_for
 from tests.faults.processes import Simulator
@@ -75,6 +79,21 @@ def test_every_kill_without_an_engine_is_recorded_and_a_drill_is_none(desk: Desk
         ("kill", "reason=first"),
         ("kill", "reason=again flatten=true"),
     ]
+
+
+def test_a_kill_that_sold_is_told_of_until_the_plan_was_compared_since(desk: Desk) -> None:
+    """Where the plan cannot tell trades apart, the next kill sees that sale nowhere else."""
+    dead(desk, HELD)
+    assert desk.kill("--flatten")[0] == 0
+    desk.engine().end()
+    plan = read_plan(desk.home.data)
+    assert plan is not None
+    [mark] = [msgspec.json.decode(path.read_bytes(), type=Mark) for path in marks(desk)]
+    assert (
+        plan.venues[0].compared_ms > mark.closed_ms
+    )  # too soon all the same: its trades may have been missing
+    desk.engine()
+    assert len(deeds(desk)) == 1
 
 
 def test_what_the_kill_did_is_the_kills(desk: Desk) -> None:

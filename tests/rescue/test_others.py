@@ -9,10 +9,11 @@ import msgspec
 import pytest
 
 from spark_tui.rescue import process
+from spark_tui.rescue.flatten import CLOSED_SINCE
 from spark_tui.rescue.process import Rescue
 from spark_tui.venues.kill_marks import Mark, read_marks, write_mark
 from spark_tui.wire.clock import NS_PER_MS, ManualClock
-from tests.engine.fake_venue import FakeVenue
+from tests.engine.fake_venue import D, FakeVenue
 from tests.rescue.test_rescue import PLAN, a_rescue, refuse
 from tests.rescue.test_rescue import venue as venue
 
@@ -64,21 +65,55 @@ async def test_an_answer_at_one_venue_does_not_decide_what_another_still_owes(tm
     assert await other.unlisted_s(10, 17) == 27
 
 
-async def test_a_kill_knows_whether_another_sold_since_its_plan(tmp_path: Path, venue: FakeVenue) -> None:
+async def test_a_kill_knows_whether_a_comparison_may_have_missed_what_another_sold(tmp_path: Path) -> None:
+    """Its trades are listed 10 s later at most; what was not answered trades within 17 s."""
     clock = ManualClock()
     one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
-    old, new = (
-        msgspec.structs.replace(PLAN, venues=(), written_ms=clock.wall_ns() // NS_PER_MS + written)
-        for written in (-1, 1)
-    )
-    await other.kill(old, flatten=True)
-    assert not await other.closed_since_plan()
+    sent_ms = clock.wall_ns() // NS_PER_MS
+    clock.advance(60)
+    assert not await other.closed_since(0, 10, 17)
+    clock.step_wall(-60)
     await one.closing()
-    assert await other.closed_since_plan()
+    clock.advance(60)
+    assert await other.closed_since(sent_ms + 26_999, 10, 17)
+    assert not await other.closed_since(sent_ms + 27_000, 10, 17)
+    clock.step_wall(-60)
     await one.answered(sold=True)
-    assert await other.closed_since_plan()
-    await other.kill(new, flatten=True)
-    assert not await other.closed_since_plan()
+    clock.advance(60)
+    assert await other.closed_since(sent_ms + 9_999, 10, 17)
+    assert not await other.closed_since(sent_ms + 10_000, 10, 17)
+
+
+async def test_a_comparison_in_the_future_says_nothing_of_another_kills_sale(tmp_path: Path) -> None:
+    """The clock was put back since."""
+    clock = ManualClock()
+    one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
+    compared_ms = clock.wall_ns() // NS_PER_MS
+    clock.step_wall(-3_600)
+    await one.closing()
+    await one.answered(sold=True)
+    assert await other.closed_since(compared_ms, 10, 17)
+
+
+async def test_a_plan_rewritten_before_a_comparison_does_not_hide_another_kills_sale(
+    tmp_path: Path, venue: FakeVenue
+) -> None:
+    """An engine starts after the first kill, writes its plan and ends before a venue answers it."""
+    venue.clock = clock = ManualClock()
+    told_apart_no_more = msgspec.structs.replace(PLAN.venues[0].held[0], counted_to=None)
+    before = msgspec.structs.replace(
+        PLAN.venues[0], held=(told_apart_no_more,), compared_ms=clock.wall_ns() // NS_PER_MS
+    )
+    venue.plan.extend(["fill", "fill"])
+    told = []
+    for venues in (before, msgspec.structs.replace(before, compared_ms=0)):
+        written = msgspec.structs.replace(PLAN, venues=(venues,), written_ms=clock.wall_ns() // NS_PER_MS)
+        rescue = Rescue(tmp_path, clock, operator="me", reason="storm")
+        told.append(await rescue.kill(written, flatten=True))
+        clock.advance(3_600)
+    assert [len(one.flattened) for one in told] == [1, 0]
+    (left,) = told[1].residue
+    assert (left.quantity, left.text) == (D("0.5"), CLOSED_SINCE)
 
 
 async def test_a_kill_whose_order_was_refused_is_no_sale(tmp_path: Path, venue: FakeVenue) -> None:
