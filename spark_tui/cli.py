@@ -1,6 +1,6 @@
 """The `spark-tui` command: parse, call, print. Whatever goes wrong is one line and an exit code.
 
-0 done, 1 refused or failed, 2 a wrong flag, setting or file.
+0 done, 1 refused or failed, 2 a wrong flag, setting or file, 129 the terminal went away.
 """
 
 import os
@@ -12,7 +12,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     if words[:1] == ["--version"]:
         return _version()
+    from spark_tui.commands.hang_up import HUNG_UP, from_hang_up, hush
+
+    try:
+        return _run(words)
+    except Exception as error:
+        if not from_hang_up(error):
+            raise
+        hush()
+        return HUNG_UP
+
+
+def _run(words: Sequence[str]) -> int:
+    """Raises only what nobody is left to be told."""
     from spark_tui.commands.errors import CommandError, report_crash
+    from spark_tui.commands.hang_up import from_hang_up
     from spark_tui.commands.parser import parse
 
     try:
@@ -29,6 +43,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # the last guard: an operator never sees a traceback
+        if from_hang_up(error):
+            raise
         print(f"spark-tui: {report_crash(error)}", file=sys.stderr)
         return 1
     return code

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from spark_tui.commands.errors import USAGE, CommandError
+from spark_tui.commands.hang_up import HungUp, is_gone
 from spark_tui.commands.launch import start_engine, without_trading
 from spark_tui.commands.reach import data_dir_of, operator, require_engine
 from spark_tui.commands.stop import stop_engine
@@ -72,7 +73,10 @@ def _attend(arguments: argparse.Namespace, engine: EngineFile, data_dir: Path) -
 
 
 def _run(arguments: argparse.Namespace, engine: EngineFile, *, owns_engine: bool) -> None:
+    """Raises HungUp when it ended because its terminal did."""
     asyncio.run(_face(arguments, engine, owns_engine=owns_engine))
+    if is_gone(sys.stdout):
+        raise HungUp
 
 
 async def _face(arguments: argparse.Namespace, engine: EngineFile, *, owns_engine: bool) -> None:
