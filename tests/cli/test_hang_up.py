@@ -15,7 +15,7 @@ from spark_tui.link.rendezvous import LOG_FILE
 from tests.cli.support import COMMAND, PATIENCE_S, Home, is_running
 
 HUNG_UP = 129
-BUFFERED = {"PYTHONUNBUFFERED": ""}  # as operators run it: what cannot be said is in Python's hands as it ends
+BUFFERED = {"PYTHONUNBUFFERED": ""}  # as operators run it: what is left to say is told as Python ends
 _SIZE = b"\x18\0\x50\0\0\0\0\0"  # 24 rows, 80 columns
 
 
