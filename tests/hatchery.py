@@ -190,6 +190,7 @@ def _sit(line: socket.socket) -> None:
     for name in _IMPORTED:
         importlib.import_module(name)
     gc.collect()
+    generators = [one for one in gc.get_objects() if isinstance(one, random.Random)]  # a library has its own
     gc.freeze()
     while True:
         message, ends, _, _ = socket.recv_fds(line, _MESSAGE, 3)
@@ -203,7 +204,7 @@ def _sit(line: socket.socket) -> None:
             if not child:
                 os.close(tell)
                 line.close()
-                _hatch(ends, **json.loads(message))
+                _hatch(ends, generators, **json.loads(message))
             os.write(tell, str(child).encode())
             os._exit(0)
         os.close(tell)
@@ -214,7 +215,12 @@ def _sit(line: socket.socket) -> None:
 
 
 def _hatch(
-    ends: Sequence[int], program: str, words: list[str], environment: dict[str, str], folder: str
+    ends: Sequence[int],
+    generators: Sequence[random.Random],
+    program: str,
+    words: list[str],
+    environment: dict[str, str],
+    folder: str,
 ) -> NoReturn:
     """Be as an executed process is: streams, environment, randomness of its own."""
     for end, number in zip(ends, (0, 1, 2), strict=True):
@@ -226,7 +232,8 @@ def _hatch(
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
-    random.seed()
+    for generator in generators:
+        generator.seed()
     gc.unfreeze()
     sys.argv = ["spark-tui", *words]
     module, _, name = program.partition(":")
