@@ -72,8 +72,10 @@ async def test_a_deed_too_long_for_its_card_is_shown_whole_on_enter(size: tuple[
         assert "Esc closes" not in face.text
 
 
-async def test_a_card_that_holds_all_of_it_asks_for_no_key() -> None:
-    async with cockpit() as face:
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_a_card_that_holds_all_of_it_asks_for_no_key(size: tuple[int, int]) -> None:
+    """The narrow one to its last line."""
+    async with cockpit(size) as face:
         await opened(face)
         assert "all of it" not in face.text
 

@@ -39,11 +39,11 @@ def test_a_terminal_that_is_gone_keeps_nobody_waiting() -> None:
 
 
 def test_a_terminal_that_is_there_gets_everything() -> None:
-    file = io.StringIO()
-    enduring = EnduringFile(file)
+    there = io.BytesIO()
+    enduring = EnduringFile(io.TextIOWrapper(there, encoding="utf-8"))
     assert enduring.write("abc") == 3
     enduring.flush()
-    assert file.getvalue() == "abc"
+    assert there.getvalue() == b"abc"
     assert enduring.isatty() is False
 
 
