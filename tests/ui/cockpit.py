@@ -17,7 +17,7 @@ from spark_tui.ui.screens.trade import TradeScreen
 from spark_tui.ui.widgets.pane import Pane
 from tests.ui.fake_engine import FakeEngine, ManualClock
 
-WIDE, NARROW = (120, 36), (80, 24)
+VAST, WIDE, NARROW = (200, 60), (120, 36), (80, 24)
 TURNS = 40  # of the event loop: more than any message hops
 PAINTS = 3  # a layout, what it calls for after it, and the paint of that
 STUCK_S = 10  # longer than any machine paints

@@ -20,8 +20,8 @@ from spark_tui.link.messages import (
     Soaking,
 )
 from spark_tui.ui.screens.canary import CanaryScreen
-from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
-from tests.ui.fake_engine.canaries import SOAKED, with_canaries
+from tests.ui.cockpit import NARROW, VAST, WIDE, Cockpit, cockpit
+from tests.ui.fake_engine.canaries import SHA256, SOAKED, with_canaries
 from tests.ui.looks import check_picture, check_text
 
 SIZES = pytest.mark.parametrize(
@@ -80,6 +80,21 @@ async def test_the_confirm_dialog(size: tuple[int, int], name: str) -> None:
         await type_out(face, "BTCUS")
         check_text(face, f"canary-confirm-{name}")
         check_picture(face, f"canary-confirm-{name}")
+
+
+async def test_a_vast_terminal_has_the_evidence_beside_the_canaries() -> None:
+    async with cockpit(VAST, prepare=lambda engine: with_canaries(engine.canaries)) as face:
+        await face.press("f6")
+        await face.until(lambda: "refused" in face.pane("canaries"))
+        await face.press("j")
+        await face.until(lambda: SHA256 in face.pane("seen"))
+        check_text(face, "canary-200x60")
+        screen = face.app.cockpit_screen
+        assert screen.query_one("#seen").region.x > screen.query_one("#canaries").region.right
+        await face.pilot.resize_terminal(*WIDE)
+        await face.settle()
+        assert screen.query_one("#seen").region.y >= screen.query_one("#canaries").region.bottom
+        assert SHA256 not in face.pane("seen")
 
 
 async def test_a_run_is_asked_for_what_is_looked_at_and_the_side_chosen() -> None:

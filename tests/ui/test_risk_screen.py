@@ -7,10 +7,10 @@ import pytest
 
 from spark_tui.domain.rules import Rule, RuleEffect, RuleKind, Scope
 from spark_tui.domain.values import Environment
-from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, PutRule, RuleRow, Rules
+from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, GetAudit, PutRule, RuleRow, Rules
 from spark_tui.ui.rule_words import about, figure, figure_within, most, scope_words
 from spark_tui.ui.screens.risk import RiskScreen
-from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
+from tests.ui.cockpit import NARROW, VAST, WIDE, Cockpit, cockpit
 from tests.ui.looks import check_picture, check_text
 
 SIZES = pytest.mark.parametrize(
@@ -198,6 +198,44 @@ async def test_a_read_only_cockpit_changes_none() -> None:
         await face.press("o", "x", "n", "e")
         assert "read-only" in face.text
         assert [one for one in face.engine.asked if isinstance(one, PutRule | DisableRule | DeleteRule)] == []
+
+
+async def test_a_vast_terminal_shows_what_became_of_the_rule() -> None:
+    async with cockpit(VAST) as face:
+        await opened(face, "btc-position")
+        await face.until(lambda: "ayse" in face.pane("history"))
+        told = face.pane("history")
+        words = ("the position could come to", "switched on", "switched off", "20 000, BTCUSDT, reduce only")
+        assert [told.index(word) for word in words] == sorted(told.index(word) for word in words)
+        assert told.index("REDUCING: the position") < told.index("DENIED MAX_POSITION_NOTIONAL")
+        assert "my-btc-position-2" not in told
+        check_text(face, "risk-200x60")
+        questions = len(asked(face, GetAudit))
+        await face.press("k")  # another rule, whose history is asked for at once
+        await face.until(lambda: "never changed" in face.pane("history"))
+        assert "ayse" not in face.pane("history")
+        assert len(asked(face, GetAudit)) > questions
+        screen = face.app.cockpit_screen
+        assert screen.query_one("#rule").region.x > screen.query_one("#rules").region.right
+
+
+async def test_only_what_is_new_is_asked_of_the_ledger_again() -> None:
+    async with cockpit(VAST) as face:
+        screen = await opened(face, "btc-position")
+        await face.until(lambda: "ayse" in face.pane("history"))
+        before = len(asked(face, GetAudit))
+        screen.reload()
+        await face.until(lambda: len(asked(face, GetAudit)) == before + 2)
+        again = [ask.after for ask in asked(face, GetAudit)[before:] if isinstance(ask, GetAudit)]
+        assert again == [16, 16]
+        assert "ayse" in face.pane("history")
+
+
+async def test_where_there_is_no_room_nobody_is_asked_for_a_history() -> None:
+    async with cockpit() as face:
+        await opened(face, "btc-position")
+        await face.press("j", "k")
+        assert asked(face, GetAudit) == []
 
 
 def test_a_rate_says_its_window_and_no_figure_is_cut() -> None:

@@ -1,4 +1,4 @@
-"""What every full screen shares: its bars, its panes, and the three sizes of layout."""
+"""What every full screen shares: its bars, its panes, and the sizes of layout."""
 
 from textual.app import ComposeResult
 from textual.screen import Screen
@@ -11,6 +11,7 @@ from spark_tui.ui.widgets.pane import Pane
 
 SMALLEST = (80, 24)
 WIDE = (110, 30)
+VAST = (170, 40)  # from here on what stands below a table has room beside it
 
 
 class TooSmall(Pane):
@@ -26,7 +27,8 @@ class TooSmall(Pane):
 
 
 class CockpitScreen(Screen[None], inherit_bindings=False):
-    """Subclasses give `compose_middle`. The class of the screen is `wide`, `narrow` or `tiny`."""
+    """Subclasses give `compose_middle`. The class of the screen is `wide`, `narrow` or `tiny`; one that is
+    wide may be `vast` besides."""
 
     screen_name = ""
     AUTO_FOCUS = ""
@@ -80,6 +82,7 @@ class CockpitScreen(Screen[None], inherit_bindings=False):
             kind = "narrow"
         else:
             kind = "wide"
+        self.set_class(width >= VAST[0] and height >= VAST[1], "vast")
         if not self.has_class(kind):
             self.remove_class("tiny", "narrow", "wide")
             self.add_class(kind)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from textual.app import ComposeResult
+from textual.widget import Widget
 
 from spark_tui.domain.values import Side
 from spark_tui.link.messages import (
@@ -34,6 +35,7 @@ VERDICTS = {
 HASH_SHOWN = 12
 WORTH_CELLS = 10
 SELDOM_S = 5
+ROOMY = 30  # lines of a card that has room for what only a check of the bundle needs
 TALL = 4  # lines of what is next, at most
 
 
@@ -182,6 +184,8 @@ class Seen(RowCard[CanaryRow]):
         bundle = row.bundle.rpartition("/")[2]
         kept = f"evidence/{bundle}" if bundle else "none: it was not tried"
         lines.append(((" evidence  ", "dim"), (fmt.fit(kept, width - 12), "ink")))
+        if height >= ROOMY:
+            lines += _proof(row, width)
         marks = [
             line
             for check in sorted(row.checks, key=lambda check: check.ok)
@@ -191,6 +195,16 @@ class Seen(RowCard[CanaryRow]):
         if len(marks) > room:
             marks = [*marks[: room - 1], ((f"   and {len(marks) - room + 1} more", "dim"),)] if room else []
         return [*lines, *marks]
+
+
+def _proof(row: CanaryRow, width: int) -> list[Line]:
+    """What the bundle can be told by, and what it speaks of."""
+    facts = (("sha256", row.bundle_sha256), ("config", row.config_hash), ("venue", row.venue))
+    return [
+        ((f" {name if not index else '':<10}", "dim"), (part, "dim"))
+        for name, text in facts
+        for index, part in enumerate(wrapped(text, max(20, width - 12)))
+    ]
 
 
 def _unsaid(row: CanaryRow) -> list[str]:
@@ -218,13 +232,18 @@ def _check_lines(check: CanaryCheck, width: int, *, in_full: bool) -> list[Line]
 
 
 _FIGURES = (("price", 12), ("quantity", 12), ("notional", 12), ("fee", 18), ("slip", 9), ("took", 8))
+_FIGURES_THAT_FIT = (_FIGURES, (_FIGURES[0], *_FIGURES[2:]))
+
+
+def _cells(figures: Sequence[tuple[str, int]]) -> int:
+    return 10 + sum(1 + cell for _, cell in figures)
 
 
 def _beside(row: CanaryRow, width: int) -> list[Line]:
     """Expected, and under it what came of it."""
     if row.expected is None:
         return []
-    shown = _FIGURES if width >= NARROW else (_FIGURES[0], *_FIGURES[2:5])
+    shown = next((some for some in _FIGURES_THAT_FIT if _cells(some) <= width), _FIGURES_THAT_FIT[-1])
     title: Line = ((" " * 10, "dim"), *((f"{name:>{cell + 1}}", "dim") for name, cell in shown))
     lines = [title, _figures("expected", row.expected, shown, "ink")]
     if row.actual is not None:
@@ -254,7 +273,7 @@ def _fate(row: CanaryRow, width: int) -> list[Line]:
     fate: Line = (
         (" order     ", "dim"),
         (f"{row.client_order_id} {row.state}", "ink"),
-        (f"   rests on {row.rests_on}" if width >= NARROW else "", "dim"),
+        (f"   rests on {row.rests_on}" if row.rests_on else "", "dim"),
     )
     return [fate, ((" residue   ", "dim"), (fmt.fit(left, width - 12), "b down" if row.residue else "up"))]
 
@@ -271,6 +290,16 @@ class CanaryScreen(AskingScreen):
         &.narrow #next.tall { height: 5; }
         &.narrow #seen { height: 9; }
         &.narrow #events { height: 3; }
+        #left { height: 1fr; }
+        &.vast #middle {
+            layout: grid;
+            grid-size: 2 2;
+            grid-columns: 122 1fr;
+            grid-rows: 1fr 14;
+            grid-gutter: 0 2;
+        }
+        &.vast #left, &.vast #events { height: 100%; }
+        &.vast #seen { height: 100%; row-span: 2; }
     }
     """
 
@@ -281,8 +310,9 @@ class CanaryScreen(AskingScreen):
         self.table: CanaryTable = CanaryTable(context, id="canaries")
 
     def compose_middle(self) -> ComposeResult:
-        yield self.next
-        yield self.table
+        with Widget(id="left"):
+            yield self.next
+            yield self.table
         yield Seen(self.context, self.table, id="seen")
         yield Events(self.context, id="events")
 

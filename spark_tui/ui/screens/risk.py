@@ -20,6 +20,7 @@ from spark_tui.ui.rule_words import (
     scope_words,
 )
 from spark_tui.ui.screens.asking import AskingScreen
+from spark_tui.ui.screens.rule_history import RuleHistory
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.row_card import ALL, RowCard, RowTable
@@ -69,6 +70,10 @@ class RulesTable(RowTable[RuleRow]):
 
     def empty(self) -> str:
         return "waiting for the engine's rules"
+
+    def chosen(self, key: RowKey) -> None:
+        if self.screen.has_class("vast") and isinstance(self.screen, RiskScreen):
+            self.screen.reload()  # its history is asked for at once
 
     def row(self, key: RowKey, width: int) -> Line:
         row = self.rows[key]
@@ -164,22 +169,39 @@ class RiskScreen(AskingScreen):
         #rule { height: 6; }
         #events { height: 4; }
         &.narrow #events { height: 3; }
+        #history { display: none; }
+        &.vast #middle {
+            layout: grid;
+            grid-size: 2 3;
+            grid-columns: 122 1fr;
+            grid-rows: 9 1fr 14;
+            grid-gutter: 0 2;
+        }
+        &.vast #rules { height: 100%; row-span: 2; }
+        &.vast #rule { height: 100%; }
+        &.vast #history { display: block; height: 100%; row-span: 2; }
+        &.vast #events { height: 100%; }
     }
     """
 
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self.table: RulesTable = RulesTable(context, id="rules")
+        self.history = RuleHistory(context, self.table, id="history")
 
     def compose_middle(self) -> ComposeResult:
         yield self.table
         yield RuleCard(self.context, self.table, id="rule")
+        yield self.history
         yield Events(self.context, id="events")
 
     async def ask(self) -> None:
         result = await self.context.call(GetRules())
         if isinstance(result, Rules):
             self.take(result)
+        row = self.table.selected()
+        if row is not None and self.has_class("vast"):
+            await self.history.look(row.rule)
 
     def take(self, rules: Rules) -> None:
         self.table.rows = {(row.rule.id,): row for row in rules.rows}

@@ -2,6 +2,8 @@
 
 from decimal import Decimal
 
+from msgspec import structs
+
 from spark_tui.link.messages import Audit, AuditRow, AuditVerdict, GetAudit
 
 COUNT = 450
@@ -36,7 +38,46 @@ def deed(seq: int) -> AuditRow:
     )
 
 
+def about_a_rule(seq: int, action: str, what: str, result: str = "done", **changes: object) -> AuditRow:
+    row = AuditRow(
+        seq=seq,
+        at_ms=START_MS + seq * 60_000,
+        who="ozan",
+        face="cockpit",
+        action=action,
+        what=what,
+        result=result,
+        ok=True,
+    )
+    return structs.replace(row, **changes)
+
+
+PUT = '{"id":"btc-position","kind":"max_position_notional","limit":"%s","scope":{"symbol":"BTCUSDT"}%s}'
+REDUCES = ',"effect":"reduce-only"'
+OVER = "the position could come to 23 400 USDT, the most is 20 000 USDT; order less"
+RULE_DEEDS = (
+    about_a_rule(1, "rule.put", f"rule={PUT % ('25000', '')}"),
+    about_a_rule(4, "rule.put", f"rule={PUT % ('20000', REDUCES)}"),
+    about_a_rule(9, "rule.disable", "rule_id=btc-position"),
+    about_a_rule(11, "rule.enable", "rule_id=btc-position"),
+    about_a_rule(12, "rule.put", 'rule={"id":"my-btc-position-2","kind":"leverage"}'),
+    about_a_rule(
+        15,
+        "order.submit",
+        "symbol=BTCUSDT side=BUY type=MARKET quantity=0.1",
+        f"spab12cd3-15 DENIED MAX_POSITION_NOTIONAL: {OVER}",
+        ok=False,
+        who="ayse",
+        verdicts=(AuditVerdict(rule="btc-position", ok=False, code="MAX_POSITION_NOTIONAL"),),
+    ),
+    about_a_rule(16, "trading", "REDUCING", f"rule btc-position: {OVER}", who="engine", face="", ok=None),
+)
+
+
 def answer(ask: GetAudit) -> Audit:
+    if ask.text in ("btc-position", "MAX_POSITION_NOTIONAL"):
+        rows = tuple(row for row in reversed(RULE_DEEDS) if row.seq > ask.after)
+        return Audit(rows=rows, before=0, entries=RULE_DEEDS[-1].seq)
     words = ask.text.lower().split()
     end = ask.before - 1 if ask.before else COUNT
     rows = [deed(seq) for seq in range(end, ask.after, -1)]

@@ -21,6 +21,7 @@ from spark_tui.link.messages import (
 from tests.ui.fake_engine.world import START_MS, VENUE
 
 CONFIG = "2caa27299854549509cfb04ac1cc8f1dba7c49be177fbee5fd490528f47b6e04"
+SHA256 = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08"
 EXPECTED = Execution(
     price=Decimal("67012.4"),
     quantity=Decimal("0.001"),
@@ -84,6 +85,7 @@ class FakeCanaries:
             notional_usdt=Decimal("67.0124"),
             checks=CHECKS,
             bundle=f"/data/evidence/canary-{run_id}.json",
+            bundle_sha256=SHA256,
             expected=EXPECTED,
             latencies_s=(0.006,),
         )
@@ -157,6 +159,7 @@ def with_canaries(canaries: FakeCanaries) -> None:
         reasons=(f"{STALE.code}: {STALE.text}",),
         checks=(STALE, *CHECKS[:2]),
         bundle="",
+        bundle_sha256="",
         expected=None,
         latencies_s=(),
     )
