@@ -19,7 +19,7 @@ from spark_tui.link.messages import (
     SoakCanary,
     Soaking,
 )
-from spark_tui.ui.screens.canary import CanaryScreen
+from spark_tui.ui.screens.canary import CanaryScreen, _check_lines
 from tests.ui.cockpit import NARROW, VAST, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine.canaries import SHA256, SOAKED, with_canaries
 from tests.ui.looks import check_picture, check_text
@@ -408,9 +408,19 @@ async def test_a_soak_that_is_not_answered_yet_goes_on() -> None:
         await face.until(lambda: "Soak: it goes on" in face.text)
 
 
+LONG = "the position's share of equity could come to 759.33 %, the most is 10 %; order less; " * 6
+
+
+@pytest.mark.parametrize("width", range(60, 120))
+def test_a_check_is_told_in_full_where_there_is_room_and_no_number_of_it_is_broken(width: int) -> None:
+    check = CanaryCheck(name="green", ok=False, text=LONG.strip(), code="RUN_NOT_GREEN")
+    rows = [line[1][0] for line in _check_lines(check, width, in_full=True)]
+    assert " ".join(rows) == check.text
+    assert sum(row.count("759.33 %") for row in rows) == 6
+
+
 async def test_what_is_long_is_cut_where_it_shows() -> None:
-    text = "the position's share of equity could come to 759.33 %, the most is 10 %; order less; " * 6
-    check = CanaryCheck(name="green", ok=False, text=text, code="RUN_NOT_GREEN")
+    check = CanaryCheck(name="green", ok=False, text=LONG, code="RUN_NOT_GREEN")
     async with cockpit() as face:
         await face.press("f6")
         row = face.engine.canaries.put(
@@ -419,7 +429,7 @@ async def test_what_is_long_is_cut_where_it_shows() -> None:
             Side.BUY,
             face.app.model.venue_now_ms(),
             verdict=CanaryVerdict.RED,
-            reasons=(f"RUN_NOT_GREEN: {text}",),
+            reasons=(f"RUN_NOT_GREEN: {LONG}",),
             checks=(check,),
             notional_usdt=Decimal("3346572.25"),
         )

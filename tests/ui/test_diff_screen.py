@@ -1,10 +1,16 @@
 """The Diff screen: the total, both sides of every order, the report."""
 
-import pytest
+from decimal import Decimal
 
-from spark_tui.ui.screens.diff import Totals, TwinTable
+import pytest
+from msgspec import structs
+
+from spark_tui.domain.values import OrderType
+from spark_tui.ui import format as fmt
+from spark_tui.ui.screens.diff import Totals, TwinTable, _bp_cell
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
-from tests.ui.fake_engine.twins import no_twins
+from tests.ui.fake_engine import FakeEngine
+from tests.ui.fake_engine.twins import no_twins, twins
 from tests.ui.looks import check_picture
 
 SIZES = pytest.mark.parametrize(
@@ -64,7 +70,48 @@ async def test_what_has_no_grade_says_why_and_shows_no_figure_that_nobody_knows(
         assert "twin  CUT OFF" in face.pane("twin")
         await face.press("j")
         assert "not graded: neither of the two filled" in face.pane("twin")
+        assert "order nothing filled · CANCELED" in face.pane("twin")
+        assert "order less twin: filled 0.0 %" in face.pane("twin")
+        assert fmt.ABSENT not in face.pane("twin")
         assert "2 compared · 2 ungraded · 1 running" in face.pane("totals")
+
+
+async def test_an_order_that_still_runs_is_compared_with_nothing() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        assert "running" in face.pane("twin")
+        assert "less twin" not in face.pane("twin")
+
+
+async def test_the_total_counts_only_what_there_is() -> None:
+    def compared(engine: FakeEngine) -> None:
+        found = twins()
+        engine.twins = structs.replace(
+            found, total=structs.replace(found.total, ungraded=0, running=0, skipped=0)
+        )
+
+    async with cockpit(prepare=compared) as face:
+        await opened(face)
+        counts = face.pane("totals").split("\n")[1]
+        assert counts.rstrip().endswith("2 compared")
+
+
+async def test_the_type_of_an_order_is_said_as_on_the_desk() -> None:
+    def with_a_stop(engine: FakeEngine) -> None:
+        found = twins()
+        rows = (*found.rows[:-1], structs.replace(found.rows[-1], order_type=OrderType.STOP_LOSS_LIMIT))
+        engine.twins = structs.replace(found, rows=rows)
+
+    async with cockpit(prepare=with_a_stop) as face:
+        await opened(face)
+        assert "STOP_LIMIT" in face.pane("twins")
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("1.5", "1.50"), ("-99.99", "-99.99"), ("-123.46", "-123.5"), (None, fmt.ABSENT)]
+)
+def test_no_figure_is_cut_off_to_another(value: str | None, said: str) -> None:
+    assert _bp_cell(None if value is None else Decimal(value)) == said
 
 
 async def test_a_small_price_error_is_not_painted_as_the_fills_are() -> None:

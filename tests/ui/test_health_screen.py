@@ -2,8 +2,11 @@
 
 import dataclasses
 
-from spark_tui.ui.screens.health import TerminalFacts
+import msgspec
+
+from spark_tui.ui.screens.health import TerminalFacts, _measures
 from tests.ui.cockpit import cockpit
+from tests.ui.fake_engine.facts import health
 
 
 async def test_the_rate_of_the_terminal_is_over_a_second_not_over_one_repaint() -> None:
@@ -23,3 +26,11 @@ async def test_the_rate_of_the_terminal_is_over_a_second_not_over_one_repaint() 
         await face.later(1.95)
         facts.pull()
         assert "sent         7.0 kB/s" in facts.text
+
+
+def test_what_is_late_says_it_in_the_unit_that_carries() -> None:
+    slow = msgspec.structs.replace(health(), ledger_lag_ms=1_250.0, tape_lag_ms=0.25, loop_lag_ms=61_000.0)
+    told = {label: line[0][0] for label, line in _measures(slow)}
+    assert told["ledger"] == "1.25 s to durable"
+    assert told["tape"].startswith("0.25 ms behind")
+    assert told["event loop"] == "01:01 late"

@@ -1,10 +1,13 @@
 """Lines of text by their cells: a character may be two wide, and a caret is never out of sight."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from spark_tui.domain.values import TradingState
 from spark_tui.ui.entry import Entry
 from spark_tui.ui.lines import Line, clip, tail, width_of
+from tests.ui.cockpit import NARROW, cockpit
 
 WORDS = st.text(st.sampled_from("ab é漢字🚀א"), max_size=60)
 WIDTHS = st.integers(min_value=1, max_value=40)
@@ -28,3 +31,17 @@ def test_the_caret_is_always_in_sight(text: str, width: int, at: int) -> None:
     shown = entry.shown_in(width)
     assert width_of(((shown, "ink"),)) == width
     assert "▏" in shown
+
+
+@pytest.mark.parametrize(
+    "opened",
+    [(":",), ("f8", "/"), ("R",), ("f4", "n")],
+    ids=["palette", "log search", "reason to resume", "name of a rule"],
+)
+async def test_whoever_types_more_than_fits_sees_its_end(opened: tuple[str, ...]) -> None:
+    async with cockpit(NARROW) as face:
+        await face.press("ctrl+k")
+        await face.until(lambda: face.engine.state is TradingState.HALTED)
+        await face.press(*opened)
+        await face.press(*"a" * 100, *"漢" * 40, *"end")
+        assert "漢end▏" in face.text

@@ -8,7 +8,7 @@ import pytest
 
 from spark_tui.link.messages import Audit, AuditVerdict, GetAudit
 from spark_tui.link.service import LinkError
-from spark_tui.ui.screens.log import LogScreen, _verdict, short_result
+from spark_tui.ui.screens.log import LogScreen, _verdict, brief, short_result
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine import audit
 from tests.ui.looks import check_text
@@ -78,6 +78,17 @@ async def test_a_card_that_holds_all_of_it_asks_for_no_key(size: tuple[int, int]
     async with cockpit(size) as face:
         await opened(face)
         assert "all of it" not in face.text
+
+
+async def test_a_deed_that_says_no_what_has_no_line_for_it() -> None:
+    def mute(ask: GetAudit) -> Audit:
+        return Audit(rows=(msgspec.structs.replace(audit.deed(1), what=""),), before=0, entries=1)
+
+    async with cockpit() as face:
+        answered_by(face, mute)
+        await opened(face)
+        await face.until(lambda: "entry 1" in face.pane("deed"))
+        assert [line.split()[0] for line in face.pane("deed").split("\n")[1:3]] == ["result", "rules"]
 
 
 async def test_a_search_narrows_with_each_letter_and_enter_keeps_it() -> None:
@@ -243,6 +254,17 @@ async def test_an_instrument_can_be_looked_at_from_any_screen() -> None:
         face.app.act("focus", {"symbol": "ETHUSDT"})
         await face.settle()
         assert face.app.model.look[1] == "ETHUSDT"
+
+
+@pytest.mark.parametrize(
+    ("what", "said"),
+    [
+        ("venue=spot symbol=BTCUSDT side=BUY time_in_force=GTC key=ab12", "BTCUSDT BUY"),
+        ("symbol=BTCUSDT time_in_force=IOC post_only", "BTCUSDT IOC post_only"),
+    ],
+)
+def test_a_row_says_what_is_not_as_always(what: str, said: str) -> None:
+    assert brief(what) == said
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from msgspec import structs
 
-from spark_tui.link.messages import GetEquity, Pnl
-from spark_tui.ui import pnl_commands
+from spark_tui.link.messages import GetEquity, Pnl, PnlRow
+from spark_tui.ui import pnl_commands, pnl_tables
 from spark_tui.ui.pnl_data import DAY_MS
 from spark_tui.ui.pnl_tables import on_one_point
 from spark_tui.ui.screens.pnl import PnlScreen, _facts
@@ -59,6 +59,30 @@ async def test_average_cost_and_fifo_stand_side_by_side() -> None:
         row = next(line for line in face.pane("money").split("\n") if "BTCUSDT" in line)
         assert "66 900.00      +3.20   66 940.10      +3.76" in row
         assert "in 3 lots" in face.pane("row")
+
+
+async def test_the_headline_has_the_bars_equity_at_once() -> None:
+    async with cockpit() as face:
+        await opened(face)
+        held = face.app.model.balances
+        assert held is not None
+        face.engine.push(structs.replace(held, equity=Decimal("9876.54")))
+        await face.settle()
+        assert "9 876.54" in face.text.split("\n")[0]
+        assert "9 876.54" in face.pane("headline")
+
+
+def test_what_was_won_and_lost_has_its_sign_and_what_was_paid_has_none() -> None:
+    amounts = dict.fromkeys(("unrealised", "total", "volume"), Decimal(0))
+    row = PnlRow(
+        name="twap",
+        trades=1,
+        realised=Decimal("1.2"),
+        funding=Decimal("0.5"),
+        fees=Decimal("0.1"),
+        **amounts,
+    )
+    assert pnl_tables._facts(row)[0] == ("in USDT", "realised +1.20  funding +0.50  fees 0.10")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

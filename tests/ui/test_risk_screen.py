@@ -9,7 +9,8 @@ from spark_tui.domain.rules import Rule, RuleEffect, RuleKind, Scope
 from spark_tui.domain.values import Environment
 from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, GetAudit, PutRule, RuleRow, Rules
 from spark_tui.ui.rule_words import about, figure, figure_within, most, scope_words
-from spark_tui.ui.screens.risk import RiskScreen
+from spark_tui.ui.screens.risk import RiskScreen, RuleCard
+from spark_tui.ui.widgets.row_card import ALL
 from tests.ui.cockpit import NARROW, VAST, WIDE, Cockpit, cockpit
 from tests.ui.looks import check_picture, check_text
 
@@ -112,6 +113,19 @@ async def test_a_new_rule_is_typed_and_put_by_ctrl_o_alone() -> None:
         assert (rule.scope.symbol, rule.scope.strategy) == ("BTCUSDT", "manual")
         assert (rule.effect, rule.enabled) == (RuleEffect.REDUCE_ONLY, True)
         await face.until(lambda: "btc-cap" in face.pane("rules"))
+
+
+async def test_a_rule_of_many_words_is_cut_on_its_card_alone() -> None:
+    async with cockpit() as face:
+        screen = await opened(face, "btc-position")
+        row = screen.table.selected()
+        assert row is not None
+        wordy = msgspec.structs.replace(row, said=f"{'word ' * 100}the end of it")
+        card = screen.query_one(RuleCard)
+        short, whole = card.lines(wordy, 80, 7), card.lines(wordy, 80, ALL)
+        assert [line[0][0].strip() for line in short] == ["says", "", "now", "broken", "from"]
+        assert "…" in short[1][1][0]
+        assert "the end of it" in " ".join(line[1][0] for line in whole)
 
 
 async def test_a_rule_that_was_put_is_under_the_cursor() -> None:

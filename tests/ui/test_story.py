@@ -53,6 +53,11 @@ PARTLY = order(OrderState.PARTIALLY_FILLED, filled=Decimal("0.004"), fills=(FILL
             order(OrderState.ACCEPTED),
             ("info", "44 BUY 0.01 BTCUSDT LIMIT at 66 900 accepted   ack 3 ms"),
         ),
+        (
+            SENT,
+            structs.replace(order(OrderState.ACCEPTED), updated_ms=NOW + 1_500),
+            ("info", "44 BUY 0.01 BTCUSDT LIMIT at 66 900 accepted   ack 1.50 s"),
+        ),
         (SENT, PARTLY, ("good", "44 BUY BTCUSDT part filled 0.004 @ 66 900   fee 0.27 USDT")),
         (PARTLY, PARTLY, None),
         (
