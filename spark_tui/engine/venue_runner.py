@@ -124,9 +124,9 @@ class VenueRunner:
             await self.reconciler.done.wait()
 
     def unpriced(self) -> bool:
-        """Whether a book is on its way and cannot be priced from yet."""
+        """Whether a book is on its way and cannot be priced from yet. Before the venue let us in none is."""
         listed = self.desk.instruments.keys() & self.market.symbols.keys()
-        return self.started and any(isinstance(self.market.quote(symbol), Unusable) for symbol in listed)
+        return any(isinstance(self.market.quote(symbol), Unusable) for symbol in listed)
 
     async def load(self, symbol: str, interval: str) -> None:
         """Fetch candle history under the live candles. Raises VenueError."""

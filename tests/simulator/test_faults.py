@@ -312,7 +312,8 @@ async def test_mute_stream_silences_one_stream_and_nothing_else(on: Wire, until:
                 continue
 
     async def names(stream: aiohttp.ClientWebSocketResponse, count: int) -> set[str]:
-        return {(await stream.receive_json()).get("stream") for _ in range(count)}
+        async with asyncio.timeout(5):
+            return {(await stream.receive_json()).get("stream") for _ in range(count)}
 
     url = f"{on.server.ws_url}/stream?streams={muted}/{other}"
     async with on.http.ws_connect(url) as stream:

@@ -12,7 +12,7 @@ import pytest
 from spark_tui.domain.values import Side
 from spark_tui.venues.paper import PaperSettings, PaperStore, PaperVenue
 from spark_tui.venues.paper import matching as matching_module
-from spark_tui.venues.port import VenueError
+from spark_tui.venues.port import OrderReport, VenueError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import SYMBOL
 from tests.venues.paper.market import Market, ask
@@ -173,7 +173,9 @@ async def test_a_fill_that_the_disk_refused_is_written_once_and_told(
         venue._account.settle()
         assert venue._account.trouble == ""
         assert [trade.quantity for trade in store.trades(SYMBOL, None, None, 10)] == [D(1)]
-        assert told
+        await clock.run_for(0.5)
+        fills = [fill.quantity for event in told if isinstance(event, OrderReport) for fill in event.fills]
+        assert fills == [D(1)]
     finally:
         streams.cancel()
         await asyncio.wait({streams})

@@ -21,7 +21,7 @@ from spark_tui.venues.binance.spot.endpoints import discover
 from spark_tui.venues.binance.spot.subscriptions import INTERVALS, MAX_FOCUSES
 from spark_tui.wire.clock import NS_PER_S, ManualClock
 from tests.simulator.brief import brief_past
-from tests.venues.binance.spot.conftest import SYMBOLS, Seen, running
+from tests.venues.binance.spot.conftest import SYMBOLS, Seen, live, running
 from tests.venues.binance.spot.peer import EXCHANGE_INFO, Peer, ok
 
 DEPTH = "btcusdt@depth@100ms"
@@ -279,5 +279,7 @@ async def test_a_subscription_that_fails_ends_the_connection(peer: Peer, answer:
             while len(peer.market_sockets) < 2:
                 await clock.run_for(1.0)
         await peer.until(lambda: len(peer.controls) >= 3)
+        await live(venue, "market")
+        assert (row(venue, "market").reconnects, row(venue, "market").revivals) == (1, 0)  # not replaced
     assert peer.controls[-1]["method"] == "SUBSCRIBE"
     assert DEPTH in peer.controls[-1]["params"]
