@@ -411,12 +411,12 @@ async def test_a_soak_that_is_not_answered_yet_goes_on() -> None:
 LONG = "the position's share of equity could come to 759.33 %, the most is 10 %; order less; " * 6
 
 
-@pytest.mark.parametrize("width", range(60, 120))
-def test_a_check_is_told_in_full_where_there_is_room_and_no_number_of_it_is_broken(width: int) -> None:
+def test_a_check_is_told_in_full_where_there_is_room_and_no_number_of_it_is_broken() -> None:
     check = CanaryCheck(name="green", ok=False, text=LONG.strip(), code="RUN_NOT_GREEN")
-    rows = [line[1][0] for line in _check_lines(check, width, in_full=True)]
-    assert " ".join(rows) == check.text
-    assert sum(row.count("759.33 %") for row in rows) == 6
+    for width in range(60, 120):
+        rows = [line[1][0] for line in _check_lines(check, width, in_full=True)]
+        assert " ".join(rows) == check.text
+        assert sum(row.count("759.33 %") for row in rows) == 6
 
 
 async def test_what_is_long_is_cut_where_it_shows() -> None:
