@@ -91,6 +91,15 @@ def test_a_restart_is_no_word_of_the_venue() -> None:
     assert heard.age_s(clock.mono_ns()) == 3
 
 
+def test_a_book_that_is_wrong_asks_for_a_snapshot_at_once() -> None:
+    clock = ManualClock()
+    resync = ResyncQueue(FakeVenue(clock), clock, random.Random(1), lambda level, text: None)
+    market = Market(NAME, (SYMBOL,), clock, resync, max_age_s=5)
+    market.reload(SYMBOL, "its top is another one")
+    assert resync.waiting == 1
+    assert isinstance(market.quote(SYMBOL), Unusable)
+
+
 async def test_a_storm_of_gaps_stays_within_the_weight_budget() -> None:
     """F30: 400 symbols lose sync at once; snapshots stop at their share of the budget."""
     clock = ManualClock()
