@@ -19,7 +19,8 @@ from spark_tui.link.messages import (
     SoakCanary,
     Soaking,
 )
-from spark_tui.ui.screens.canary import CanaryScreen, _check_lines
+from spark_tui.ui.screens.canary import CanaryScreen, Seen
+from spark_tui.ui.widgets.row_card import ALL
 from tests.ui.cockpit import NARROW, VAST, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine.canaries import SHA256, SOAKED, with_canaries
 from tests.ui.looks import check_picture, check_text
@@ -411,12 +412,17 @@ async def test_a_soak_that_is_not_answered_yet_goes_on() -> None:
 LONG = "the position's share of equity could come to 759.33 %, the most is 10 %; order less; " * 6
 
 
-def test_a_check_is_told_in_full_where_there_is_room_and_no_number_of_it_is_broken() -> None:
+async def test_a_check_is_told_in_full_where_there_is_room_and_no_number_of_it_is_broken() -> None:
     check = CanaryCheck(name="green", ok=False, text=LONG.strip(), code="RUN_NOT_GREEN")
-    for width in range(60, 120):
-        rows = [line[1][0] for line in _check_lines(check, width, in_full=True)]
-        assert " ".join(rows) == check.text
-        assert sum(row.count("759.33 %") for row in rows) == 6
+    async with cockpit() as face:
+        await face.press("f6")
+        card = face.app.cockpit_screen.query_one(Seen)
+        now_ms = face.app.model.venue_now_ms()
+        row = face.engine.canaries.put(CanaryKind.RUN, "BTCUSDT", Side.BUY, now_ms, checks=(check,))
+        for width in range(60, 120):
+            rows = [line[-1][0] for line in card.lines(row, width, ALL)]
+            assert check.text in " ".join(rows)
+            assert sum(row.count("759.33 %") for row in rows) == 6
 
 
 async def test_what_is_long_is_cut_where_it_shows() -> None:
