@@ -124,6 +124,22 @@ async def test_what_rests_slips_nothing_and_what_cannot_be_told_is_not_known(
         assert said in face.text
 
 
+async def test_a_rule_without_figures_says_why_where_figures_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = "every filter of the venue passes"
+    filters = Verdict(rule="filters", label="venue filters", ok=True, code="", text=words)
+    async with cockpit(NARROW) as face:
+        answer = face.engine.preview
+        verdicts = (filters, *fourteen(refused=False))
+        monkeypatch.setattr(
+            face.engine, "preview", lambda order: msgspec.structs.replace(answer(order), verdicts=verdicts)
+        )
+        await face.press("b", *"0.005", "tab", *"66000")
+        await face.until(lambda: "passes" in face.pane("ticket"))
+        await face.press("r")
+        [row] = [line for line in face.text.split("\n") if words in line]
+        assert "✓ venue filters" in row
+
+
 async def test_it_follows_the_preview_while_it_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     async with cockpit() as face:
         many_rules(face, monkeypatch)
