@@ -12,6 +12,7 @@ from spark_tui.ui.widgets.pane import Pane
 SMALLEST = (80, 24)
 WIDE = (110, 30)
 VAST = (170, 40)  # from here on what stands below a table has room beside it
+_KINDS = frozenset({"tiny", "narrow", "wide", "vast"})
 
 
 class TooSmall(Pane):
@@ -54,6 +55,7 @@ class CockpitScreen(Screen[None], inherit_bindings=False):
         raise NotImplementedError
 
     def compose(self) -> ComposeResult:
+        self._classify()  # the widgets to come are styled once
         yield StatusBar(self.context, id="bar")
         yield Banner(self.context, id="banner")
         with Widget(id="middle"):
@@ -82,12 +84,13 @@ class CockpitScreen(Screen[None], inherit_bindings=False):
             kind = "narrow"
         else:
             kind = "wide"
-        self.set_class(width >= VAST[0] and height >= VAST[1], "vast")
-        if not self.has_class(kind):
-            self.remove_class("tiny", "narrow", "wide")
-            self.add_class(kind)
-            for pane in self.panes:
-                pane.set_class(kind == "narrow", "narrow")
+        kinds = {kind, "vast"} if width >= VAST[0] and height >= VAST[1] else {kind}
+        for pane in self.panes:
+            pane.set_class(kind == "narrow", "narrow", update=False)
+        if self.classes & _KINDS != kinds:
+            self.remove_class(*_KINDS, update=False)
+            self.add_class(*kinds, update=False)
+            self.update_node_styles()
 
     def ring(self) -> list[Pane]:
         """Panels in the order Tab visits them."""
