@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Any
 
 from textual import events
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.keys import _character_to_key
 from textual.pilot import Pilot
 
@@ -22,6 +25,21 @@ TURNS = 40  # of the event loop: more than any message hops
 PAINTS = 3  # a layout, what it calls for after it, and the paint of that
 STUCK_S = 10  # longer than any machine paints
 PATIENCE = 400  # rounds of the event loop a test may wait for an event
+
+
+_parse = Stylesheet._parse_rules
+_parsed: dict[tuple[object, ...], list[RuleSet]] = {}
+
+
+def _parse_once(sheet: Stylesheet, *args: Any, **named: Any) -> list[RuleSet]:
+    """A style sheet is parsed once a process and theme, not once a cockpit."""
+    key = (*args, *named.items(), *sheet._variables.items())
+    if key not in _parsed:
+        _parsed[key] = _parse(sheet, *args, **named)
+    return _parsed[key]
+
+
+Stylesheet._parse_rules = _parse_once  # type: ignore[assignment, method-assign]
 
 
 @dataclass
