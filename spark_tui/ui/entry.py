@@ -1,6 +1,7 @@
 """A line of text being typed. Pure: dialogs feed it keys and show it."""
 
 from dataclasses import dataclass
+from itertools import islice
 
 from rich.cells import cell_len, set_cell_size
 
@@ -39,7 +40,7 @@ class Entry:
 
     def insert(self, text: str) -> None:
         room = MAX_TEXT - len(self.text)
-        clean = "".join(character for character in text if character.isprintable())[:room]
+        clean = "".join(islice(filter(str.isprintable, text), room))  # of a megabyte as little as fits
         self.text = self.text[: self.at] + clean + self.text[self.at :]
         self.at += len(clean)
 
