@@ -38,4 +38,5 @@ def test_what_is_not_known_is_not_called_held(capsys: pytest.CaptureFixture[str]
     said = capsys.readouterr().out
     assert "NOT KNOWN: at fake (nobody tells)" in said
     assert "STILL HELD" not in said
+    assert "nothing was held" not in said
     assert "Not done." in said

@@ -147,12 +147,15 @@ async def test_orders_that_are_open_or_were_lately_are_named(desk: Desk) -> None
         intended = Intended(client_order_id=name, request=BUY, at_ms=1_000)
         desk.state.orders[name] = lifecycle.fold([intended, *events])
         desk.state.open[name] = None
-    told = []
-    for seconds in (0.0, LATELY_S, 1.0):
+
+    async def named_after(seconds: float) -> list[tuple[str, str, bool]]:
         desk.clock.advance(seconds)
         await desk.keeper.keep()
         plan = read_plan(desk.data_dir)
         assert plan is not None
-        told.append([(one.client_order_id, one.symbol, one.heard) for one in plan.venues[0].open])
-        desk.state.open.clear()
-    assert told == [[("sp-1", SYMBOL, True)], [("sp-1", SYMBOL, True)], []]
+        return [(one.client_order_id, one.symbol, one.heard) for one in plan.venues[0].open]
+
+    resting = [("sp-1", SYMBOL, True)]
+    assert [await named_after(0), await named_after(60)] == [resting, resting]
+    desk.state.open.clear()
+    assert [await named_after(LATELY_S), await named_after(1)] == [resting, []]

@@ -16,6 +16,7 @@ from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.rescue.test_late import BUY, PLAN, WINDOW_S, Scene
 from tests.rescue.test_late import scene as scene
+from tests.rescue.waits import only_waits
 
 HELD = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D("0.5"), counted_to=100)
 PLANNED = msgspec.structs.replace(
@@ -30,6 +31,7 @@ class Banned(FakeVenue):
         super().__init__(clock)
         self._seconds = seconds
         self._free_ns: int | None = None
+        self.asked: list[str] = []
 
     async def place(
         self, client_order_id: str, request: OrderRequest, on_sent: Callable[[], None]
@@ -40,6 +42,7 @@ class Banned(FakeVenue):
         return await super().place(client_order_id, request, on_sent)
 
     def _maybe_fail(self, method: str) -> None:
+        self.asked.append(method)
         left_s = ((self._free_ns or 0) - self.clock.mono_ns()) / NS_PER_S
         if left_s > 0:
             raise VenueError(Reaction.BANNED, "-1003", "IP banned.", retry_after_s=left_s)
@@ -80,7 +83,7 @@ def kill(
     rescue = Rescue(
         folder, clock, operator="me", reason="storm", last_orders=lambda: LastOrders(orders=orders)
     )
-    return asyncio.create_task(rescue.kill(PLANNED, flatten=flatten))
+    return asyncio.create_task(asyncio.wait_for(rescue.kill(PLANNED, flatten=flatten), 10))
 
 
 async def test_a_short_one_is_waited_for_and_the_position_closed(
@@ -89,7 +92,7 @@ async def test_a_short_one_is_waited_for_and_the_position_closed(
     clock = ManualClock()
     venue = Banned(clock, 20)
     killing = kill(tmp_path, clock, venue, monkeypatch)
-    await clock.asleep(20)
+    await only_waits(clock, killing, 20)
     venue.plan.append("fill")
     clock.advance(20)
     done = await killing
@@ -112,13 +115,9 @@ async def test_one_that_a_cancel_meets_is_waited_for_and_nothing_is_sent_meanwhi
     venue = Shut(clock, 20)
     venue.external("web-1", BUY)
     killing = kill(tmp_path, clock, venue, monkeypatch, flatten=False)
-    async with asyncio.timeout(10):
-        await clock.asleep(20)
-    sent = len(venue.sent_bytes)
-    clock.advance(19)
-    await asyncio.sleep(0)
-    assert (len(venue.sent_bytes), killing.done()) == (sent, False)
-    clock.advance(1)
+    await only_waits(clock, killing, 20)
+    assert venue.asked == ["cancel_all", "open_orders"]  # which told it of the ban
+    clock.advance(20)
     done = await killing
     assert (done.canceled, done.green) == (("web-1",), True)
 
@@ -156,14 +155,12 @@ async def test_a_ban_met_by_the_asking_is_waited_for_and_the_position_closed(
 async def test_a_ban_at_the_second_look_is_waited_for(scene: Scene) -> None:
     scene.sent("sp-late")
     killing = scene.kill()
-    async with asyncio.timeout(10):
-        await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     scene.venue.external("sp-late", BUY)
     banned = VenueError(Reaction.BANNED, "-1003", "IP banned.", retry_after_s=5)
     scene.venue.failing = {"cancel_all": banned, "open_orders": banned}
     scene.clock.advance(WINDOW_S)
-    waiting = asyncio.ensure_future(scene.clock.asleep(5))
-    await asyncio.wait({waiting, killing}, return_when=asyncio.FIRST_COMPLETED)
+    await scene.waits(5)
     scene.venue.failing.clear()
     scene.clock.advance(5)
     done = await killing

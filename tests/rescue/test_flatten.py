@@ -15,6 +15,7 @@ from spark_tui.venues.kill_plan import Held
 from spark_tui.venues.port import Reaction, TradeReport, VenueError
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, FakeVenue
+from tests.rescue.waits import only_waits
 
 D = Decimal
 
@@ -34,7 +35,7 @@ class Nobody:
 
     def __init__(self) -> None:
         self.unlisted = 0.0
-        self.told: list[int] = []
+        self.told = 0
         self.asked = 0
         self.answers: list[bool] = []
         self.since: list[tuple[int, float, float]] = []
@@ -49,7 +50,7 @@ class Nobody:
         return self.closed
 
     async def closing(self) -> None:
-        self.told.append(self.asked)
+        self.told += 1
 
     async def answered(self, *, sold: bool) -> None:
         self.answers.append(sold)
@@ -135,12 +136,12 @@ async def test_what_another_kill_closed_is_waited_for_before_anything_is_sold(sc
     scene.venue.external("spkother-1", market(Side.SELL, "0.5"))
     scene.venue.fill("spkother-1", quiet=True)
     trades, scene.venue.account_trades = scene.venue.account_trades, []
-    closing = asyncio.create_task(scene.flatten(held("0.5")))
-    async with asyncio.timeout(10):
-        await scene.clock.asleep(7)
+    closing = asyncio.create_task(scene.flattener().flatten([held("0.5")]))
+    await only_waits(scene.clock, closing, 7)
     scene.venue.account_trades += trades
+    scene.clock.advance(7)
     assert await closing == Flattened()
-    assert (scene.venue.placed, scene.others.told) == ([], [])
+    assert (scene.venue.placed, scene.others.told) == ([], 0)
 
 
 async def test_what_another_kill_closed_is_waited_for_although_nothing_is_free_any_more(scene: Scene) -> None:
@@ -151,17 +152,24 @@ async def test_what_another_kill_closed_is_waited_for_although_nothing_is_free_a
     scene.venue.holdings["BTC"] = D(0)
     trades, scene.venue.account_trades = scene.venue.account_trades, []
     closing = asyncio.create_task(scene.flattener().flatten([held("0.5")]))
-    waiting = asyncio.ensure_future(scene.clock.asleep(7))
-    await asyncio.wait({waiting, closing}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    await only_waits(scene.clock, closing, 7)
     scene.venue.account_trades += trades
     scene.clock.advance(7)
     assert await closing == Flattened()
 
 
 async def test_the_others_are_told_before_each_sale(scene: Scene) -> None:
-    scene.venue.plan.append("fill")
-    await scene.flatten(held("0.5"))
-    assert scene.others.told == [1]
+    """After it has asked them, so that of two that close at a time one sees the other."""
+    scene.venue.plan.extend(["fill"] * 2)
+    scene.venue.holdings["BTC"] = D(12_000)
+    told: list[tuple[int, int]] = []
+
+    async def closing() -> None:
+        told.append((scene.others.asked, len(scene.venue.placed)))
+
+    scene.others.closing = closing  # type: ignore[method-assign]
+    await scene.flatten(held("12000"))  # more than one order takes
+    assert (told, len(scene.venue.placed)) == ([(1, 0), (1, 1)], 2)
 
 
 async def test_its_own_trades_count_once_when_they_are_listed(scene: Scene) -> None:
@@ -234,9 +242,9 @@ async def test_an_order_whose_fate_stays_unknown_is_not_repeated_by_a_second_loo
 async def test_who_hurries_does_not_wait_for_a_fate(scene: Scene) -> None:
     scene.venue.plan.append("lost")
     closing = asyncio.create_task(scene.flattener().flatten([held("0.5")]))
+    await only_waits(scene.clock, closing, 1)
+    scene.patience.hurry()
     async with asyncio.timeout(10):
-        await scene.clock.asleep(1)
-        scene.patience.hurry()
         (left,) = (await closing).residue
     assert "the fate of spktest-1 is not known" in left.text
 
@@ -244,9 +252,9 @@ async def test_who_hurries_does_not_wait_for_a_fate(scene: Scene) -> None:
 async def test_who_hurries_past_another_kills_sale_has_nothing_sold(scene: Scene) -> None:
     scene.others.unlisted = 7.0
     closing = asyncio.create_task(scene.flattener().flatten([held("0.5")]))
+    await only_waits(scene.clock, closing, 7)
+    scene.patience.hurry()
     async with asyncio.timeout(10):
-        await scene.clock.asleep(7)
-        scene.patience.hurry()
         (left,) = (await closing).residue
     assert (scene.venue.placed, left.dust) == ([], False)
     assert "another kill" in left.text

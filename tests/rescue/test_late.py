@@ -17,6 +17,7 @@ from spark_tui.venues.kill_plan import KillPlan, LastOrder, LastOrders
 from spark_tui.wire.clock import NS_PER_MS, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.rescue.plans import plan
+from tests.rescue.waits import only_waits
 
 PLAN = plan(D(0))
 BUY = OrderRequest(
@@ -56,7 +57,11 @@ class Scene:
             say=self.said.append,
             last_orders=read or (lambda: LastOrders(orders=tuple(self.known), whole=self.whole)),
         )
-        return asyncio.create_task(self.rescue.kill(of, flatten=flatten))
+        self.killing = asyncio.create_task(asyncio.wait_for(self.rescue.kill(of, flatten=flatten), 10))
+        return self.killing
+
+    async def waits(self, seconds: float) -> None:
+        await only_waits(self.clock, self.killing, seconds)
 
     async def ended(self, killing: "asyncio.Task[Outcome]") -> Outcome:
         """Every wait of it passes."""
@@ -87,8 +92,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
 async def test_what_comes_alive_after_the_cancel_is_cancelled_too(scene: Scene) -> None:
     scene.sent("sp-late", seconds_ago=4)
     killing = scene.kill()
-    await scene.clock.asleep(WINDOW_S)
-    assert scene.sleeps() == [WINDOW_S - 4]
+    await scene.waits(WINDOW_S - 4)
     assert "1 order was on the way" in scene.said[0]
     scene.venue.external("sp-late", BUY)
     scene.clock.advance(WINDOW_S - 4)
@@ -99,7 +103,7 @@ async def test_what_comes_alive_after_the_cancel_is_cancelled_too(scene: Scene) 
 async def test_one_that_never_lived_is_waited_for_and_nothing_more(scene: Scene) -> None:
     scene.sent("sp-dead")
     killing = scene.kill()
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     scene.clock.advance(WINDOW_S)
     done = await killing
     assert (done.canceled, done.green) == ((), True)
@@ -136,8 +140,7 @@ async def test_a_clock_that_was_put_back_makes_no_wait_longer(scene: Scene) -> N
     scene.sent("sp-late")
     scene.clock.step_wall(-3_600)
     killing = scene.kill()
-    await scene.clock.asleep(WINDOW_S)
-    assert scene.sleeps() == [WINDOW_S]
+    await scene.waits(WINDOW_S)
     scene.clock.advance(WINDOW_S)
     assert (await killing).green
 
@@ -145,7 +148,7 @@ async def test_a_clock_that_was_put_back_makes_no_wait_longer(scene: Scene) -> N
 async def test_what_it_bought_is_flattened_as_well(scene: Scene) -> None:
     scene.sent("sp-late")
     killing = scene.kill(flatten=True)
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     scene.venue.external("sp-late", BUY)
     scene.venue.fill("sp-late", quiet=True)
     scene.venue.plan.append("fill")
@@ -158,7 +161,7 @@ async def test_more_than_can_be_asked_about_is_simply_waited_for(scene: Scene) -
     for number in range(late.MAX_ASKED + 1):
         scene.sent(f"sp-{number}")
     killing = scene.kill()
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     assert scene.venue.queries == []
     scene.clock.advance(WINDOW_S)
     assert (await killing).green
@@ -172,8 +175,7 @@ async def test_a_ledger_that_does_not_say_is_waited_out_and_that_is_told(scene: 
     """An order may have left a moment before: what comes of it is cancelled as well."""
     scene.venue.external("web-1", BUY)
     killing = scene.kill(unreadable)
-    await scene.clock.asleep(WINDOW_S)
-    assert scene.sleeps() == [WINDOW_S]
+    await scene.waits(WINDOW_S)
     assert "the ledger does not say" in scene.said[0]
     scene.venue.external("sp-late", BUY)
     scene.clock.advance(WINDOW_S)
@@ -195,7 +197,7 @@ async def test_a_ledger_on_a_disk_that_hangs_keeps_no_kill_from_its_end(
     try:
         scene.venue.external("web-1", BUY)
         killing = scene.kill(hanging)
-        await scene.clock.asleep(WINDOW_S)
+        await scene.waits(WINDOW_S)
         scene.clock.advance(WINDOW_S)
         done = await killing
         assert (done.canceled, done.green, done.errors) == (("web-1",), True, (late.UNREAD_LOOKED,))
@@ -208,7 +210,7 @@ async def test_who_does_not_wait_for_what_a_ledger_does_not_say_is_not_told_that
 ) -> None:
     scene.venue.external("web-1", BUY)
     killing = scene.kill(unreadable)
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     scene.rescue.hurry()
     done = await killing
     assert (done.canceled, done.confirmed, done.green) == (("web-1",), False, False)
@@ -238,7 +240,7 @@ async def test_who_hurries_is_told_what_is_not_known(scene: Scene) -> None:
     scene.venue.external("web-1", BUY)
     scene.sent("sp-late")
     killing = scene.kill()
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     scene.rescue.hurry()
     done = await killing
     assert (done.canceled, done.confirmed, done.green) == (("web-1",), False, False)
@@ -249,7 +251,7 @@ async def test_who_hurries_is_told_what_is_not_known(scene: Scene) -> None:
 async def test_who_does_not_wait_for_what_a_ledger_does_not_say_has_nothing_sold(scene: Scene) -> None:
     """The engine may have sold the same just now."""
     killing = scene.kill(unreadable, flatten=True, of=plan(D("0.5")))
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     assert "before it closes a position" in scene.said[0]
     scene.rescue.hurry()
     done = await killing
@@ -266,8 +268,7 @@ async def test_an_unread_ledger_sells_nothing_that_may_be_sold_already(
     held = msgspec.structs.replace(whole.venues[0].held[0], counted_to=counted_to)
     of = msgspec.structs.replace(whole, venues=(msgspec.structs.replace(whole.venues[0], held=(held,)),))
     killing = scene.kill(unreadable, flatten=True, of=of)
-    async with asyncio.timeout(10):
-        await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     request = OrderRequest(
         venue=NAME, symbol=SYMBOL, side=Side.SELL, type=OrderType.MARKET, quantity=D("0.5")
     )
@@ -275,8 +276,7 @@ async def test_an_unread_ledger_sells_nothing_that_may_be_sold_already(
     scene.venue.fill("sp-late", quiet=True)
     trades, scene.venue.account_trades = scene.venue.account_trades, []
     scene.clock.advance(WINDOW_S)
-    async with asyncio.timeout(10):
-        await scene.clock.asleep(LAG_S)
+    await scene.waits(LAG_S)
     scene.venue.account_trades += trades
     done = await scene.ended(killing)
     assert (scene.venue.placed, done.flattened, done.green) == ([], (), False)

@@ -39,6 +39,7 @@ from spark_tui.wire.clock import ManualClock, SystemClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.link.fake import FakeService
 from tests.rescue.plans import plan
+from tests.rescue.waits import only_waits
 
 PLAN = plan(D("0.5"))
 
@@ -249,8 +250,7 @@ async def test_kills_beside_an_engine_that_answers_close_a_position_once(
         first = await a_kill()
         trades, venue.account_trades = venue.account_trades, []
         second = a_kill()
-        waiting = asyncio.ensure_future(clock.asleep(LAG_S))
-        await asyncio.wait({waiting, second}, return_when=asyncio.FIRST_COMPLETED)
+        await only_waits(clock, second, LAG_S)
         venue.account_trades += trades
         clock.advance(LAG_S)
         told = await second

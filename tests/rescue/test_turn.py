@@ -1,5 +1,6 @@
 """Of several kills one closes positions, and why one may not is told as it is."""
 
+import asyncio
 import fcntl
 from errno import ENOLCK
 from pathlib import Path
@@ -55,5 +56,6 @@ async def test_who_hurries_does_not_wait_for_another_kill(tmp_path: Path) -> Non
     first, second = turn_at(tmp_path, clock), Turn(tmp_path, clock, patience)
     assert await first.take()
     patience.hurry()
-    assert not await second.take()
+    async with asyncio.timeout(10):
+        assert not await second.take()
     assert second.trouble == "another kill is closing positions"

@@ -48,16 +48,11 @@ def heard(scene: Scene, ended_ms: int | None = None) -> None:
     scene.known = [msgspec.structs.replace(one, heard=True, ended_ms=ended_ms) for one in scene.known]
 
 
-async def asleep(scene: Scene, seconds: float = 1) -> None:
-    async with asyncio.timeout(10):
-        await scene.clock.asleep(seconds)
-
-
 async def test_what_a_late_order_bought_there_is_closed(scene: Scene) -> None:
     bought(scene, "web-1")  # before our time: it stays
     scene.sent("sp-late")
     killing = scene.kill(flatten=True, of=older())
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     bought(scene, "sp-late")
     scene.venue.plan.append("fill")
     scene.clock.advance(WINDOW_S)
@@ -103,8 +98,7 @@ async def test_a_ban_after_the_sale_does_not_make_it_buy_back(scene: Scene) -> N
     scene.venue.open_orders = banned_once  # type: ignore[method-assign]
     named = Held(symbol=SYMBOL, base="BTC", quote="USDT", quantity=D(0), counted_to=None)
     killing = scene.kill(flatten=True, of=older((named,)))
-    async with asyncio.timeout(10):
-        await scene.clock.asleep(5)
+    await scene.waits(5)
     scene.clock.advance(5)
     done = await killing
     assert (len(done.flattened), done.residue, done.green) == (1, (), True)
@@ -119,7 +113,7 @@ async def test_without_flatten_nobody_looks(scene: Scene) -> None:
 
 async def test_one_that_never_lived_left_nothing_to_close(scene: Scene) -> None:
     scene.sent("sp-dead", seconds_ago=3_600)
-    done = await scene.kill(flatten=True, of=older())
+    done = await scene.ended(scene.kill(flatten=True, of=older()))
     assert (done.flattened, done.residue, done.green) == ((), (), True)
 
 
@@ -152,10 +146,10 @@ async def test_a_copy_that_lags_behind_is_asked_until_it_has_caught_up(scene: Sc
     scene.venue.hidden.add("sp-heard")
     trades, scene.venue.account_trades = scene.venue.account_trades, []
     killing = scene.kill(flatten=True, of=older())
-    await asleep(scene)
+    await scene.waits(1)
     scene.venue.hidden.clear()
     scene.clock.advance(1)
-    await asleep(scene, 2)
+    await scene.waits(2)
     scene.venue.account_trades += trades
     scene.clock.advance(2)
     done = await killing
@@ -173,7 +167,7 @@ async def test_what_was_bought_just_now_is_closed_although_no_list_has_it_yet(
     scene.venue.hidden.add("sp-heard")
     trades, scene.venue.account_trades = scene.venue.account_trades, []
     killing = scene.kill(flatten=True)
-    await asleep(scene)
+    await scene.waits(1)
     assert scene.venue.placed == []
     scene.venue.hidden.clear()
     scene.venue.account_trades += trades
@@ -204,7 +198,7 @@ async def test_what_the_engine_sold_just_now_is_not_sold_again(scene: Scene) -> 
     trades = unlisted(scene)
     scene.venue.plan.extend(["fill"] * 5)
     killing = scene.kill(flatten=True, of=plan(D("0.5")))
-    await asleep(scene)
+    await scene.waits(1)
     scene.venue.account_trades += trades
     scene.clock.advance(1)
     done = await killing
@@ -215,16 +209,14 @@ async def test_what_a_kill_sent_before_it_was_cut_off_is_not_sold_again(scene: S
     """Its order arrives late, in the time of the next kill."""
     scene.venue.plan.extend(["dead", "fill"])
     first = scene.kill(flatten=True, of=plan(D("0.5")))
-    await asleep(scene)
+    await scene.waits(1)
     first.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await first
     (sale,) = scene.venue.placed
     second = scene.kill(flatten=True, of=plan(D("0.5")))
     window_s = scene.venue.decision_window_ms / 1_000
-    async with asyncio.timeout(10):
-        await scene.clock.asleep(window_s + LAG_S)
-    assert scene.sleeps() == [window_s + LAG_S]
+    await scene.waits(window_s + LAG_S)
     sold(scene, sale, "0.5")
     scene.clock.advance(window_s + LAG_S)
     done = await second
@@ -235,7 +227,7 @@ async def test_what_ended_longer_ago_is_not_asked_for(scene: Scene) -> None:
     scene.sent("sp-sale", seconds_ago=60)
     heard(scene, ended_ms=scene.clock.wall_ns() // NS_PER_MS - int(LAG_S * 1_000))
     scene.venue.plan.append("fill")
-    done = await scene.kill(flatten=True, of=plan(D("0.5")))
+    done = await scene.ended(scene.kill(flatten=True, of=plan(D("0.5"))))
     assert (len(done.flattened), done.green, scene.venue.queries) == (1, True, [])
 
 
@@ -247,7 +239,7 @@ async def test_a_resting_order_that_filled_just_now_is_waited_for(scene: Scene) 
     trades = unlisted(scene)
     scene.venue.plan.append("fill")
     killing = scene.kill(flatten=True)
-    await asleep(scene)
+    await scene.waits(1)
     scene.venue.account_trades += trades
     scene.clock.advance(1)
     done = await killing
@@ -284,11 +276,11 @@ async def test_a_late_order_that_no_list_has_yet_is_waited_for(scene: Scene) -> 
     scene.sent("sp-late")
     scene.venue.plan.append("fill")
     killing = scene.kill(flatten=True)
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     bought(scene, "sp-late")
     trades = unlisted(scene)
     scene.clock.advance(WINDOW_S)
-    await asleep(scene)
+    await scene.waits(1)
     scene.venue.account_trades += trades
     scene.clock.advance(1)
     done = await killing
@@ -300,7 +292,7 @@ async def test_nothing_is_sold_while_an_order_can_still_come_alive(scene: Scene)
     scene.sent("sp-late")
     scene.venue.plan.append("fill")
     killing = scene.kill(flatten=True, of=plan(D("0.5")))
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     assert "before it closes a position" in scene.said[0]
     sold(scene, "sp-late", "0.5")
     scene.clock.advance(WINDOW_S)
@@ -311,7 +303,7 @@ async def test_nothing_is_sold_while_an_order_can_still_come_alive(scene: Scene)
 async def test_who_hurries_past_a_late_order_has_nothing_sold_where_it_may_trade(scene: Scene) -> None:
     scene.sent("sp-late")
     killing = scene.kill(flatten=True, of=plan(D("0.5")))
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     scene.rescue.hurry()
     done = await killing
     (left,) = done.residue
@@ -325,7 +317,7 @@ async def test_who_hurries_ends_the_catching_up_too(scene: Scene) -> None:
     bought(scene, "sp-heard")
     unlisted(scene)
     killing = scene.kill(flatten=True)
-    await asleep(scene)
+    await scene.waits(1)
     scene.rescue.hurry()
     async with asyncio.timeout(10):
         done = await killing  # no second passed
@@ -336,7 +328,7 @@ async def test_who_hurries_ends_the_catching_up_too(scene: Scene) -> None:
 async def test_what_was_bought_where_trades_cannot_be_told_apart_is_named(scene: Scene) -> None:
     scene.sent("sp-late")
     killing = scene.kill(flatten=True, of=older((UNTOLD,)))
-    await scene.clock.asleep(WINDOW_S)
+    await scene.waits(WINDOW_S)
     bought(scene, "sp-late")
     scene.clock.advance(WINDOW_S)
     done = await scene.ended(killing)
@@ -368,7 +360,7 @@ async def test_more_orders_of_a_planned_instrument_than_are_asked_for_are_waited
     trades = unlisted(scene)
     scene.venue.plan.append("fill")
     killing = scene.kill(flatten=True)
-    await asleep(scene, LAG_S)
+    await scene.waits(LAG_S)
     assert (scene.venue.queries, scene.venue.placed) == ([], [])
     scene.venue.account_trades += trades
     scene.clock.advance(LAG_S)
@@ -384,7 +376,7 @@ async def test_who_hurries_past_so_many_has_nothing_sold(
         scene.sent(name, seconds_ago=3_600)
     heard(scene)
     killing = scene.kill(flatten=True, of=plan(D("0.5")))
-    await asleep(scene, LAG_S)
+    await scene.waits(LAG_S)
     scene.rescue.hurry()
     done = await killing
     (left,) = done.residue
@@ -471,8 +463,7 @@ async def test_a_resting_order_older_than_the_tail_is_settled_before_a_sale(scen
     trades = unlisted(scene)
     scene.venue.plan.append("fill")
     killing = scene.kill(flatten=True, of=of)
-    waiting = asyncio.ensure_future(scene.clock.asleep(1))
-    await asyncio.wait({waiting, killing}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
+    await scene.waits(1)
     scene.venue.account_trades += trades
     scene.clock.advance(1)
     done = await killing
@@ -482,7 +473,7 @@ async def test_a_resting_order_older_than_the_tail_is_settled_before_a_sale(scen
 async def test_another_venues_orders_are_not_asked_for(scene: Scene) -> None:
     scene.known = [LastOrder(client_order_id="sp-1", venue="elsewhere", symbol=SYMBOL, at_ms=0)]
     assert (await scene.kill(flatten=True, of=older())).green
-    assert (scene.venue.queries, NAME) == ([], "fake")
+    assert scene.venue.queries == []
 
 
 # --- real processes -----------------------------------------------------------------------------------------
