@@ -76,6 +76,12 @@ class ManualClock:
             (due - self._mono_ns) / NS_PER_S for due, _, woken in sorted(self._sleepers) if not woken.done()
         ]
 
+    def next_s(self) -> float | None:
+        """Seconds until the first of them wakes; None while nobody sleeps."""
+        while self._sleepers and self._sleepers[0][2].done():  # cancelled
+            heapq.heappop(self._sleepers)
+        return (self._sleepers[0][0] - self._mono_ns) / NS_PER_S if self._sleepers else None
+
     async def asleep(self, seconds: float, *, count: int = 1) -> None:
         """Wait (in real time) until `count` tasks sleep with at most `seconds` left."""
         while sum(left <= seconds for left in self.sleeping()) < count:

@@ -232,7 +232,9 @@ class World:
         return True
 
     async def _step(self, most: float) -> None:
-        due = [most, 1.0, *self.clock.sleeping()[:1]]
+        due = [most, 1.0]
+        if (sleeper := self.clock.next_s()) is not None:
+            due.append(sleeper)
         timer = self.simulation.faults.next_ms
         if timer is not None:
             due.append((timer - self.clock.wall_ns() // 1_000_000) / 1_000)

@@ -214,3 +214,18 @@ def test_the_system_clock_tells_wall_time_and_a_monotonic_one():
     first = clock.mono_ns()
     assert clock.wall_ns() > 1_700_000_000 * NS_PER_S
     assert clock.mono_ns() >= first
+
+
+async def test_the_next_to_wake_is_the_first_that_still_sleeps():
+    clock = ManualClock()
+    assert clock.next_s() is None
+    short, long = (asyncio.ensure_future(clock.sleep(seconds)) for seconds in (2.0, 5.0))
+    await asyncio.sleep(0)
+    assert clock.next_s() == 2.0
+    short.cancel()
+    await asyncio.gather(short, return_exceptions=True)
+    clock.advance(1.0)
+    assert clock.next_s() == 4.0
+    clock.advance(4.0)
+    await long
+    assert clock.next_s() is None
