@@ -11,4 +11,5 @@ async def only_waits(clock: ManualClock, task: "asyncio.Task[Any]", seconds: flo
     asleep = asyncio.ensure_future(clock.asleep(3_600))
     await asyncio.wait({asleep, task}, return_when=asyncio.FIRST_COMPLETED, timeout=10)
     asleep.cancel()
-    assert (clock.sleeping(), task.done()) == ([seconds], False)
+    assert not task.done(), f"it waits for nothing: {task.result()}"
+    assert clock.sleeping() == [seconds], f"it waits {clock.sleeping()}, not {seconds:g} s"
