@@ -76,6 +76,12 @@ def price(value: Decimal | None) -> str:
     return fmt.fixed(value, 2) if abs(value) >= 100 else fmt.exact(round(value, 6))
 
 
+def price_within(value: Decimal | None, width: int) -> str:
+    """Its cents give way where they would be cut: a number that is cut is another one."""
+    text = price(value)
+    return text if value is None or len(text) <= width else fmt.fixed(value, 0)
+
+
 def right(*widths: tuple[str, int]) -> tuple[Column, ...]:
     return tuple(Column(title, width, right=True) for title, width in widths)
 
@@ -92,8 +98,8 @@ def _symbols(known: Money, _: Balances | None) -> dict[RowKey, Entry]:
 def _symbol(one: SymbolPnl, wide: str, narrow: str) -> Entry:
     position, row = one.position, one.row
     flat = not position.quantity
-    average = fmt.ABSENT if flat else price(position.average_price)
-    fifo_average = fmt.ABSENT if flat else price(one.fifo_average)
+    cost, fifo_cost = (None, None) if flat else (position.average_price, one.fifo_average)
+    average, fifo_average = price(cost), price(fifo_cost)
     held = amount(position.quantity)
     tone = "dim" if one.dust or flat else "ink"
     methods = (gain(position.realised), gain(one.fifo_realised))
@@ -101,10 +107,12 @@ def _symbol(one: SymbolPnl, wide: str, narrow: str) -> Entry:
     word = f"{held} {one.base}, too little for any order" if one.dust and not flat else f"{held} {one.base}"
     return Entry(
         wide=(
-            (row.name, "b ink"), (wide, tone), (average, "ink"), methods[0], (fifo_average, "ink"),
-            methods[1], (price(one.mark), "ink"), *ends,
+            (row.name, "b ink"), (wide, tone), (price_within(cost, COST_WIDE), "ink"), methods[0],
+            (price_within(fifo_cost, MARK), "ink"), methods[1], (price_within(one.mark, MARK), "ink"), *ends,
         ),
-        narrow=((row.name, "b ink"), (narrow, tone), (average, "ink"), *methods, *ends),
+        narrow=(
+            (row.name, "b ink"), (narrow, tone), (price_within(cost, COST_NARROW), "ink"), *methods, *ends,
+        ),
         facts=(
             ("holds", word),
             ("average cost", f"{average}  realised {signed(position.realised)}  unrealised "
@@ -249,6 +257,7 @@ def _explain(row: ExplainedRow, wide: Sequence[str], narrow: Sequence[str]) -> E
 
 
 SIZE_WIDE, SIZE_NARROW = 12, 10
+COST_WIDE, COST_NARROW, MARK = 12, 10, 11
 BALANCES_WIDE: Final = (18, 16, 18)
 BALANCES_NARROW: Final = (16, 14, 16)
 EXPLAINED_WIDE: Final = (14, 14, 12, 12, 15, 15, 10)
@@ -258,11 +267,11 @@ TABLES: Final = (
     Table(
         "Symbols",
         (Column("symbol", 11), *right(
-            ("position", SIZE_WIDE), ("average cost", 12), ("realised", 10), ("FIFO cost", 11),
-            ("FIFO real.", 10), ("mark", 11), ("unrealised", 10), ("fees", 8), ("total USDT", 11))),
+            ("position", SIZE_WIDE), ("average cost", COST_WIDE), ("realised", 10), ("FIFO cost", MARK),
+            ("FIFO real.", 10), ("mark", MARK), ("unrealised", 10), ("fees", 8), ("total USDT", 11))),
         (Column("symbol", 9), *right(
-            ("position", SIZE_NARROW), ("avg cost", 10), ("realised", 9), ("FIFO", 9), ("unreal.", 9),
-            ("fees", 6), ("total", 9))),
+            ("position", SIZE_NARROW), ("avg cost", COST_NARROW), ("realised", 9), ("FIFO", 9),
+            ("unreal.", 9), ("fees", 6), ("total", 9))),
         "nothing was traded yet: profit begins with the first fill",
         _symbols,
     ),

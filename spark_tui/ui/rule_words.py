@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from decimal import ROUND_DOWN, Decimal
 
+import msgspec
+
 from spark_tui.domain.rules import KINDS, MANUAL, Rule, RuleEffect, RuleKind
 from spark_tui.link.messages import RuleRow
 from spark_tui.ui import format as fmt
@@ -93,3 +95,18 @@ def about(row: RuleRow, width: int, *, short: bool) -> str:
     if rule.kind is RuleKind.TRADING_HOURS:
         words = rule.hours
     return words if len(words) <= width else name
+
+
+def rule_put(what: str, *, named: bool = True) -> str:
+    """What `rule.put` was asked for: `btc-cap: limit 1 000, BTCUSDT, refuse`. What a later version wrote is
+    shown as it is."""
+    try:
+        rule = msgspec.json.decode(what.removeprefix("rule="), type=Rule)
+    except msgspec.MsgspecError:
+        return what.removeprefix("rule=")
+    limit = () if rule.limit is None else (f"limit {fmt.exact(rule.limit)}",)
+    window = () if rule.window_s is None else (f"{rule.window_s} s",)
+    hours = (rule.hours,) if rule.hours else ()
+    off = () if rule.enabled else ("switched off",)
+    words = (*limit, *window, *rule.symbols, *hours, scope_words(rule), EFFECTS[rule.effect], *off)
+    return f"{f'{rule.id}: ' if named else ''}{', '.join(words)}"

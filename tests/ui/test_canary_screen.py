@@ -22,7 +22,7 @@ from spark_tui.link.messages import (
 from spark_tui.ui.screens.canary import CanaryScreen, Seen
 from spark_tui.ui.widgets.row_card import ALL
 from tests.ui.cockpit import NARROW, VAST, WIDE, Cockpit, cockpit
-from tests.ui.fake_engine.canaries import SHA256, SOAKED, with_canaries
+from tests.ui.fake_engine.canaries import CHECKS, SHA256, SOAKED, with_canaries
 from tests.ui.looks import check_picture, check_text
 
 SIZES = pytest.mark.parametrize(
@@ -444,3 +444,16 @@ async def test_what_is_long_is_cut_where_it_shows() -> None:
         await face.press("g")
         assert "3.35M" in face.pane("canaries")
         assert face.pane("seen").rstrip().endswith("…")
+
+
+async def test_the_name_of_a_check_is_not_cut() -> None:
+    refused = CanaryCheck(name="rule trading state", ok=False, text="trading is halted", code="HALTED")
+    async with cockpit() as face:
+        await face.press("f6")
+        card = face.app.cockpit_screen.query_one(Seen)
+        row = face.engine.canaries.put(
+            CanaryKind.RUN, "BTCUSDT", Side.BUY, face.app.model.venue_now_ms(), checks=(refused, CHECKS[0])
+        )
+        told = ["".join(text for text, _ in line) for line in card.lines(row, 120, 20)]
+        assert " ✗ rule trading state trading is halted" in told
+        assert " ✓ venue              binance-spot is up" in told

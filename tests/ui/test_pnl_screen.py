@@ -11,7 +11,7 @@ from msgspec import structs
 from spark_tui.link.messages import GetEquity, Pnl, PnlRow
 from spark_tui.ui import pnl_commands, pnl_tables
 from spark_tui.ui.pnl_data import DAY_MS
-from spark_tui.ui.pnl_tables import on_one_point
+from spark_tui.ui.pnl_tables import on_one_point, price_within
 from spark_tui.ui.screens.pnl import PnlScreen, _facts
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine import FakeEngine
@@ -51,6 +51,13 @@ async def test_a_strategy_and_whose_it_is_stand_apart(size: tuple[int, int]) -> 
         assert ["manual", "ozan", "12"] in rows
         assert ["twap", "1c046", "12"] in rows
         assert "operator     ozan" in face.pane("row")
+
+
+def test_a_price_gives_up_its_cents_before_it_is_cut() -> None:
+    assert price_within(Decimal("2745060.06"), 12) == "2 745 060.06"
+    assert price_within(Decimal("2745060.06"), 11) == "2 745 060"
+    assert price_within(Decimal("66997.35"), 10) == "66 997.35"
+    assert price_within(None, 3) == "–"
 
 
 async def test_average_cost_and_fifo_stand_side_by_side() -> None:

@@ -36,6 +36,7 @@ HASH_SHOWN = 12
 WORTH_CELLS = 10
 SELDOM_S = 5
 ROOMY = 30  # lines of a card that has room for what only a check of the bundle needs
+NAME = (11, 20)  # cells of a check's name, at least and at most
 TALL = 4  # lines of what is next, at most
 
 
@@ -186,10 +187,11 @@ class Seen(RowCard[CanaryRow]):
         lines.append(((" evidence  ", "dim"), (fmt.fit(kept, width - 12), "ink")))
         if height >= ROOMY:
             lines += _proof(row, width)
+        cell = 1 + min(NAME[1], max((NAME[0], *(len(check.name) for check in row.checks))))
         marks = [
             line
             for check in sorted(row.checks, key=lambda check: check.ok)
-            for line in _check_lines(check, width, in_full=height == ALL)
+            for line in _check_lines(check, width, cell, in_full=height == ALL)
         ]
         room = max(0, height - len(lines))
         if len(marks) > room:
@@ -219,13 +221,13 @@ def _reason_lines(reason: str, width: int) -> list[Line]:
     return [((" ✗ " if not index else "   ", "b down"), (part, "down")) for index, part in enumerate(parts)]
 
 
-def _check_lines(check: CanaryCheck, width: int, *, in_full: bool) -> list[Line]:
+def _check_lines(check: CanaryCheck, width: int, cell: int, *, in_full: bool) -> list[Line]:
     """What failed may take more than a line."""
     mark, tone = ("✓", "dim") if check.ok else ("✗", "b down")
     most = None if in_full else 1 if check.ok else 4 if width >= NARROW else 2
     text = f"{check.text}{measured_words(check.measured)}"
-    parts = wrapped(text, max(20, width - 17), most) or [""]
-    name = f" {mark} {fmt.fit(check.name, 11):<12}"
+    parts = wrapped(text, max(20, width - cell - 5), most) or [""]
+    name = f" {mark} {fmt.fit(check.name, cell - 1):<{cell}}"
     return [
         ((name if not index else " " * len(name), tone), (part, tone)) for index, part in enumerate(parts)
     ]

@@ -14,6 +14,7 @@ from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.entry import Entry
 from spark_tui.ui.lines import Line, wrapped
+from spark_tui.ui.rule_words import rule_put
 from spark_tui.ui.screens.asking import LOST, AskingScreen
 from spark_tui.ui.widgets.desk import NARROW
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
@@ -194,7 +195,10 @@ class Deed(RowCard[AuditRow]):
 
 
 def brief(what: str) -> str:
-    """`symbol=BTCUSDT side=BUY` without the names, and without what only the details need."""
+    """`symbol=BTCUSDT side=BUY` without the names, and without what only the details need; a
+    rule in its own words."""
+    if what.startswith("rule={"):
+        return rule_put(what)
     words = [word.partition("=") for word in what.split() if word != "time_in_force=GTC"]
     return " ".join(value or name for name, _, value in words if name not in {"venue", "key"})
 

@@ -2,15 +2,13 @@
 
 import re
 
-import msgspec
-
 from spark_tui.domain.rules import KINDS, Rule
 from spark_tui.link.messages import Audit, AuditRow, GetAudit, RuleRow
 from spark_tui.ui import format as fmt
 from spark_tui.ui.context import Context
 from spark_tui.ui.lines import Line, wrapped
 from spark_tui.ui.model import Topic
-from spark_tui.ui.rule_words import EFFECTS, scope_words
+from spark_tui.ui.rule_words import rule_put
 from spark_tui.ui.screens.log import short_result, when
 from spark_tui.ui.widgets.pane import Pane
 from spark_tui.ui.widgets.row_card import RowTable
@@ -81,20 +79,7 @@ def _told(row: AuditRow) -> str:
     if row.ok is False:
         return short_result(row.result, len(row.result))
     if row.action == "rule.put":
-        return _terms(row.what)
+        return rule_put(row.what, named=False)
     if row.action == "trading":
         return f"{row.what}: {row.result.partition(': ')[2]}"
     return DEEDS.get(row.action, f"{row.action} {row.what}")
-
-
-def _terms(what: str) -> str:
-    """`limit 1000, BTCUSDT, refuse`; what a later version wrote is shown as it is."""
-    try:
-        rule = msgspec.json.decode(what.removeprefix("rule="), type=Rule)
-    except msgspec.MsgspecError:
-        return what
-    limit = () if rule.limit is None else (f"limit {fmt.exact(rule.limit)}",)
-    window = () if rule.window_s is None else (f"{rule.window_s} s",)
-    off = () if rule.enabled else ("switched off",)
-    words = (*limit, *window, *rule.symbols, *([rule.hours] if rule.hours else ()))
-    return ", ".join((*words, scope_words(rule), EFFECTS[rule.effect], *off))

@@ -11,7 +11,7 @@ from spark_tui.ui.lines import Line, Span, width_of, wrapped
 from spark_tui.ui.screens.scrolling import ScrollingScreen
 from spark_tui.ui.widgets.ticket import Ticket
 from spark_tui.ui.widgets.ticket_parts import fee_words, held, told, verdict_words
-from spark_tui.ui.widgets.ticket_rules import figures, room
+from spark_tui.ui.widgets.ticket_rules import figures, names, room
 
 TICK_S = 0.2
 MARK = 3  # cells before a rule's name
@@ -101,7 +101,8 @@ def _tables(ahead: Ahead, width: int) -> list[Line]:
 
 def _table(verdicts: Sequence[Verdict], width: int) -> list[Line]:
     """Name, what is used of what is allowed, what is left, and why: all of it, on as many lines."""
-    cells = [(rule, rule.label, figures(rule), room(rule)) for rule in verdicts]
+    known = names(verdicts)
+    cells = [(rule, known[rule.rule], figures(rule), room(rule)) for rule in verdicts]
     head = ("rule", "used / allowed", "left")
     columns = zip(head, *(texts for _, *texts in cells), strict=True)
     name, used, left = (max(map(len, column)) for column in columns)

@@ -21,7 +21,7 @@ from spark_tui.ui.widgets.ticket_parts import (
     told,
     verdict_lines,
 )
-from spark_tui.ui.widgets.ticket_rules import meter, tightest, with_bars
+from spark_tui.ui.widgets.ticket_rules import meter, names, tightest, with_bars
 
 TALL = 3  # lines at the most
 METER = 7
@@ -91,11 +91,12 @@ def _before(state: TicketState, model: Model, room: int) -> Line:
 
 def _meters(rules: list[Verdict], room: int) -> Line:
     """Those nearest to their limit, as many as there is room for."""
+    known = names(rules)
     for count in range(min(len(rules), room // METER), 0, -1):
         shown: Line = tuple(
             span
             for rule in tightest(rules, count)
-            for span in ((f" {rule.label} ", "dim"), *meter(rule, METER), (" ", "dim"))
+            for span in ((f" {known[rule.rule]} ", "dim"), *meter(rule, METER), (" ", "dim"))
         )
         if width_of(shown) <= room:
             return shown

@@ -26,6 +26,12 @@ def tightest(rules: Sequence[Verdict], most: int) -> list[Verdict]:
     return [rules[index] for index in sorted(kept)]
 
 
+def names(verdicts: Sequence[Verdict]) -> dict[str, str]:
+    """By rule: its label, or its own name where others are about the same."""
+    labels = [rule.label for rule in verdicts]
+    return {rule.rule: rule.label if labels.count(rule.label) == 1 else rule.rule for rule in verdicts}
+
+
 def _measured(rule: Verdict) -> bool:
     return rule.used is not None and bool(rule.allowed)
 
@@ -60,15 +66,17 @@ def meter(rule: Verdict, width: int) -> Line:
     return (("━" * filled, tone), ("━" * (width - filled), "faint"))
 
 
-def bar(rule: Verdict, width: int) -> Line:
-    """The bar gives way to its figures: a number cut in the middle is another one."""
+def bar(rule: Verdict, width: int, name: str) -> Line:
+    """The bar gives way to its figures: a number cut in the middle is another one; and to a long name."""
     figures = f" {_measure(rule.used)}/{_measure(rule.allowed)}{' ' + rule.unit if rule.unit == '%' else ''}"
     tone = "dim" if rule.ok else "down"
     free = width - LABEL - 1
     figures = figures if len(figures) <= free else ""
+    label = f" {fmt.fit(name, LABEL):<{LABEL}}"
+    gap = not label.endswith(" ")
     return (
-        (f" {fmt.fit(rule.label, LABEL):<{LABEL}}", tone),
-        *meter(rule, min(BAR, free - len(figures))),
+        (label + " " * gap, tone),
+        *meter(rule, min(BAR, free - len(figures)) - gap),
         (figures, tone),
     )
 

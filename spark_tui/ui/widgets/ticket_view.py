@@ -19,7 +19,7 @@ from spark_tui.ui.widgets.ticket_parts import (
     told,
     verdict_lines,
 )
-from spark_tui.ui.widgets.ticket_rules import LABEL, bar, ticks, tightest, with_bars
+from spark_tui.ui.widgets.ticket_rules import LABEL, bar, names, ticks, tightest, with_bars
 
 FIELD = 12  # cells of a number field
 REASON = 5  # lines a refusal may take
@@ -50,7 +50,8 @@ def wide(state: TicketState, model: Model, width: int, height: int, *, focused: 
         room -= len(rows)
     verdicts = state.steady.verdicts if state.steady else ()
     rules = tightest(with_bars(verdicts), room)
-    bars = [*(bar(rule, width) for rule in rules), *ticks(verdicts, width)]
+    known = names(verdicts)
+    bars = [*(bar(rule, width, known[rule.rule]) for rule in rules), *ticks(verdicts, width)]
     gaps = room - len(bars)
     lines += notes[: max(0, height - len(lines) - len(verdict))]
     if gaps > 0:
