@@ -1,10 +1,7 @@
 """The engine on a paper account: the same order machine, gate, reconciliation, kill and restart."""
 
-import asyncio
 import contextlib
 import random
-import sqlite3
-from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -24,15 +21,12 @@ from spark_tui.link.messages import (
     SubmitOrder,
 )
 from spark_tui.link.service import LinkError
-from spark_tui.venues.paper import PaperStore, PaperVenue
-from spark_tui.venues.paper.store import PAPER_FILE
 from spark_tui.venues.port import OrderStatus, Reaction, VenueError
 from spark_tui.wire.clock import NS_PER_S, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL
 from tests.engine.harness import buy
 from tests.engine.paper import START, Paper, paper
 from tests.venues.paper.market import ask
-from tests.venues.paper.source import FakeSource
 
 D = Decimal
 
@@ -123,96 +117,6 @@ async def test_an_order_that_rests_fills_by_its_place_in_the_queue(tmp_path: Pat
         assert it.cash("USDT")[1] == 0
 
 
-async def test_an_order_takes_a_measured_round_trip(tmp_path: Path) -> None:
-    clock = ManualClock()
-    async with paper(tmp_path, clock, round_trip_ms=80) as it:
-        began = clock.mono_ns()
-        asking = asyncio.create_task(it.submit(buy("0.5", None)))
-        orders = it.engine.journal.state.orders
-        await it.until(lambda: any(one.state is OrderState.SENT for one in orders.values()))
-        it.source.tick(bid=60_100.0, ask=60_110.0)  # the market moves while the order is on its way
-        await it.until(asking.done)
-        assert clock.mono_ns() - began >= 80e6
-        order = await asking
-        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
-        assert it.order(order.client_order_id).fills[0].price == D("60110.0")
-
-
-async def test_half_of_it_is_the_way_there_and_half_the_way_back(tmp_path: Path) -> None:
-    clock = ManualClock()
-    async with paper(tmp_path, clock, round_trip_ms=80) as it:
-        asking = asyncio.create_task(it.paper.place("own", ask(Side.BUY, "1", "59000"), lambda: None))
-        await clock.run_for(0.039)
-        assert not it.paper._account.floor.orders
-        await clock.run_for(0.002)
-        assert len(it.paper._account.floor.orders) == 1
-        await clock.run_for(0.037)
-        assert not asking.done()
-        await clock.run_for(0.004)
-        assert (await asking).client_order_id == "own"
-
-
-async def test_a_word_of_the_stream_takes_the_way_back(tmp_path: Path) -> None:
-    clock = ManualClock()
-    async with paper(tmp_path, clock, round_trip_ms=80) as it:
-        asking = asyncio.create_task(it.submit(buy("1", "60000")))
-        await it.until(asking.done)
-        order = await asking
-        await clock.run_for(0.2)
-        it.source.trade(59_000.0, 5.0, sells=True)
-        await clock.run_for(0.038)
-        assert it.order(order.client_order_id).filled == 0
-        await clock.run_for(0.004)
-        assert it.order(order.client_order_id).filled == 1
-
-
-async def test_latency_is_what_was_measured(tmp_path: Path) -> None:
-    clock = ManualClock()
-    store = PaperStore.open(tmp_path / PAPER_FILE, START)
-    venue = PaperVenue(FakeSource(clock), store, clock=clock, rng=random.Random(5))
-    await venue.start()
-    assert venue.latency.draw_s() == pytest.approx(0.04)
-    await venue.close()
-
-
-async def test_latency_follows_what_is_measured_while_it_runs(tmp_path: Path) -> None:
-    clock = ManualClock()
-    store = PaperStore.open(tmp_path / PAPER_FILE, START)
-    source = FakeSource(clock)
-    async with running(PaperVenue(source, store, clock=clock, rng=random.Random(5)), clock) as venue:
-        source.round_trip_ms = 300.0
-        await clock.run_for(10.5)
-        assert {round(venue.latency.draw_s() * 2_000) for _ in range(100)} == {80, 300}
-        source.failing["ping"] = VenueError(Reaction.RETRY_SAFE, "DOWN", "No answer.")
-        await clock.run_for(30)
-        assert {round(venue.latency.draw_s() * 2_000) for _ in range(100)} == {80, 300}
-        assert "round trip 300 ms" in venue.health()[-1].detail
-
-
-async def test_the_account_asks_for_its_book_itself_where_nobody_else_does(tmp_path: Path) -> None:
-    clock = ManualClock()
-    store = PaperStore.open(tmp_path / PAPER_FILE, START)
-    source = FakeSource(clock)
-    async with running(PaperVenue(source, store, clock=clock, rng=random.Random(5)), clock) as venue:
-        assert venue._account.blind() == {SYMBOL}
-        await clock.run_for(4.5)  # found blind twice in a row
-        source.tick()
-        assert (source.snapshots, venue._account.blind()) == (1, set())
-
-
-@contextlib.asynccontextmanager
-async def running(venue: PaperVenue, clock: ManualClock) -> AsyncIterator[PaperVenue]:
-    await venue.start()
-    streams = asyncio.create_task(
-        venue.run_streams((SYMBOL,), lambda *_: None, lambda *_: None, lambda *_: None)
-    )
-    await clock.run_for(0.1)
-    yield venue
-    streams.cancel()
-    await asyncio.wait({streams})
-    await venue.close()
-
-
 async def test_money_that_is_not_there_is_refused_in_the_venues_words(tmp_path: Path) -> None:
     async with paper(tmp_path) as it:
         with pytest.raises(VenueError, match="-2010: Account has insufficient balance"):
@@ -271,105 +175,6 @@ async def test_the_kill_switch_cancels_paper_orders(tmp_path: Path) -> None:
         assert (await it.submit(buy("1", "59000"))).state is OrderState.DENIED
 
 
-async def test_a_new_engine_finds_orders_and_balances_as_they_were(tmp_path: Path) -> None:
-    clock = ManualClock()
-    async with paper(tmp_path, clock) as it:
-        resting = await it.submit(buy("1", "59000"))
-        taken = await it.submit(buy("0.5", None))
-        await it.until(lambda: it.order(taken.client_order_id).state is OrderState.FILLED)
-        before = (it.cash("BTC"), it.cash("USDT"))
-    async with paper(tmp_path, clock) as it:
-        assert (it.cash("BTC"), it.cash("USDT")) == before
-        assert it.order(resting.client_order_id).state is OrderState.ACCEPTED
-        it.source.trade(58_000.0, 1.0, sells=True)
-        await it.until(lambda: it.order(resting.client_order_id).state is OrderState.FILLED)
-        ids = [row.fill.trade_id for row in it.engine.journal.state.fills]
-        assert len(set(ids)) == len(ids) == 2
-
-
-async def test_after_a_restart_an_order_queues_anew(tmp_path: Path) -> None:
-    """Nobody watched its place meanwhile."""
-    clock = ManualClock()
-    async with paper(tmp_path, clock) as it:
-        order = await it.submit(buy("1", "60000"))
-        it.source.trade(60_000.0, 2.25, sells=True)
-        await it.until(lambda: it.order(order.client_order_id).filled == D("0.25"))
-    async with paper(tmp_path, clock) as it:
-        it.source.trade(60_000.0, 1.0, sells=True)
-        await it.clock.run_for(0.1)
-        assert it.order(order.client_order_id).filled == D("0.25")
-        it.source.trade(60_000.0, 1.25, sells=True)
-        await it.until(lambda: it.order(order.client_order_id).filled == D("0.5"))
-
-
-async def test_a_kill_at_any_instant_finds_on_disk_what_was_told(tmp_path: Path) -> None:
-    async with paper(tmp_path) as it:
-        resting = await it.submit(buy("1", "60000"))
-        it.source.trade(60_000.0, 2.5, sells=True)
-        await it.until(lambda: it.order(resting.client_order_id).filled == D("0.5"))
-        found = PaperStore.open(tmp_path / PAPER_FILE, {})  # as the next process would, nothing closed here
-        [order] = found.open_orders()
-        assert (order.client_id, order.filled) == (resting.client_order_id, D("0.5"))
-        assert {(one.asset, one.free, one.locked) for one in found.balances()} == {
-            ("BTC", *it.cash("BTC")),
-            ("USDT", *it.cash("USDT")),
-        }
-        [trade] = found.trades(SYMBOL, order.id, None, 10)
-        assert (trade.id, found.next_ids()) == (1, (2, 2))
-        found.close()
-
-
-async def test_what_filled_while_no_engine_listened_is_found(tmp_path: Path) -> None:
-    """The stream to the engine broke, the account went on."""
-    async with paper(tmp_path) as it:
-        order = await it.submit(buy("1", "60000"))
-        it.paper._news.end()  # user events go nowhere
-        it.source.trade(59_000.0, 9.0, sells=True)
-        await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED, seconds=200)
-        assert it.engine.journal.state.positions[NAME, SYMBOL].quantity == D("0.999")
-
-
-async def test_a_full_disk_refuses_new_orders_and_forgets_nothing(tmp_path: Path) -> None:
-    async with paper(tmp_path) as it:
-        first = await it.submit(buy("1", "59000"))
-        commit = it.paper._account.store.commit
-
-        def full(*_: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
-        it.paper._account.store.commit = full  # type: ignore[method-assign, assignment]
-        await it.ask(CancelOrder(client_order_id=first.client_order_id))
-        refused = await it.submit(buy("1", "59000"))
-        assert (refused.state, refused.code) == (OrderState.REJECTED, "-2010")
-        assert "disk is full" in refused.text
-        it.paper._account.store.commit = commit  # type: ignore[method-assign]
-        it.paper._account.settle()
-        assert (await it.submit(buy("1", "59000"))).state is OrderState.ACCEPTED
-        assert [one.client_id for one in it.paper._account.store.open_orders()] != [first.client_order_id]
-
-
-async def test_a_fill_the_disk_does_not_take_is_told_to_nobody_until_it_does(tmp_path: Path) -> None:
-    async with paper(tmp_path) as it:
-        resting = await it.submit(buy("1", "60000"))
-        commit = it.paper._account.store.commit
-
-        def full(*_: object) -> None:
-            raise sqlite3.OperationalError("database or disk is full")
-
-        it.paper._account.store.commit = full  # type: ignore[method-assign, assignment]
-        it.source.trade(60_000.0, 2.5, sells=True)
-        await it.clock.run_for(1)
-        assert it.order(resting.client_order_id).filled == 0
-        with pytest.raises(VenueError, match="disk is full") as raised:
-            await it.paper.query(SYMBOL, resting.client_order_id)
-        assert raised.value.reaction is Reaction.UNKNOWN
-        it.paper._account.store.commit = commit  # type: ignore[method-assign]
-        it.source.tick()
-        await it.until(lambda: it.order(resting.client_order_id).filled == D("0.5"))
-        [order] = it.paper._account.store.open_orders()
-        assert order.filled == D("0.5")
-
-
 async def test_a_trade_heard_twice_moves_the_queue_once(tmp_path: Path) -> None:
     async with paper(tmp_path) as it:
         order = await it.submit(buy("1", "60000"))
@@ -420,19 +225,6 @@ async def test_a_clock_that_steps_back_stops_no_fill(tmp_path: Path) -> None:
         clock.step_wall(-3_600)
         it.source.trade(59_000.0, 5.0, sells=True)
         await it.until(lambda: it.order(order.client_order_id).state is OrderState.FILLED)
-
-
-async def test_reset_cancels_and_begins_again(tmp_path: Path) -> None:
-    clock = ManualClock()
-    async with paper(tmp_path, clock) as it:
-        resting = await it.submit(buy("1", "59000"))
-    store = PaperStore.open(tmp_path / PAPER_FILE, START)
-    assert store.reset({"USDT": D(500)}, 1, "ann") == 1
-    store.close()
-    async with paper(tmp_path, clock) as it:
-        await it.until(lambda: it.order(resting.client_order_id).state is OrderState.CANCELED)
-        assert it.cash("USDT") == (D(500), D(0))
-        assert it.cash("BTC") == (D(0), D(0))
 
 
 def sell(quantity: str, price: str | None) -> SubmitOrder:
