@@ -8,7 +8,7 @@ import msgspec
 
 from spark_tui.domain import filters, lifecycle
 from spark_tui.domain.decimals import short, usable
-from spark_tui.domain.filter_rules import FilterContext, FilterFailure
+from spark_tui.domain.filter_subject import FilterContext, FilterFailure
 from spark_tui.domain.instrument import CountLimit, Instrument
 from spark_tui.domain.order import Order
 

@@ -10,15 +10,8 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain.decimals import ZERO, ceil_to, floor_to, nearest, short, usable
-from spark_tui.domain.filter_rules import (
-    FilterContext,
-    FilterFailure,
-    Subject,
-    judge,
-    notional,
-    precision,
-    unit,
-)
+from spark_tui.domain.filter_rules import judge, precision
+from spark_tui.domain.filter_subject import FilterContext, FilterFailure, Subject, notional, unit
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, PriceFilter
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.parameters import NAMES, check_parameters, needs_time_in_force

@@ -5,7 +5,8 @@ from decimal import Decimal
 from typing import Final
 
 from spark_tui.domain.decimals import short, usable
-from spark_tui.domain.filter_rules import COUNTERS, FilterContext, FilterFailure
+from spark_tui.domain.filter_rules import COUNTERS
+from spark_tui.domain.filter_subject import FilterContext, FilterFailure
 from spark_tui.domain.instrument import CountLimit, Instrument
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.parameters import ALGO

@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from spark_tui.domain.decimals import ZERO, short, usable
-from spark_tui.domain.filter_rules import FilterFailure
+from spark_tui.domain.filter_subject import FilterFailure
 from spark_tui.domain.instrument import SymbolStatus
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk.common import is_price, quantity_of, reduces, reducible, worth

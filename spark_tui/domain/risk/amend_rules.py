@@ -1,7 +1,7 @@
 """What is asked before an order is shrunk in its place. It opens no risk, so no limit speaks against it: only
 a halt, and the venue's own rules."""
 
-from spark_tui.domain.filter_rules import FilterFailure
+from spark_tui.domain.filter_subject import FilterFailure
 from spark_tui.domain.risk.always import of_filters
 from spark_tui.domain.risk.verdict import Verdict
 from spark_tui.domain.values import TradingState

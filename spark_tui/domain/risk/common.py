@@ -4,7 +4,7 @@ from decimal import Decimal
 from typing import Final
 
 from spark_tui.domain.decimals import EXACT, ZERO, ceil_to, divide_down, multiply, rounded, short, usable
-from spark_tui.domain.filter_rules import notional
+from spark_tui.domain.filter_subject import notional
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk.context import Around, Measure, RiskContext
 from spark_tui.domain.rules import Rule

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import msgspec
 
-from spark_tui.domain.filter_rules import FilterFailure
+from spark_tui.domain.filter_subject import FilterFailure
 from spark_tui.domain.instrument import SymbolStatus
 from spark_tui.domain.rules import MANUAL, UNNAMED, Rule, unit_words
 from spark_tui.domain.slippage import Taken

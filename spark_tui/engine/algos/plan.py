@@ -16,7 +16,7 @@ from spark_tui.domain.decimals import (
     multiply,
     short,
 )
-from spark_tui.domain.filter_rules import FilterContext, unit
+from spark_tui.domain.filter_subject import FilterContext, unit
 from spark_tui.domain.instrument import Instrument, LotSize, MarketLotSize, MinNotional, Notional
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, TimeInForce

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 from spark_tui.domain import risk
 from spark_tui.domain.amends import check_amend
-from spark_tui.domain.filter_rules import FilterContext
+from spark_tui.domain.filter_subject import FilterContext
 from spark_tui.domain.filters import quantity_step
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import TERMINAL, Order

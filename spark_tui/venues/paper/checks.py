@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from spark_tui.domain import filters, lists
-from spark_tui.domain.filter_rules import FilterContext
+from spark_tui.domain.filter_subject import FilterContext
 from spark_tui.domain.instrument import Instrument, SymbolStatus
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import LegRole, ListKind, SelfTradePrevention

@@ -10,7 +10,7 @@ from decimal import Decimal
 import msgspec
 
 from spark_tui.domain.decimals import EXACT, ZERO, add, ceil_to, multiply
-from spark_tui.domain.filter_rules import unit
+from spark_tui.domain.filter_subject import unit
 from spark_tui.domain.instrument import Instrument
 from spark_tui.venues.paper.cash import Cash, ShortOfCash
 from spark_tui.venues.paper.journal import Journal

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from msgspec import structs
 
-from spark_tui.domain.filter_rules import FilterContext
+from spark_tui.domain.filter_subject import FilterContext
 from spark_tui.domain.lists import check_list
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.risk import Verdict
