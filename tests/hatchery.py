@@ -234,7 +234,6 @@ def _hatch(
     os.chdir(folder)
     for generator in generators:
         generator.seed()
-    gc.unfreeze()
     sys.argv = ["spark-tui", *words]
     module, _, name = program.partition(":")
     try:
@@ -246,10 +245,11 @@ def _hatch(
 
 def _end(code: object) -> NoReturn:
     """What an interpreter waits for and tells at its end. Only taking the imported modules to pieces, a
-    seventh of a second of a processor, is left out."""
+    seventh of a second of a processor, is left out; and they stay frozen, or each collection would walk them
+    and copy their pages."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    gc.collect(1)  # what is young and was never awaited is told; the rest are the imports
+    gc.collect()  # what was never awaited is told
     if isinstance(code, str):
         print(code, file=sys.stderr)
     for stream in (sys.stdout, sys.stderr):

@@ -58,6 +58,7 @@ def draws() -> list[str]:
 
 def tell_draws(words: list[str]) -> None:
     """And one of each generator that something imported keeps."""
+    gc.unfreeze()  # the imports are not among the objects otherwise
     kept = [str(one.random()) for one in gc.get_objects() if isinstance(one, random.Random)]
     print(json.dumps(draws() + kept))
 
