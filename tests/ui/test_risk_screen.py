@@ -7,11 +7,21 @@ import pytest
 
 from spark_tui.domain.rules import Rule, RuleEffect, RuleKind, Scope
 from spark_tui.domain.values import Environment
-from spark_tui.link.messages import DeleteRule, DisableRule, EnableRule, GetAudit, PutRule, RuleRow, Rules
+from spark_tui.link.messages import (
+    Audit,
+    DeleteRule,
+    DisableRule,
+    EnableRule,
+    GetAudit,
+    PutRule,
+    RuleRow,
+    Rules,
+)
 from spark_tui.ui.rule_words import about, figure, figure_within, most, scope_words
 from spark_tui.ui.screens.risk import RiskScreen, RuleCard
 from spark_tui.ui.widgets.row_card import ALL
 from tests.ui.cockpit import NARROW, VAST, WIDE, Cockpit, cockpit
+from tests.ui.fake_engine import audit
 from tests.ui.looks import check_picture, check_text
 
 SIZES = pytest.mark.parametrize(
@@ -243,6 +253,18 @@ async def test_only_what_is_new_is_asked_of_the_ledger_again() -> None:
         again = [ask.after for ask in asked(face, GetAudit)[before:] if isinstance(ask, GetAudit)]
         assert again == [16, 16]
         assert "ayse" in face.pane("history")
+
+
+async def test_of_a_ledger_too_long_to_be_read_at_once_it_claims_no_more_than_was_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(audit, "answer", lambda ask: Audit(rows=(), before=0 if ask.after else 7, entries=9))
+    async with cockpit(VAST) as face:
+        screen = await opened(face, "drawdown")
+        await face.until(lambda: "nothing of late" in face.pane("history"))
+        screen.reload()
+        await face.until(lambda: len(asked(face, GetAudit)) > 4)
+        assert "never" not in face.pane("history")
 
 
 async def test_where_there_is_no_room_nobody_is_asked_for_a_history() -> None:

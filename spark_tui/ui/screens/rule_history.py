@@ -15,6 +15,7 @@ from spark_tui.ui.widgets.row_card import RowTable
 
 MOST = 60  # entries held, more than any terminal shows
 TIME, WHO = 16, 9  # cells
+NEVER = "never changed, and nothing was refused by it"
 DEEDS = {"rule.enable": "switched on", "rule.disable": "switched off", "rule.delete": "deleted"}
 
 
@@ -29,16 +30,18 @@ class RuleHistory(Pane):
         self._about = ""
         self._rows: dict[int, AuditRow] = {}
         self._entries = 0  # of the ledger, as far as was looked
+        self._older = False  # there are entries before those that were looked at
 
     async def look(self, rule: Rule) -> None:
         """LinkError may pass through."""
         if rule.id != self._about:
-            self._about, self._rows, self._entries = rule.id, {}, 0
+            self._about, self._rows, self._entries, self._older = rule.id, {}, 0, False
         looked = self._entries
         for text in (rule.id, KINDS[rule.kind].code):
             found = await self.context.call(GetAudit(text=text, after=looked, limit=MOST))
             if not isinstance(found, Audit) or rule.id != self._about:
                 return
+            self._older = self._older or (found.before > 0 and not looked)
             self._rows |= {row.seq: row for row in found.rows if concerns(row, rule.id)}
             self._entries = max(self._entries, found.entries) if text == rule.id else self._entries
         self._rows = dict(sorted(self._rows.items(), reverse=True)[:MOST])
@@ -52,7 +55,8 @@ class RuleHistory(Pane):
         if row is None or row.rule.id != self._about:
             return [((" looking into the ledger", "dim"),)]
         lines = [line for row in self._rows.values() for line in _lines(row, width)]
-        return lines[:height] or [((" never changed, and nothing was refused by it", "dim"),)]
+        never = "nothing of late; the Log finds what is older" if self._older else NEVER
+        return lines[:height] or [((f" {never}", "dim"),)]
 
 
 def concerns(row: AuditRow, rule_id: str) -> bool:
