@@ -10,6 +10,8 @@ import pytest
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+gc.disable()  # until all is collected: nothing is thrown away before
+
 # Files with few tests that take long; what comes last is short, so that all workers end together.
 _FIRST = ("rescue", "e2e", "faults", "cli", "flows", "ui")
 
@@ -37,3 +39,4 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    gc.enable()
