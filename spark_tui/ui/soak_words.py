@@ -2,7 +2,7 @@
 
 from spark_tui.link.messages import CanaryFigures, Measured, Soaking
 from spark_tui.ui import format as fmt
-from spark_tui.ui.lines import Line, width_of
+from spark_tui.ui.lines import Line, width_of, wrapped
 
 
 def brief(figures: CanaryFigures) -> str:
@@ -35,7 +35,11 @@ def figure_lines(figures: CanaryFigures, width: int) -> list[Line]:
             ("worst", figures.order_latency_worst_s),
         )
         told = ", ".join(f"{name} {fmt.took(value)}" for name, value in spread)
-        lines.append(((" orders    ", "dim"), (f"{figures.orders} placed   {told}", "ink")))
+        rows = wrapped(f"{figures.orders} placed: {told}", max(20, width - 12))
+        lines += [
+            ((" orders    " if not index else " " * 11, "dim"), (row, "ink"))
+            for index, row in enumerate(rows)
+        ]
     return lines
 
 

@@ -443,6 +443,11 @@ async def test_what_is_long_is_cut_where_it_shows() -> None:
         await face.until(lambda: "✗ red" in face.pane("canaries"))
         await face.press("g")
         assert "3.35M" in face.pane("canaries")
+        assert face.pane("seen").endswith(
+            LONG.rstrip()[-20:].rpartition(" ")[2]
+        )  # there is room for all of it
+        await face.pilot.resize_terminal(*NARROW)
+        await face.settle()
         assert face.pane("seen").rstrip().endswith("…")
 
 

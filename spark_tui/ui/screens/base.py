@@ -11,7 +11,7 @@ from spark_tui.ui.widgets.pane import Pane
 
 SMALLEST = (80, 24)
 WIDE = (110, 30)
-VAST = (170, 40)  # from here on what stands below a table has room beside it
+VAST = (184, 40)  # from here on what stands below a table has room beside it
 _KINDS = frozenset({"tiny", "narrow", "wide", "vast"})
 
 

@@ -25,7 +25,7 @@ from spark_tui.ui.soak_words import brief, figure_lines, measured_words, soaking
 from spark_tui.ui.widgets.desk import NARROW, Events
 from spark_tui.ui.widgets.line_table import Column, RowKey, cells
 from spark_tui.ui.widgets.pane import Pane
-from spark_tui.ui.widgets.row_card import ALL, RowCard, RowTable
+from spark_tui.ui.widgets.row_card import RowCard, RowTable
 
 VERDICTS = {
     CanaryVerdict.GREEN: ("● green", "b up"),
@@ -188,12 +188,10 @@ class Seen(RowCard[CanaryRow]):
         if height >= ROOMY:
             lines += _proof(row, width)
         cell = 1 + min(NAME[1], max((NAME[0], *(len(check.name) for check in row.checks))))
-        marks = [
-            line
-            for check in sorted(row.checks, key=lambda check: check.ok)
-            for line in _check_lines(check, width, cell, in_full=height == ALL)
-        ]
         room = max(0, height - len(lines))
+        marks = _marks(row, width, cell, in_full=True)
+        if len(marks) > room:
+            marks = _marks(row, width, cell, in_full=False)
         if len(marks) > room:
             marks = [*marks[: room - 1], ((f"   and {len(marks) - room + 1} more", "dim"),)] if room else []
         return [*lines, *marks]
@@ -207,6 +205,12 @@ def _proof(row: CanaryRow, width: int) -> list[Line]:
         for name, text in facts
         for index, part in enumerate(wrapped(text, max(20, width - 12)))
     ]
+
+
+def _marks(row: CanaryRow, width: int, cell: int, *, in_full: bool) -> list[Line]:
+    """Every check, what failed first."""
+    checks = sorted(row.checks, key=lambda check: check.ok)
+    return [line for check in checks for line in _check_lines(check, width, cell, in_full=in_full)]
 
 
 def _unsaid(row: CanaryRow) -> list[str]:
