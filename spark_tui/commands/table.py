@@ -1,11 +1,12 @@
 """Aligned plain text: columns of words to the left, of numbers to the right."""
 
+import re
 from collections.abc import Mapping, Sequence
 
 from spark_tui.commands.rows import cell
 from spark_tui.domain.words import one_line
 
-_NUMERIC = frozenset("0123456789.+-")
+_NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]*")
 
 
 def table(columns: Sequence[str], rows: Sequence[Mapping[str, object]], empty: str) -> str:
@@ -15,7 +16,7 @@ def table(columns: Sequence[str], rows: Sequence[Mapping[str, object]], empty: s
     cells = [[one_line(cell(row.get(column))) for column in columns] for row in rows]
     titles = [column.replace("_", " ") for column in columns]
     widths = [max(len(line[i]) for line in [titles, *cells]) for i in range(len(columns))]
-    right = [all(set(line[i]) <= _NUMERIC for line in cells) for i in range(len(columns))]
+    right = [all(_NUMBER.fullmatch(line[i]) for line in cells) for i in range(len(columns))]
     return "\n".join(
         "  ".join(
             text.rjust(width) if numeric else text.ljust(width)

@@ -9,6 +9,7 @@ import pytest
 
 from spark_tui.commands import money
 from spark_tui.commands.rows import Row
+from spark_tui.commands.table import table
 from spark_tui.domain.accounting import Window
 from spark_tui.link.messages import AnyRequest, Explanation, GetEquity
 from spark_tui.link.service import LinkError
@@ -46,6 +47,15 @@ async def test_profit_says_both_methods_and_the_fee(tmp_path: Path) -> None:
         ["strategy", "whose", "trades"],
         ["manual", "tester", "1"],
     )
+
+
+def test_a_day_is_a_word_and_a_gain_a_number() -> None:
+    rows = [{"utc_day": "2026-11-21", "gain": "-1.50"}, {"utc_day": "2026-11-20", "gain": "12.00"}]
+    assert table(("utc_day", "gain"), rows, "").splitlines() == [
+        "utc day      gain",
+        "2026-11-21  -1.50",
+        "2026-11-20  12.00",
+    ]
 
 
 @pytest.mark.parametrize("word", ["", "day", "MONTH", "all"])

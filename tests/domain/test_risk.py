@@ -105,6 +105,22 @@ def test_a_gauge_shows_what_is_used_without_an_order() -> None:
     assert risk.gauge(rule(RuleKind.MAX_ORDER_NOTIONAL, "5"), around()).used is None
 
 
+@pytest.mark.parametrize(
+    ("kind", "count", "said"),
+    [
+        (RuleKind.REJECT_STREAK, "0", "0 equal refusals in a row"),
+        (RuleKind.REJECT_STREAK, "1", "1 refusal"),
+        (RuleKind.LOSS_STREAK, "1", "1 loss"),
+        (RuleKind.LOSS_STREAK, "2", "2 losses in a row"),
+    ],
+)
+def test_one_is_no_row(kind: RuleKind, count: str, said: str) -> None:
+    streak = rule(kind, "9", window_s=60)
+    assert risk.gauge(streak, around(r=Measure(value=D(count)))).text == said
+    over = risk.gauge(rule(kind, "1", window_s=60), around(r=Measure(value=D(count), age_s=1.0)))
+    assert over.ok or over.text.startswith(f"{said};")
+
+
 def test_missing_figures_are_no_breach() -> None:
     share = rule(RuleKind.MAX_DAILY_LOSS_SHARE, "5")
     assert risk.is_blind(share, around(equity=None, r=Measure(value=D(9_999))))

@@ -32,7 +32,7 @@ check = importlib.import_module("spark_tui.domain.risk.check")  # the package ex
 MODULES = (always, common, count_rules, exposure_rules, order_rules, standing, check)
 # how a rule stands and what is said of it: no order is judged by these
 WORDS = {"gauge", "is_blind", "brief"}
-WORDS |= {"_many", "_per", "_missing", "_is_money", "_untold", "_because", "_unit"}
+WORDS |= {"_many", "_per", "_missing", "_is_money", "_untold", "_because"}
 
 
 Answer = tuple[tuple[str, bool, str, str], ...] | str

@@ -2,6 +2,7 @@
 gate asks them about every order all the same."""
 
 from decimal import Decimal
+from typing import Final
 
 from spark_tui.domain.decimals import EXACT, ZERO, multiply, short
 from spark_tui.domain.hours import parse_hours
@@ -10,6 +11,8 @@ from spark_tui.domain.risk.common import brief, counted, is_price, reduces
 from spark_tui.domain.risk.context import Around, Measure, RiskContext
 from spark_tui.domain.risk.verdict import NO_FIGURE, Used, Verdict, accept, refuse, shown
 from spark_tui.domain.rules import KINDS, Rule, RuleEffect, RuleKind
+
+_ONE_OF: Final = {RuleKind.LOSS_STREAK: "loss", RuleKind.REJECT_STREAK: "refusal"}
 
 
 def judge(rule: Rule, request: OrderRequest, context: RiskContext) -> Verdict:
@@ -87,13 +90,18 @@ def streak(rule: Rule, around: Around) -> Verdict:
     if count is None or most is None or measure is None or rule.window_s is None:
         return _untold(rule, around, "")
     of = Used(count, most)
-    title = KINDS[rule.kind].title
+    said = _many(rule, count)
     if count < most:
-        return accept(rule, f"{short(count)} {title}", of)
+        return accept(rule, said, of)
     if measure.age_s is None or not measure.age_s >= rule.window_s:
         left = rule.window_s - (measure.age_s or 0.0)
-        return refuse(rule, f"{short(count)} {title}{_because(measure)}; cooling down for {left:.0f} s", of)
-    return accept(rule, f"{short(count)} {title}, cooled down", of)
+        return refuse(rule, f"{said}{_because(measure)}; cooling down for {left:.0f} s", of)
+    return accept(rule, f"{said}, cooled down", of)
+
+
+def _many(rule: Rule, count: Decimal) -> str:
+    """One is no row."""
+    return f"1 {_ONE_OF[rule.kind]}" if count == 1 else f"{short(count)} {KINDS[rule.kind].title}"
 
 
 def trading_hours(rule: Rule, around: Around) -> Verdict:
