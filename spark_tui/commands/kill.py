@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -33,7 +34,20 @@ _HALTED = "; the next one starts HALTED."
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit 0 only when the venues say that nothing is open, and nothing but dust is held where flattening
-    was asked for."""
+    was asked for. A line that is lost ends no kill."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        return _run(arguments)
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(OSError):  # nobody is left to read it
+        print(f"spark-tui: kill: {text}", file=sys.stderr, flush=True)
+
+
+def _run(arguments: argparse.Namespace) -> int:
     data_dir = data_dir_of(arguments)
     words = params_of(arguments.params)
     unknown = [name for name in words if name != "reason"]
@@ -52,11 +66,10 @@ def run(arguments: argparse.Namespace) -> int:
         reason=words.get("reason") or ("kill drill" if arguments.drill else "operator"),
         drill=arguments.drill,
         last_orders=lambda: last_orders(data_dir / LEDGER_FILE, planned=plan.written_ms > 0),
-        say=lambda text: print(f"spark-tui: kill: {text}", file=sys.stderr, flush=True),
+        say=_say,
     )
-    warning = exposed(data_dir)
-    if warning:
-        print(f"spark-tui: kill: {warning}", file=sys.stderr)
+    if warning := exposed(data_dir):
+        _say(warning)
     if arguments.drill:
         return _drill(rescue, plan, as_json=arguments.json)
     outcome = asyncio.run(_kill(rescue, plan, flatten=arguments.flatten, doubt=doubt))
@@ -73,9 +86,7 @@ async def _kill(rescue: Rescue, plan: KillPlan, *, flatten: bool, doubt: str) ->
 
     def hurry() -> None:
         loop.remove_signal_handler(signal.SIGINT)
-        print(
-            "spark-tui: kill: it waits no longer; ctrl+c again ends it at once", file=sys.stderr, flush=True
-        )
+        _say("it waits no longer; ctrl+c again ends it at once")
         rescue.hurry()
 
     loop.add_signal_handler(signal.SIGINT, hurry)
