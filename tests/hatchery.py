@@ -27,11 +27,14 @@ from typing import IO, NoReturn
 
 _IMPORTED = (
     "httpx",
+    "httpcore",
+    "anyio._backends._asyncio",
+    "anyio.streams.tls",
     "uvloop",
     "spark_tui.cli",
     *(
         f"spark_tui.commands.{name}"
-        for name in ("do", "drill_run", "dry", "engine", "export", "files", "kill")
+        for name in ("do", "drill_run", "dry", "engine", "export", "files", "hang_up", "kill")
     ),
     *(f"spark_tui.commands.{name}" for name in ("parser", "plain", "show", "stop", "symbols")),
     "spark_tui.engine.composition",
