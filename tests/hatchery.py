@@ -41,6 +41,7 @@ _IMPORTED = (
     "spark_tui.engine.process",
     "spark_tui.link.server",
     "spark_tui.simulator.server",
+    "tests.simulator.brief",
 )
 _SUBREAPER = 36  # PR_SET_CHILD_SUBREAPER
 _MESSAGE = 1 << 18

@@ -24,7 +24,8 @@ def start_simulator(folder: Path, *flags: str) -> tuple[hatchery.Hatched, Simula
     """A simulator that serves, in a process of its own."""
     ready = folder / "simulator.json"
     ready.unlink(missing_ok=True)
-    process = hatchery.begin(("simulator", "--ready-file", str(ready), "--seed", "7", *flags), os.environ)
+    words = ("simulator", "--ready-file", str(ready), "--seed", "7", *flags)
+    process = hatchery.begin(words, os.environ, program="tests.simulator.brief:run")
     deadline = time.monotonic() + 30
     while not ready.exists():
         assert process.poll() is None, process.communicate()
