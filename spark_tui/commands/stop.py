@@ -1,15 +1,21 @@
-"""`spark-tui stop`: ask the engine to end, and wait until its process is gone."""
+"""`spark-tui stop`: ask the engine to end, and wait until its process is gone.
+
+One of another version, as an update leaves behind, understands no request of ours: it is told by SIGTERM.
+"""
 
 import argparse
 import os
 import select
+import signal
 import time
 from pathlib import Path
 
 from spark_tui.commands.errors import CommandError
 from spark_tui.commands.reach import data_dir_of, require_engine, with_line
 from spark_tui.link.messages import StopEngine
-from spark_tui.link.rendezvous import EngineFile, is_locked
+from spark_tui.link.remote import RemoteLink
+from spark_tui.link.rendezvous import EngineFile, is_locked, lock_owner
+from spark_tui.link.service import LinkError
 
 PATIENCE_S = 30.0
 
@@ -26,7 +32,7 @@ def stop_engine(data_dir: Path) -> EngineFile:
     engine = require_engine(data_dir)
     process = _open_process(engine.pid)
     try:
-        with_line(engine, "stop", lambda link: link.call(StopEngine()))
+        with_line(engine, "stop", lambda link: _tell(link, engine, data_dir))
         if not _wait(data_dir, process):
             raise CommandError(
                 f"The engine (pid {engine.pid}) was told to end but still runs after {PATIENCE_S:g} s;"
@@ -36,6 +42,15 @@ def stop_engine(data_dir: Path) -> EngineFile:
         if process is not None:
             os.close(process)
     return engine
+
+
+async def _tell(link: RemoteLink, engine: EngineFile, data_dir: Path) -> None:
+    try:
+        await link.call(StopEngine())
+    except LinkError as error:
+        if error.code != "PROTOCOL" or lock_owner(data_dir) != engine.pid:
+            raise
+        os.kill(engine.pid, signal.SIGTERM)
 
 
 def _open_process(pid: int) -> int | None:

@@ -104,7 +104,8 @@ class _Face:
             raise LinkError(
                 "PROTOCOL",
                 f"The running engine speaks link protocol {PROTOCOL}, this face {hello.protocol}:"
-                " they are of different versions. Run `spark-tui stop`, then start again.",
+                " they are of different versions. Run `spark-tui stop` (where that is refused, too:"
+                f" `kill {os.getpid()}`), then start again.",
             )
         self._operator, self._name = hello.operator, hello.face
         if hello.rate_hz > 0:

@@ -26,7 +26,7 @@ from spark_tui.link.messages.previews import AlgoPreview, AmendPreview, ListPrev
 from spark_tui.link.messages.requests import AnyRequest
 from spark_tui.link.messages.rules import Rules
 
-PROTOCOL = 4  # raised whenever a frame changes shape; a face of another number is refused with a sentence
+PROTOCOL = 5  # raised whenever a frame changes shape; a face of another number is refused with a sentence
 
 
 Result = (
