@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
+from spark_tui.commands.errors import CommandError
 from spark_tui.commands.rows import cell
 from spark_tui.link.messages import Event, Fills, Notice, OrderUpdate, Status
 from spark_tui.link.remote import RemoteLink
@@ -10,7 +11,8 @@ from spark_tui.link.service import LinkError
 
 
 async def follow(link: RemoteLink) -> None:
-    """Print what happens until cancelled. A lost engine is said, and waited for."""
+    """Print what happens until cancelled. A lost engine is said, and waited for; CommandError where it is one
+    of another version."""
     lines = Lines()
     while True:
         try:
@@ -18,9 +20,9 @@ async def follow(link: RemoteLink) -> None:
                 for line in lines.of(batch):
                     print(line, flush=True)
         except LinkError as error:
-            print(f"engine  {error.code}  {error.text}", flush=True)
             if error.code == "PROTOCOL":
-                return
+                raise CommandError(error.text) from None
+            print(f"engine  {error.code}  {error.text}", flush=True)
             lines = Lines()
 
 

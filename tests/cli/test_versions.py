@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from spark_tui.cli import main
+from spark_tui.commands.errors import CommandError
+from spark_tui.commands.plain import follow
 from spark_tui.link import server
 from spark_tui.link.messages import PROTOCOL
+from spark_tui.link.remote import RemoteLink
 from spark_tui.link.rendezvous import ENGINE_FILE, EngineFile, write_engine_file
 from spark_tui.link.server import serve
 from tests.link.conftest import service, socket_dir
@@ -22,6 +25,7 @@ __all__ = ["service", "socket_dir"]  # fixtures
 OTHERS = pytest.mark.parametrize("other", [PROTOCOL - 1, PROTOCOL + 1], ids=["older", "newer"])
 UNTIL_TOLD = """
 import pathlib, signal, sys
+from spark_tui.link.remote import RemoteLink
 from spark_tui.link.rendezvous import DataDirLock
 lock = DataDirLock.acquire(pathlib.Path(sys.argv[1]))
 signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
@@ -78,6 +82,18 @@ async def test_an_engine_of_another_version_is_one_sentence_with_the_cure(
     assert f"speaks link protocol {other}, this face {PROTOCOL}" in said
     assert "spark-tui stop" in said
     assert f"kill {os.getpid()}" in said  # an older face's own stop is refused as well
+
+
+async def test_lines_end_with_that_sentence(
+    service: FakeService, socket_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "PROTOCOL", PROTOCOL + 1)
+    async with serve(service, socket_dir / "s"):
+        link = RemoteLink(socket_dir / "s", face="plain", operator="ada")
+        with pytest.raises(CommandError, match="spark-tui stop") as ended:
+            await follow(link)
+        assert ended.value.exit_code == 1
+        await link.close()
 
 
 @OTHERS
