@@ -68,6 +68,24 @@ async def test_a_target_that_is_not_encoded_is_refused_before_anything_leaves(pa
         assert peer.connections == 0
 
 
+async def test_a_request_searches_for_no_module(monkeypatch):
+    """Only the first imports anything; what is not there is not looked for again and again."""
+    searched = []
+
+    class Finder:
+        @staticmethod
+        def find_spec(name, path=None, target=None):
+            searched.append(name)
+
+    async with raw_http(lambda _: reply()) as peer:
+        http = client(peer.url)
+        await http.request("GET", "/x")
+        monkeypatch.setattr(sys, "meta_path", [Finder, *sys.meta_path])
+        await http.request("GET", "/x")
+        await http.close()
+    assert searched == []
+
+
 async def test_a_base_url_may_have_a_path_and_connections_are_kept():
     async with raw_http(lambda _: reply(body=b'{"a":1}', X_Thing="Yes")) as peer:
         http = client(peer.url + "/proxy/")
