@@ -11,6 +11,7 @@ from typing import Final, TextIO
 
 from spark_tui.commands.errors import USAGE, CommandError
 from spark_tui.commands.reach import data_dir_of, where
+from spark_tui.domain.words import one_line
 from spark_tui.link.rendezvous import LEDGER_FILE
 
 FORMULA: Final = frozenset("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # the last four are full-width = + - @
@@ -83,5 +84,7 @@ def _rows(file: TextIO, columns: tuple[str, ...], rows: Iterable[Mapping[str, st
 
 
 def _cell(text: str) -> str:
-    """Words of a venue or a person never begin as a formula would; numbers stay numbers."""
-    return f"'{text}" if text[:1] in FORMULA and not NUMBER.fullmatch(text) else text
+    """Words of a venue or a person are one line and never begin as a formula would; numbers stay numbers."""
+    seen = "".join(filter(str.isprintable, text))[:1]
+    formula = {text[:1], seen} & FORMULA and not NUMBER.fullmatch(text)
+    return f"'{one_line(text)}" if formula else one_line(text)

@@ -276,7 +276,13 @@ def simple(value: msgspec.Struct) -> Row:
 
 
 def to_json(value: object) -> str:
-    return json.dumps(value, default=_text, indent=2, ensure_ascii=False)
+    """What moves a terminal's cursor or turns its line is escaped; letters are not."""
+    lines = json.dumps(value, default=_text, indent=2, ensure_ascii=False).split("\n")
+    return "\n".join(line if line.isprintable() else "".join(map(_escaped, line)) for line in lines)
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else json.dumps(character)[1:-1]
 
 
 def _text(value: object) -> str:

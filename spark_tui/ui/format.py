@@ -6,6 +6,10 @@ Integers are grouped by a plain space (`67 012.3`): one cell wide in every termi
 import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from rich.cells import set_cell_size
+
+from spark_tui.ui.lines import cells_of
+
 ABSENT = "–"  # shown for a number that is not known
 SPARKS = "▁▂▃▄▅▆▇█"
 
@@ -174,12 +178,12 @@ def spark(values: tuple[float, ...], width: int) -> str:
 
 
 def fit(text: str, width: int) -> str:
-    """Cut to `width` with an ellipsis, at a word's end where one is near; never longer."""
-    if len(text) <= width:
+    """Cut to `width` cells with an ellipsis, at a word's end where one is near; never longer."""
+    if cells_of(text) <= width:
         return text
     if width <= 1:
-        return text[: max(0, width)]
-    cut = text[: width - 1]
+        return set_cell_size(text, max(0, width))
+    cut = text[: width - 1] if text.isascii() else set_cell_size(text, width - 1)
     space = cut.rfind(" ")
     if space >= (width - 1) * 2 // 3:
         cut = cut[:space]

@@ -18,8 +18,12 @@ GROUPED = re.compile(r"(?<=\d) (?=\d{3}\b|%|bp\b|ms\b|s\b)")  # between a number
 GLUE = "\x00"  # no white space to the wrapping, one cell wide
 
 
+def cells_of(text: str) -> int:
+    return len(text) if text.isascii() else cell_len(text)
+
+
 def width_of(line: Iterable[Span]) -> int:
-    return sum(len(text) if text.isascii() else cell_len(text) for text, _ in line)
+    return sum(cells_of(text) for text, _ in line)
 
 
 def wrapped(text: str, width: int, most: int | None = None) -> list[str]:
@@ -35,7 +39,7 @@ def clip(line: Line, width: int) -> Line:
     for text, token in line:
         if left <= 0:
             break
-        cells = len(text) if text.isascii() else cell_len(text)
+        cells = cells_of(text)
         out.append((text if cells <= left else set_cell_size(text, left), token))
         left -= cells
     return tuple(out)

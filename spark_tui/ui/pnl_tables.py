@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from spark_tui.domain.accounting import Explained, FlowKind
 from spark_tui.domain.decimals import ZERO
 from spark_tui.domain.rules import MANUAL
+from spark_tui.domain.words import one_line
 from spark_tui.link.messages import Balances, DayPnl, ExplainedRow, PnlRow, StrategyPnl, SymbolPnl
 from spark_tui.ui import format as fmt
 from spark_tui.ui.pnl_data import Money
@@ -142,8 +143,10 @@ def _strategies(known: Money, _: Balances | None) -> dict[RowKey, Entry]:
 
 
 def _strategy(row: StrategyPnl) -> Entry:
+    """Names are whatever somebody called himself."""
+    name, whose = one_line(row.name), one_line(row.whose)
     cells: tuple[Cell, ...] = (
-        (row.name, "b ink"), (row.whose if row.name == MANUAL else short_id(row.whose), "ink"),
+        (name, "b ink"), (whose if name == MANUAL else short_id(whose), "ink"),
         (str(row.trades), "ink"), gain(row.realised), gain(row.unrealised),
         (money(row.fees), "dim"), (money(row.volume), "dim"), gain(row.total),
     )  # fmt: skip
@@ -154,7 +157,7 @@ def _whose(row: StrategyPnl) -> tuple[Fact, ...]:
     """Of orders by hand the operator, of an algo its id."""
     if not row.whose:
         return ()
-    return (("operator" if row.name == MANUAL else "algo", row.whose),)
+    return (("operator" if row.name == MANUAL else "algo", one_line(row.whose)),)
 
 
 def _days(known: Money, _: Balances | None) -> dict[RowKey, Entry]:

@@ -12,6 +12,7 @@ from spark_tui.cli import main
 from spark_tui.commands.export import _cell, _rows
 from spark_tui.domain.accounting import FlowKind
 from spark_tui.domain.order import Fill
+from spark_tui.domain.words import one_line
 from spark_tui.engine.portfolio.export import COLUMNS, table
 from spark_tui.engine.records import from_body
 from spark_tui.link.messages import RecordFlow
@@ -20,6 +21,7 @@ from spark_tui.venues.port import TradeReport
 from tests.engine.fake_venue import NAME, SYMBOL, D
 from tests.engine.harness import Rig, buy, rig
 
+ODD_NAME = "=[b red]ada, x\n\r\x1b[2J\x9b2J\u202e" + "w" * 200
 Rows = list[dict[str, str]]
 PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 ODD = [("0.00000001", "0.00000001", "0"), ("1E+6", "12345678.87654321", "1E-8"), ("0.1", "60000", "0E-8")]
@@ -66,6 +68,19 @@ async def test_each_table_begins_with_its_header_and_stdout_holds_nothing_else(
     assert rows(out)
 
 
+def test_a_column_stays_where_scripts_that_count_them_know_it() -> None:
+    """What comes later comes last."""
+    assert COLUMNS["fills"][:19] == (
+        *("time_utc", "venue", "symbol", "strategy", "side", "quantity", "price", "value", "quote"),
+        *("commission", "commission_asset", "realised_quote", "fifo_realised_quote", "quote_rate"),
+        *("commission_rate", "maker", "synthetic", "trade_id", "client_order_id"),
+    )
+    assert COLUMNS["pnl"][:14] == (
+        *("by", "name", "trades", "realised", "fees", "funding", "volume", "unpriced", "quote", "quantity"),
+        *("average_cost", "realised_quote", "fifo_average", "fifo_realised_quote"),
+    )
+
+
 async def test_fills_are_plain_decimals_at_iso_times(data: Path, capsys: pytest.CaptureFixture[str]) -> None:
     target = data / "fills.csv"
     assert export("fills", data, str(target)) == 0
@@ -104,10 +119,19 @@ async def test_words_are_no_formulas_and_numbers_stay_numbers(
 
 
 @pytest.mark.parametrize(
-    "text", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1-1", "-1+1", "\t=1", "\n=1", "\uff1d1+1", "-"]
+    "text", ["=cmd|' /C calc'!A0", "@SUM(1)", "+1-1", "-1+1", "\t=1", "\n=1", "\uff1d1+1", "-", "\u202e=1"]
 )
 def test_a_name_that_a_spreadsheet_would_run_is_a_word(text: str) -> None:
-    assert _cell(text) == f"'{text}"
+    assert _cell(text) == f"'{one_line(text)}"
+
+
+def test_a_name_is_one_line_of_a_file_and_moves_no_cursor() -> None:
+    file = io.StringIO()
+    assert _rows(file, ("name", "whose"), [{"name": "manual", "whose": ODD_NAME}]) == 1
+    (row,) = rows(file.getvalue())
+    assert file.getvalue().count("\n") == 2
+    assert row["whose"].isprintable()
+    assert row["whose"].startswith("'=[b red]ada, x")
 
 
 @pytest.mark.parametrize("text", ["-0.5", "-12", "0.00000001", "twap:=1", ""])

@@ -1,5 +1,6 @@
 """What `show pnl`, `show equity` and `show explain` print of an answer."""
 
+import json
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -8,7 +9,7 @@ import msgspec
 import pytest
 
 from spark_tui.commands import money
-from spark_tui.commands.rows import Row
+from spark_tui.commands.rows import Row, to_json
 from spark_tui.commands.table import table
 from spark_tui.domain.accounting import Window
 from spark_tui.link.messages import AnyRequest, Explanation, GetEquity
@@ -47,6 +48,16 @@ async def test_profit_says_both_methods_and_the_fee(tmp_path: Path) -> None:
         ["strategy", "whose", "trades"],
         ["manual", "tester", "1"],
     )
+
+
+def test_an_odd_name_moves_no_cursor_and_is_read_back_from_json() -> None:
+    name = "[b red]ada\n\x1b[2J\x7f\x9b2J\u202e\U000e0001é漢"
+    row = {"strategy": "manual", "whose": name, "realised": Decimal("1.5")}
+    assert table(("strategy", "whose", "realised"), [row], "").count("\n") == 1
+    said = to_json([row])
+    assert said.replace("\n", "").isprintable()
+    assert "é漢" in said
+    assert json.loads(said) == [{**row, "realised": "1.5"}]
 
 
 def test_a_day_is_a_word_and_a_gain_a_number() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spark_tui.ui import format as fmt
-from spark_tui.ui.lines import wrapped
+from spark_tui.ui.lines import cells_of, wrapped
 
 PRICES = st.decimals(min_value=Decimal("-1e12"), max_value=Decimal("1e12"), allow_nan=False, places=8)
 DECIMALS = st.integers(min_value=0, max_value=8)
@@ -145,9 +145,9 @@ def test_sparks_fit_and_reach_both_ends(values: list[float], width: int) -> None
         assert fmt.SPARKS[-1] in bars
 
 
-@given(st.text(alphabet="abc, .;:", max_size=60), st.integers(0, 40))
+@given(st.text(alphabet="abc, .;:漢é", max_size=60), st.integers(0, 40))
 def test_fit_never_spills(text: str, width: int) -> None:
-    assert len(fmt.fit(text, width)) <= max(width, 0)
+    assert cells_of(fmt.fit(text, width)) <= max(width, 0)
 
 
 def test_fit_cuts_at_a_word() -> None:

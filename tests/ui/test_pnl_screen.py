@@ -3,16 +3,20 @@
 import re
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import product
 from pathlib import Path
 
 import pytest
 from msgspec import structs
+from rich.cells import cell_len
 
 from spark_tui.link.messages import GetEquity, Pnl, PnlRow
 from spark_tui.ui import pnl_commands, pnl_tables
+from spark_tui.ui.lines import width_of
 from spark_tui.ui.pnl_data import DAY_MS
 from spark_tui.ui.pnl_tables import on_one_point, price_within
 from spark_tui.ui.screens.pnl import PnlScreen, _facts
+from spark_tui.ui.widgets.pane import Pane
 from tests.ui.cockpit import NARROW, WIDE, Cockpit, cockpit
 from tests.ui.fake_engine import FakeEngine
 from tests.ui.looks import check_picture, check_text
@@ -266,3 +270,34 @@ def test_figures_stay_where_they_are_as_they_grow() -> None:
         assert len(short) == len(long)
         assert short.index("9.00") + 4 == long.index("12 345.67") + 9
         assert short.index("day") == long.index("day")
+
+
+ODD_NAMES = ("[b red]ada[/]", "\x1b[2J\n\u202eadmin", "w" * 200, "漢" * 40, "\u0645\u062f\u064a\u0631", "")
+
+
+def oddly_named(engine: FakeEngine) -> None:
+    first = engine.profit.pnl.strategies[0]
+    pairs = product(("manual", *ODD_NAMES), ODD_NAMES)
+    rows = tuple(structs.replace(first, name=name, whose=whose) for name, whose in pairs)
+    engine.profit.pnl = structs.replace(engine.profit.pnl, strategies=rows)
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_an_odd_name_is_text_in_its_cell(size: tuple[int, int]) -> None:
+    """Brackets are no markup, nothing moves the cursor or turns the line, no row is lost or spills over."""
+    async with cockpit(size, prepare=oddly_named) as face:
+        screen = await opened(face)
+        await face.press("t")
+        count = len(screen.table.rows)
+        assert count == len(ODD_NAMES) * (len(ODD_NAMES) + 1)
+        cards: set[str] = set()
+        for _ in range(count):
+            cards |= set(face.pane("row").split("\n"))
+            for name in ("money", "row"):
+                pane = face.app.cockpit_screen.query_one(f"#{name}", Pane)
+                assert pane.text.replace("\n", "").isprintable()
+                assert all(width_of(line) <= pane.size.width for line in pane._lines)
+            figures = [line for line in face.pane("money").split("\n") if "5 012.40" in line]
+            assert len({cell_len(line) for line in figures}) == 1
+            await face.press("j")
+        assert " operator     [b red]ada[/]" in cards

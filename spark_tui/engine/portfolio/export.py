@@ -16,15 +16,16 @@ from spark_tui.engine.state import State
 
 Row = dict[str, str]
 
+# in the order scripts may count on: a new one comes last
 COLUMNS: Mapping[str, tuple[str, ...]] = {
     "fills": (
-        "time_utc", "venue", "symbol", "strategy", "whose", "side", "quantity", "price", "value",
-        "quote", "commission", "commission_asset", "realised_quote", "fifo_realised_quote", "quote_rate",
-        "commission_rate", "maker", "synthetic", "trade_id", "client_order_id",
+        "time_utc", "venue", "symbol", "strategy", "side", "quantity", "price", "value", "quote",
+        "commission", "commission_asset", "realised_quote", "fifo_realised_quote", "quote_rate",
+        "commission_rate", "maker", "synthetic", "trade_id", "client_order_id", "whose",
     ),
     "pnl": (
-        "by", "name", "whose", "trades", "realised", "fees", "funding", "volume", "unpriced", "quote",
-        "quantity", "average_cost", "realised_quote", "fifo_average", "fifo_realised_quote",
+        "by", "name", "trades", "realised", "fees", "funding", "volume", "unpriced", "quote",
+        "quantity", "average_cost", "realised_quote", "fifo_average", "fifo_realised_quote", "whose",
     ),
     "equity": ("time_utc", "equity", "gain", "drawdown", "unpriced"),
     "flows": ("time_utc", "venue", "asset", "kind", "amount", "rate", "operator", "note"),
@@ -72,7 +73,6 @@ def _fill(trade: Trade, gained: Decimal, by_fifo: Decimal, rates: dict[TradeKey,
         "venue": trade.venue,
         "symbol": trade.symbol,
         "strategy": strategy,
-        "whose": whose,
         "side": trade.side,
         "quantity": plain(fill.quantity),
         "price": plain(fill.price),
@@ -88,6 +88,7 @@ def _fill(trade: Trade, gained: Decimal, by_fifo: Decimal, rates: dict[TradeKey,
         "synthetic": _yes(fill.synthetic),
         "trade_id": fill.trade_id,
         "client_order_id": trade.client_order_id,
+        "whose": whose,
     }
 
 

@@ -8,6 +8,7 @@ from textual.app import ComposeResult
 from textual.widget import Widget
 
 from spark_tui.domain.accounting import Window
+from spark_tui.domain.words import one_line
 from spark_tui.link.messages import (
     EquityCurve,
     Explanation,
@@ -196,7 +197,7 @@ class MoneyTable(RowTable[tuple[str, Entry]]):
 
     def keys(self) -> Sequence[RowKey]:
         entries = self.shown.rows(self._known, self.context.model.balances)
-        self.rows = {key: (key[-1], entry) for key, entry in entries.items()}
+        self.rows = {key: (one_line(key[-1]), entry) for key, entry in entries.items()}
         return list(self.rows)
 
     def selected(self) -> tuple[str, Entry] | None:

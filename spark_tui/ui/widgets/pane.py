@@ -12,7 +12,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from spark_tui.ui.context import Context
-from spark_tui.ui.lines import EMPTY, Line, merge, width_of
+from spark_tui.ui.lines import EMPTY, Line, clip, merge, width_of
 from spark_tui.ui.model import Topic
 from spark_tui.ui.theme import Painter
 
@@ -52,7 +52,7 @@ class Pane(Widget):
         tail: Line = ((" ", tone), *right) if right else ()
         gap = width - width_of(left) - width_of(tail)
         if gap < 0:
-            return left
+            return clip(left, width)
         return (*left, ("─" * gap, tone), *tail)
 
     def name_span(self, text: str) -> Line:
