@@ -17,6 +17,7 @@ from spark_tui.link.messages import (
     RuleRow,
     Rules,
 )
+from spark_tui.link.service import LinkError
 from spark_tui.ui.rule_words import about, figure, figure_within, most, scope_words
 from spark_tui.ui.screens.risk import RiskScreen, RuleCard
 from spark_tui.ui.widgets.row_card import ALL
@@ -253,6 +254,35 @@ async def test_only_what_is_new_is_asked_of_the_ledger_again() -> None:
         again = [ask.after for ask in asked(face, GetAudit)[before:] if isinstance(ask, GetAudit)]
         assert again == [16, 16]
         assert "ayse" in face.pane("history")
+
+
+async def test_a_lost_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line may be lost between the two questions: nothing is claimed, and nothing is left out later."""
+    answers, lost = audit.answer, [True]
+
+    def answer(ask: GetAudit) -> Audit:
+        if ask.text == "btc-position":
+            return msgspec.structs.replace(answers(ask), rows=())
+        if lost:
+            raise LinkError("NO_ANSWER", "The engine did not answer.")
+        return answers(ask)
+
+    monkeypatch.setattr(audit, "answer", answer)
+    async with cockpit(VAST) as face:
+        screen = await opened(face, "btc-position")
+        await face.until(lambda: len(asked(face, GetAudit)) >= 2)
+        await face.later(1)
+        assert "looking into the ledger" in face.pane("history")
+        lost.clear()
+        before = len(asked(face, GetAudit))
+        screen.reload()
+        await face.until(lambda: "DENIED MAX_POSITION_NOTIONAL" in face.pane("history"))
+        again = [ask.after for ask in asked(face, GetAudit)[before:] if isinstance(ask, GetAudit)]
+        assert again == [0, 0]
+        screen.reload()
+        await face.until(lambda: len(asked(face, GetAudit)) == before + 4)
+        again = [ask.after for ask in asked(face, GetAudit)[before + 2 :] if isinstance(ask, GetAudit)]
+        assert again[0] == again[1] > 0
 
 
 async def test_of_a_ledger_too_long_to_be_read_at_once_it_claims_no_more_than_was_read(

@@ -16,6 +16,7 @@ from spark_tui.ui.widgets.row_card import RowTable
 MOST = 60  # entries held, more than any terminal shows
 TIME, WHO = 16, 9  # cells
 NEVER = "never changed, and nothing was refused by it"
+LOOKING: Line = ((" looking into the ledger", "dim"),)
 DEEDS = {"rule.enable": "switched on", "rule.disable": "switched off", "rule.delete": "deleted"}
 
 
@@ -29,21 +30,23 @@ class RuleHistory(Pane):
         self._table = table
         self._about = ""
         self._rows: dict[int, AuditRow] = {}
-        self._entries = 0  # of the ledger, as far as was looked
+        self._entries: int | None = None  # of the ledger, as far as both questions were answered
         self._older = False  # there are entries before those that were looked at
 
     async def look(self, rule: Rule) -> None:
         """LinkError may pass through."""
         if rule.id != self._about:
-            self._about, self._rows, self._entries, self._older = rule.id, {}, 0, False
-        looked = self._entries
+            self._about, self._rows, self._entries, self._older = rule.id, {}, None, False
+        looked = self._entries or 0
+        answered: list[int] = []
         for text in (rule.id, KINDS[rule.kind].code):
             found = await self.context.call(GetAudit(text=text, after=looked, limit=MOST))
             if not isinstance(found, Audit) or rule.id != self._about:
                 return
-            self._older = self._older or (found.before > 0 and not looked)
+            self._older = self._older or found.before > 0
             self._rows |= {row.seq: row for row in found.rows if concerns(row, rule.id)}
-            self._entries = max(self._entries, found.entries) if text == rule.id else self._entries
+            answered.append(found.entries)
+        self._entries = max(looked, min(answered))  # an answer that was lost is asked for again
         self._rows = dict(sorted(self._rows.items(), reverse=True)[:MOST])
         self.pull()
 
@@ -53,8 +56,10 @@ class RuleHistory(Pane):
     def body(self, width: int, height: int) -> list[Line]:
         row = self._table.selected()
         if row is None or row.rule.id != self._about:
-            return [((" looking into the ledger", "dim"),)]
+            return [LOOKING]
         lines = [line for row in self._rows.values() for line in _lines(row, width)]
+        if not lines and self._entries is None:
+            return [LOOKING]
         never = "nothing of late; the Log finds what is older" if self._older else NEVER
         return lines[:height] or [((f" {never}", "dim"),)]
 
