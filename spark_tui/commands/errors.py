@@ -3,8 +3,6 @@
 import traceback
 from pathlib import Path
 
-from spark_tui.link.rendezvous import LOG_FILE, default_data_dir
-
 REFUSED = 1
 USAGE = 2
 UNDECIDED = 3  # sent, and whether it lives is not known: never to be sent again
@@ -20,6 +18,8 @@ class CommandError(Exception):
 
 def report_crash(error: Exception, data_dir: Path | None = None) -> str:
     """Write the traceback to the engine's log, which only its owner reads; answer what to say instead."""
+    from spark_tui.link.rendezvous import LOG_FILE, default_data_dir  # not for every --version
+
     log = (data_dir or default_data_dir()) / LOG_FILE
     kind = type(error).__name__
     try:

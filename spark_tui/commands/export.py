@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from spark_tui.commands.errors import USAGE, CommandError
+from spark_tui.commands.output import heard
 from spark_tui.commands.reach import data_dir_of, where
 from spark_tui.domain.words import one_line
 from spark_tui.link.rendezvous import LEDGER_FILE
@@ -44,8 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
         count = _write(target, columns, table(arguments.what, records()))
     except LedgerError as error:
         raise CommandError(error.text.rstrip(".")) from None
-    except BrokenPipeError:
-        raise  # the reader of stdout left: no fault
     except OSError as error:
         raise CommandError(f"{target} cannot be written: {error.strerror}", USAGE) from None
     if target != "-":
@@ -56,7 +55,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _write(target: str, columns: tuple[str, ...], rows: Iterable[Mapping[str, str]]) -> int:
     """All of it or nothing: a file that is there stays as it was when something goes wrong."""
     if target == "-":
-        return _rows(sys.stdout, columns, rows)
+        return _rows(sys.stdout, columns, heard(rows))
     path = Path(target).expanduser().resolve()  # where a link points to, so that the link stays
     if not target or path.is_dir():
         raise CommandError(f"--csv needs a file to write, not {target or 'nothing'}", USAGE)

@@ -68,10 +68,17 @@ def _run(arguments: argparse.Namespace) -> int:
         last_orders=lambda: last_orders(data_dir / LEDGER_FILE, planned=plan.written_ms > 0),
         say=_say,
     )
-    if warning := exposed(data_dir):
-        _say(warning)
+    warning = exposed(data_dir)
     if arguments.drill:
-        return _drill(rescue, plan, as_json=arguments.json)
+        code = _drill(rescue, plan, as_json=arguments.json)
+    else:
+        code = _kill_and_tell(rescue, plan, arguments, doubt)
+    if warning:  # not before: a terminal that is held still, or nobody reads, must hold up no cancel
+        _say(warning)
+    return code
+
+
+def _kill_and_tell(rescue: Rescue, plan: KillPlan, arguments: argparse.Namespace, doubt: str) -> int:
     outcome = asyncio.run(_kill(rescue, plan, flatten=arguments.flatten, doubt=doubt))
     if arguments.json:
         print(rows.to_json(_row(outcome)))
@@ -86,8 +93,8 @@ async def _kill(rescue: Rescue, plan: KillPlan, *, flatten: bool, doubt: str) ->
 
     def hurry() -> None:
         loop.remove_signal_handler(signal.SIGINT)
-        _say("it waits no longer; ctrl+c again ends it at once")
         rescue.hurry()
+        _say("it waits no longer; ctrl+c again ends it at once")
 
     loop.add_signal_handler(signal.SIGINT, hurry)
     try:

@@ -67,11 +67,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--version", action="store_true", help="print the version and end")
     _cockpit_flags(parser)
     _config(parser)
-    parser.set_defaults(run=_cockpit("run_default"))
+    parser.set_defaults(run=_cockpit("run_default"), command="")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for name, (text, fill, run) in _COMMANDS.items():
         sub = commands.add_parser(name, help=text, description=text, fill=fill)
-        sub.set_defaults(run=run)
+        sub.set_defaults(run=run, command=name)
     _require_known(words, commands.choices)
     arguments, rest = parser.parse_known_args(list(words))
     if rest and isinstance(getattr(arguments, "params", None), list):

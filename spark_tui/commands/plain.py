@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from spark_tui.commands.errors import CommandError
+from spark_tui.commands.output import require_heard
 from spark_tui.commands.rows import cell
 from spark_tui.link.messages import Event, Fills, Notice, OrderUpdate, Status
 from spark_tui.link.remote import RemoteLink
@@ -19,10 +20,12 @@ async def follow(link: RemoteLink) -> None:
             async for batch in link.events():
                 for line in lines.of(batch):
                     print(line, flush=True)
+                    require_heard()
         except LinkError as error:
             if error.code == "PROTOCOL":
                 raise CommandError(error.text) from None
             print(f"engine  {error.code}  {error.text}", flush=True)
+            require_heard()
             lines = Lines()
 
 

@@ -1,6 +1,7 @@
 """The waits of one kill, which an operator may end."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 
 from spark_tui.wire.clock import Clock
@@ -10,9 +11,14 @@ class Patience:
     """`say` is told what each wait is for."""
 
     def __init__(self, clock: Clock, say: Callable[[str], None]) -> None:
-        self.say = say
+        self._say = say
         self._clock = clock
         self._hurried = asyncio.Event()
+
+    def say(self, text: str) -> None:
+        """A wait that cannot be told is waited all the same."""
+        with contextlib.suppress(Exception):
+            self._say(text)
 
     def hurry(self) -> None:
         self._hurried.set()
