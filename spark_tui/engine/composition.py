@@ -143,7 +143,7 @@ class Composition:
             engine.journal.state,
             engine.cancels.open_symbols,
             engine.books.assets,
-            lambda name: engine.runners[name].reconciler.compared_ms,
+            lambda name: engine.runners[name].reconciler.compared_ns,
             self._clock,
             engine.notices,
         )

@@ -69,6 +69,10 @@ class Journal:
     def waiting(self) -> int:
         return len(self._waiting)
 
+    def has_mark(self, mark_id: str) -> bool:
+        """Whether that kill is on disk; False, too, while anything waits for the disk."""
+        return mark_id in self.state.marks and self._written >= self._noted
+
     def note(self, record: Record, *, awaited: bool = False) -> Effect:
         """Apply now, write soon. Never waits and never fails for the disk's sake. `awaited`: the caller goes
         on to `durable` at once, so that the writer need not be woken."""

@@ -1,6 +1,7 @@
 """Kills that struck while no engine could record them, taken over at the start: each is in the log with who,
 when and why, and trading is halted for the first of them."""
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -8,43 +9,69 @@ from pathlib import Path
 from spark_tui.engine.guard import Guard
 from spark_tui.engine.journal import Journal
 from spark_tui.engine.records import Acted, MarksTaken
-from spark_tui.venues.kill_marks import Mark
+from spark_tui.venues.kill_marks import Mark, read_marks, take_mark_away
 from spark_tui.venues.port import TRADES_LAG_S
-from spark_tui.wire.clock import Clock
+from spark_tui.wire.clock import NS_PER_S, Clock
 
 _FACE = "kill"
 _EVERY_S = 1.0
 
 
 class MarkFiles:
-    """What the kills left that a start took over. A file that tells of a sale stays until the plan on disk
-    was compared with the venue since: where the plan cannot tell trades apart, the next kill sees that sale
-    nowhere else and would sell again."""
+    """What kills left on disk that the ledger has. A file that tells of a sale stays until the plan on disk
+    was compared with the venues since: where the plan cannot tell trades apart, the next kill sees that sale
+    nowhere else and would sell again. Of the wall clock nothing is believed."""
 
-    def __init__(self, marks: Mapping[Path, Mark], window_s: float, clock: Clock) -> None:
-        """`window_s`: for how long an order may come alive that was not answered."""
-        self._marks = dict(marks)
+    def __init__(
+        self,
+        data_dir: Path,
+        begun_with: Mapping[Path, Mark],
+        recorded: Callable[[str], bool],
+        window_s: float,
+        clock: Clock,
+    ) -> None:
+        """`begun_with`: those the start took over; `recorded`: whether the ledger has a kill for good;
+        `window_s`: for how long an order may come alive that was not answered."""
+        self._data_dir = data_dir
+        self.begun_with = begun_with
+        self._recorded = recorded
         self._window_s = window_s
         self._clock = clock
+        self._seen = {path: (mark, clock.mono_ns()) for path, mark in begun_with.items()}
 
-    @property
-    def waiting(self) -> bool:
-        return bool(self._marks)
+    def remove(self, compared_ns: int) -> None:
+        """Those that the comparison begun at `compared_ns` makes superfluous. Raises OSError: what stays is
+        taken over again at the next start, and halts nobody."""
+        found = read_marks(self._data_dir)
+        now_ns = self._clock.mono_ns()
+        before = self._seen
+        self._seen = {}
+        for path, mark in found.items():
+            known, since_ns = before.get(path, (None, now_ns))
+            self._seen[path] = mark, since_ns if known == mark else now_ns
+            if self._is_recorded(path, mark) and self._told_ns(*self._seen[path]) <= compared_ns:
+                take_mark_away(path, mark)
 
-    def remove(self, compared_ms: int) -> None:
-        """Those the ledger has that `compared_ms` makes superfluous. One that cannot be removed is taken over
-        again at the next start, which halts nobody."""
-        for path, mark in tuple(self._marks.items()):
-            if not mark.sold_since(compared_ms, TRADES_LAG_S, self._window_s):
-                del self._marks[path]
-                with contextlib.suppress(OSError):
-                    path.unlink(missing_ok=True)
+    def _is_recorded(self, path: Path, mark: Mark) -> bool:
+        return mark == self.begun_with.get(path) or (bool(mark.id) and self._recorded(mark.id))
+
+    def _told_ns(self, mark: Mark, since_ns: int) -> int:
+        """From when on a comparison has all in it that a mark tells of which was there at `since_ns`."""
+        if not mark.sold:
+            return 0
+        seconds = TRADES_LAG_S + (self._window_s if mark.unanswered_ms else 0)
+        return since_ns + int(seconds * NS_PER_S)
+
+    async def look(self, compared_ns: int) -> None:
+        """As `remove`, and never raises. The disk may hang, and the engine must not."""
+        with contextlib.suppress(OSError):
+            await asyncio.to_thread(self.remove, compared_ns)
 
     async def run(self, compared: Callable[[], int]) -> None:
-        """Until all are gone."""
-        while self.waiting:
-            self.remove(compared())
+        """Until cancelled."""
+        while True:
             await self._clock.sleep(_EVERY_S)
+            await self.look(compared())
 
 
 def take_over(marks: Iterable[Mark], journal: Journal, guard: Guard) -> None:

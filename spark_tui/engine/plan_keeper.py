@@ -1,7 +1,7 @@
 """Keeps the kill plan true: where the orders rest, with which key, and what is held (venues/kill_plan.py).
 
 `symbols`: those with an order that may rest at a venue; `assets`: base and quote of an instrument, if known;
-`compared`: when a venue's last whole comparison began.
+`compared`: when a venue's last whole comparison began (monotonic, ns).
 """
 
 import asyncio
@@ -86,14 +86,11 @@ class PlanKeeper:
         self._compared = compared
         self._clock = clock
         self._notify = notify
+        self.compared_ns = 0  # when the oldest comparison began that the plan on disk has in it; 0: none yet
+        self._one = asyncio.Lock()  # a write that a slow disk held up must not replace a later one
         self._written: tuple[VenuePlan, ...] | None = None
         self._failed = False
         self._lately: dict[str, tuple[int, LastOrder]] = {}  # by client id; when it was last open
-
-    @property
-    def compared_ms(self) -> int:
-        """The oldest comparison that the plan on disk rests on; 0: there is a venue without one."""
-        return min((venue.compared_ms for venue in self._written or ()), default=0)
 
     async def run(self) -> None:
         while True:
@@ -102,18 +99,22 @@ class PlanKeeper:
 
     async def keep(self) -> None:
         """Write what has changed. Never raises: a plan that grows old is said once, and tried again."""
+        async with self._one:
+            await self._keep()
+
+    async def _keep(self) -> None:
         try:
+            compared_ns = min((self._compared(venue.venue) for venue in self._venues), default=0)
             venues = tuple(self._with_positions(venue) for venue in self._venues)
-            if venues == self._written:
-                return
-            plan = KillPlan(venues=venues, written_ms=self._clock.wall_ns() // NS_PER_MS)
-            await asyncio.to_thread(write_plan, self._data_dir, plan)
+            if venues != self._written:
+                plan = KillPlan(venues=venues, written_ms=self._clock.wall_ns() // NS_PER_MS)
+                await asyncio.to_thread(write_plan, self._data_dir, plan)
         except OSError as error:
             self._stale(f"{error.strerror}; free some space")
         except Exception as error:  # a defect; nobody else would notice that `spark-tui kill` is misled
             self._stale(f"{describe(error)}; flatten in the cockpit, and report it")
         else:
-            self._written, self._failed = venues, False
+            self._written, self._failed, self.compared_ns = venues, False, compared_ns
 
     def _stale(self, why: str) -> None:
         if not self._failed:
@@ -126,9 +127,7 @@ class PlanKeeper:
         symbols |= {symbol for where, symbol in self._state.reconciled if where == venue.venue}
         symbols |= self._symbols(venue.venue) | beyond.keys()
         held = tuple(self._held(venue.venue, symbol, beyond.get(symbol, [])) for symbol in sorted(symbols))
-        return msgspec.structs.replace(
-            venue, held=held, open=self._open(venue.venue), compared_ms=self._compared(venue.venue)
-        )
+        return msgspec.structs.replace(venue, held=held, open=self._open(venue.venue))
 
     def _open(self, venue: str) -> tuple[LastOrder, ...]:
         """Those the venue had a word on: the others are so new that the ledger's end has them."""

@@ -120,7 +120,9 @@ class _Process:
             service = composition.observed(engine, lambda: child.restarts if child else 0)
             where = "the bundled simulator" if child else base
             window_ms = max(runner.venue.decision_window_ms for runner in engine.runners.values())
-            files = MarkFiles(marks, window_ms / 1_000, self._clock)
+            files = MarkFiles(
+                self._place.data_dir, marks, engine.journal.has_mark, window_ms / 1_000, self._clock
+            )
             await self._serve(engine, service, keeper, files, composition.metrics_port, where)
 
     async def _begin_child(self, stack: contextlib.AsyncExitStack) -> SimulatorChild:
@@ -148,11 +150,11 @@ class _Process:
         try:
             await self._until_ended(engine.ready())  # the first attempt at every venue was made
             await keeper.keep()  # with what the venue counts from: a face may order from here on
-            if files.waiting:
-                await engine.journal.durable()
-                files.remove(keeper.compared_ms)  # they stand in the ledger now; what came since stays
+            if files.begun_with:
+                await engine.journal.durable()  # what they tell of stands in the ledger now
+                await files.look(keeper.compared_ns)
             path = socket_path(self._place.data_dir)
-            async with serve_link(service, path), _background(files.run(lambda: keeper.compared_ms)):
+            async with serve_link(service, path), _background(files.run(lambda: keeper.compared_ns)):
                 with self._announced(path, metrics_port):
                     self._say(_hello(engine, where))
                     gc.collect()

@@ -38,7 +38,7 @@ class Reconciler:
     ) -> None:
         self.done = asyncio.Event()  # set while nothing waits to be reconciled
         self.passes = 0
-        self.compared_ms = 0  # of our clock: when the last pass began that accounted for every trade; 0: none
+        self.compared_ns = 0  # monotonic: when the last pass began that accounted for every trade; 0: none
         self.why = "the user stream is not up yet"
         self._venue = venue
         self._comparison = comparison
@@ -137,10 +137,10 @@ class Reconciler:
         late_enough = self._clock.mono_ns() - self._silent_ns > self._venue.decision_window_ms * NS_PER_MS
         if thorough:
             symbols |= self._watched()
-        began_ms = self._clock.wall_ns() // NS_PER_MS
+        began_ns = self._clock.mono_ns()
         await self._comparison.run(symbols)
         if self._comparison.whole:
-            self.compared_ms = began_ms
+            self.compared_ns = began_ns
         if late_enough and not self.running:
             self._silent_ns = 0
 

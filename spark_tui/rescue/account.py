@@ -62,9 +62,7 @@ class Account:
         self._turn = turn
         self._patience = patience
         self._last_orders = last_orders
-        self._flattener = Flattener(
-            venue, patience, secrets.token_hex(4), others, compared_ms=plan.compared_ms
-        )
+        self._flattener = Flattener(venue, patience, secrets.token_hex(4), others)
 
     async def kill(self, *, flatten: bool, engine_sees_to_it: bool) -> Part:
         """Never raises. `engine_sees_to_it`: to orders that are on their way; it closes no position."""

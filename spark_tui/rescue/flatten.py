@@ -28,9 +28,10 @@ ASK_EVERY_S = 1.0
 LAG_S = TRADES_LAG_S
 UNLISTED = "what another kill sold just now may not be listed yet, and nobody waited for that"
 CLOSED_SINCE = (
-    "not closed: another kill closed positions since the engine last compared trades,"
-    " and the plan cannot tell them apart"
+    "not closed: another kill may have closed it already, and the plan cannot tell;"
+    " an engine finds out within a minute of its start"
 )
+UNNOTED = "a sale could not be noted on disk, and the plan cannot tell trades apart; free some space"
 A_FILTER = "-1013"
 ROOM = Decimal("1.1")  # the venue compares with an average price, we with the best one
 ENDED = (OrderStatus.FILLED, OrderStatus.CANCELED, OrderStatus.REJECTED, OrderStatus.EXPIRED)
@@ -61,28 +62,24 @@ class Others(Protocol):
         """Until what they closed is `lag_s` old; an order whose fate they did not know may have traded until
         `window_s` after it was sent."""
 
-    async def closed_since(self, compared_ms: int, lag_s: float, window_s: float) -> bool:
-        """Whether they closed something that a comparison begun at `compared_ms` may have missed: it was
-        listed up to `lag_s` later, or traded up to `window_s` after it was sent."""
+    async def may_have_closed(self, venue: str, held: Held) -> bool:
+        """Whether they closed what the plan still has, as far as anybody can tell."""
 
-    async def closing(self) -> None:
-        """Tell them that this one does, before it does."""
+    async def closing(self) -> bool:
+        """Tell them that this one does, before it does; whether they will hear it."""
 
     async def answered(self, *, sold: bool) -> None:
         """Tell them that the fate of what it sent is known, and whether that traded."""
 
 
 class Flattener:
-    """`run` distinguishes this kill's client order ids from every other's; `compared_ms`: see VenuePlan."""
+    """`run` distinguishes this kill's client order ids from every other's."""
 
-    def __init__(
-        self, venue: Venue, patience: Patience, run: str, others: Others, *, compared_ms: int
-    ) -> None:
+    def __init__(self, venue: Venue, patience: Patience, run: str, others: Others) -> None:
         self._venue = venue
         self._patience = patience
         self._run = run
         self._others = others
-        self._compared_ms = compared_ms
         self._alone = False
         self._orders: list[str] = []
         self._undecided: dict[str, str] = {}  # by symbol: why nothing more is sent there
@@ -112,7 +109,8 @@ class Flattener:
         held = self._less_own(listed)
         if planned.symbol in self._undecided:
             return self._left(held, f"not closed: {self._undecided[planned.symbol]}")
-        if planned.quantity and planned.counted_to is None and await self._closed_since():
+        mixed = planned.counted_to is None
+        if planned.quantity and mixed and await self._others.may_have_closed(self._venue.name, planned):
             return self._left(held, CLOSED_SINCE)
         for _ in range(ROUNDS):
             try:
@@ -131,7 +129,7 @@ class Flattener:
                 failures = filters.check(instrument, request, filters.FilterContext())
                 if failures:
                     return self._stays(held, failures[0].text, dust=_below_a_lot(held, instrument))
-                report = await self._send(request, held.base)
+                report = await self._send(request, held)
             except VenueError as error:
                 if error.code == A_FILTER and instrument is not None:
                     return self._stays(held, error.text, dust=await self._is_dust(held, instrument))
@@ -139,19 +137,12 @@ class Flattener:
             why = f"{report.client_order_id} filled {plain(report.filled)} only"
         return self._left(held, why)
 
-    async def _closed_since(self) -> bool:
-        return await self._others.closed_since(self._compared_ms, LAG_S, self._window_s)
-
-    @property
-    def _window_s(self) -> float:
-        return self._venue.decision_window_ms / 1_000
-
     async def _after_others(self) -> bool:
         """Whether it had to wait: what another kill sold may not be listed yet, and would be sold again.
         Raises VenueError where nobody waits for that."""
         if self._alone:
             return False
-        wait_s = await self._others.unlisted_s(LAG_S, self._window_s)
+        wait_s = await self._others.unlisted_s(LAG_S, self._venue.decision_window_ms / 1_000)
         if wait_s > 0 and not await self._patience.waited(wait_s):
             raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", UNLISTED)
         self._alone = True  # the others wait for this one now
@@ -170,10 +161,13 @@ class Flattener:
         report = await self._venue.balances()
         return next((one.free for one in report.balances if one.asset == held.base), Decimal(0))
 
-    async def _send(self, request: OrderRequest, base: str) -> OrderReport:
+    async def _send(self, request: OrderRequest, held: Held) -> OrderReport:
         """Once; what is not known is found out. Raises VenueError."""
+        noted = await self._others.closing()
+        if not noted and held.counted_to is None:  # nothing else would tell the next kill
+            await self._others.answered(sold=False)
+            raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", UNNOTED)
         self._sent += 1
-        await self._others.closing()
         client_id = kill_order_id(self._run, self._sent)
         self._orders.append(client_id)
         try:
@@ -187,7 +181,7 @@ class Flattener:
         await self._others.answered(sold=report.filled > 0)
         self._own.add(report.venue_order_id)
         moved = report.filled if request.side is Side.BUY else -report.filled
-        fees = sum((one.commission for one in report.fills if one.commission_asset == base), ZERO)
+        fees = sum((one.commission for one in report.fills if one.commission_asset == held.base), ZERO)
         self._moved[request.symbol] = self._moved.get(request.symbol, ZERO) + moved - fees
         return report
 

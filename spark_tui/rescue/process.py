@@ -29,7 +29,15 @@ from spark_tui.rescue.paper import paper_residue, sweep_paper
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
 from spark_tui.venues.kill_marks import Mark, mark_id, read_marks, remove_mark, write_mark
-from spark_tui.venues.kill_plan import KILL_AGAIN, KillPlan, LastOrders, PlanError, VenuePlan
+from spark_tui.venues.kill_plan import (
+    KILL_AGAIN,
+    Held,
+    KillPlan,
+    LastOrders,
+    PlanError,
+    VenuePlan,
+    read_plan,
+)
 from spark_tui.venues.sweep import Sweep, merged, text_of
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
@@ -89,7 +97,7 @@ class Rescue:
         self._patience = Patience(clock, say)
         self._last_orders = last_orders
         self._reading: asyncio.Task[LastOrders | None] | None = None
-        self._marking: asyncio.Future[None] | None = None
+        self._marking: asyncio.Future[bool] | None = None
         self._canceled: list[str] = []
         self._errors: list[str] = []
         self._said: CancelAllResult | None = None
@@ -136,13 +144,15 @@ class Rescue:
         """Wait for nothing any more: neither a ban nor an order on its way. What is known by then is told."""
         self._patience.hurry()
 
-    def _write_mark(self) -> None:
-        """As it is by then: one that a slow disk held up must not overwrite what came later."""
+    def _write_mark(self) -> bool:
+        """As it is by then: one that a slow disk held up must not overwrite what came later. Raises
+        OSError."""
         with self._writing:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_mark(self.data_dir, self._mark)
+        return True
 
-    def _is_marked(self, marking: "asyncio.Future[None]") -> bool:
+    def _is_marked(self, marking: "asyncio.Future[bool]") -> bool:
         """A disk that is full or hangs: cancelling mattered more."""
         why = "the disk does not answer"
         if marking.done():
@@ -156,15 +166,15 @@ class Rescue:
         )
         return False
 
-    async def _tell_mark(self, **more: object) -> None:
-        """The halt does not hang on it."""
+    async def _tell_mark(self, **more: object) -> bool:
+        """Whether it is on disk; the halt does not hang on it."""
         self._mark = msgspec.structs.replace(self._mark, **more)
-        await result_within(self._write_mark, MARK_PATIENCE_S)
+        return await result_within(self._write_mark, MARK_PATIENCE_S) is not None
 
-    async def closing(self) -> None:
+    async def closing(self) -> bool:
         """As flatten.Others."""
         self._unanswered += 1
-        await self._tell_mark(unanswered_ms=self._now_ms())
+        return await self._tell_mark(unanswered_ms=self._now_ms())
 
     async def answered(self, *, sold: bool) -> None:
         """As flatten.Others. At several venues some may be undecided still."""
@@ -177,21 +187,28 @@ class Rescue:
     async def unlisted_s(self, lag_s: float, window_s: float) -> float:
         """As flatten.Others."""
         others = await self._others()
+        if others is None:  # it may have been a moment ago
+            return window_s + lag_s
         return max(
             self._left_s(max((mark.closed_ms for mark in others), default=0), lag_s),
             self._left_s(max((mark.unanswered_ms for mark in others), default=0), window_s + lag_s),
         )
 
-    async def closed_since(self, compared_ms: int, lag_s: float, window_s: float) -> bool:
-        """As flatten.Others. A comparison that lies in the future says nothing: the clock was put back."""
-        if compared_ms > self._now_ms():
-            compared_ms = 0
-        return any(mark.sold_since(compared_ms, lag_s, window_s) for mark in await self._others())
+    async def may_have_closed(self, venue: str, held: Held) -> bool:
+        """As flatten.Others. An engine that has a sale in its plan removes the mark that tells of it: without
+        one, the plan on disk has them all, and only that one counts."""
+        others = await self._others()
+        if others is None or any(mark.sold for mark in others):
+            return True
+        plan = await result_within(lambda: read_plan(self.data_dir), MARK_PATIENCE_S)
+        if plan is None:
+            return True
+        return held not in (one for planned in plan.venues if planned.venue == venue for one in planned.held)
 
-    async def _others(self) -> list[Mark]:
-        """As far as the disk tells."""
+    async def _others(self) -> list[Mark] | None:
+        """None where the disk does not tell."""
         marks = await result_within(lambda: read_marks(self.data_dir), MARK_PATIENCE_S)
-        return [mark for mark in (marks or {}).values() if mark.id != self._mark.id]
+        return None if marks is None else [mark for mark in marks.values() if mark.id != self._mark.id]
 
     def _left_s(self, since_ms: int, seconds: float) -> float:
         """What lies in the future counts as of now: the clock was put back."""

@@ -13,7 +13,8 @@ import msgspec
 from spark_tui.link.rendezvous import write_private
 from spark_tui.venues.small_file import read_small
 
-MAX_MARKS = 200  # beyond this the second oldest leaves; the oldest is why the next engine is halted
+MAX_MARKS = 200  # beyond this one without a sale leaves first; the oldest is why the next engine is halted
+_ASIDE = ".aside.json"  # a mark as any other, which its kill does not write to any more
 _BEFORE = "killed.json"  # the only one that earlier versions wrote
 _ORDER = re.compile(r"spk[0-9a-f]{8}-[0-9]+")  # an engine's own run has eight digits after "sp", not nine
 
@@ -33,12 +34,10 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     closed_ms: int = 0
     unanswered_ms: int = 0
 
-    def sold_since(self, compared_ms: int, lag_s: float, window_s: float) -> bool:
-        """Whether a comparison of trades begun at `compared_ms` may have missed what it sold: trades are
-        listed up to `lag_s` later, and what is not answered trades up to `window_s` after it was sent."""
-        listed_ms = self.closed_ms + lag_s * 1_000 if self.closed_ms else 0
-        decided_ms = self.unanswered_ms + (window_s + lag_s) * 1_000 if self.unanswered_ms else 0
-        return max(listed_ms, decided_ms) > compared_ms
+    @property
+    def sold(self) -> bool:
+        """As far as anybody can tell."""
+        return self.closed_ms > 0 or self.unanswered_ms > 0
 
 
 def mark_id(at_ms: int, token: str) -> str:
@@ -58,13 +57,24 @@ def write_mark(data_dir: Path, mark: Mark) -> None:
     """Raises OSError."""
     write_private(_path(data_dir, mark.id), msgspec.json.encode(mark) + b"\n", durable=True)
     paths = _paths(data_dir)
-    for path in paths[1 : max(1, len(paths) - MAX_MARKS + 1)]:
-        path.unlink(missing_ok=True)
+    too_many = len(paths) - MAX_MARKS
+    if too_many > 0:
+        for path in sorted(paths[1:], key=lambda path: _read(path).sold)[:too_many]:
+            path.unlink(missing_ok=True)
 
 
 def read_marks(data_dir: Path) -> dict[Path, Mark]:
-    """Oldest first. A mark that cannot be read is a kill all the same."""
+    """Oldest first. A mark that cannot be read is a kill all the same, and it may have sold."""
     return {path: _read(path) for path in _paths(data_dir)}
+
+
+def take_mark_away(path: Path, mark: Mark) -> None:
+    """Remove what said `mark`. Its kill may still be at work: what it writes meanwhile stays. Raises
+    OSError."""
+    aside = path if path.name.endswith(_ASIDE) else path.with_name(path.stem + _ASIDE)
+    path.replace(aside)
+    if _read(aside) == mark:
+        aside.unlink()
 
 
 def remove_mark(data_dir: Path, mark_id: str) -> None:
@@ -85,5 +95,12 @@ def _read(path: Path) -> Mark:
     try:
         mark = msgspec.json.decode(read_small(path), type=Mark)
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
-        return Mark(reason="killed without an engine", operator="", at_ms=0)
+        return Mark(reason="killed without an engine", operator="", at_ms=0, closed_ms=_written_ms(path))
     return mark if mark.id else msgspec.structs.replace(mark, id=f"{mark.at_ms}")
+
+
+def _written_ms(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns // 1_000_000
+    except OSError:
+        return 1

@@ -85,8 +85,7 @@ class LastOrders(msgspec.Struct, frozen=True, kw_only=True):
 class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
     """One account at one exchange. `bundled`: the simulator that lives and ends with its engine. `open`: the
     orders the venue had a word on that are open or were a moment ago; the end of the ledger may not name one
-    that rests for long. `compared_ms`: when, by our clock, the comparison of all trades began that `held` has
-    in it; 0: the engine that wrote this has not finished one yet."""
+    that rests for long."""
 
     venue: str
     environment: Environment
@@ -98,7 +97,6 @@ class VenuePlan(msgspec.Struct, frozen=True, kw_only=True):
     recv_window_ms: int = 5_000
     held: tuple[Held, ...] = ()
     open: tuple[LastOrder, ...] = ()
-    compared_ms: int = 0
 
 
 class KillPlan(msgspec.Struct, frozen=True, kw_only=True):

@@ -62,6 +62,17 @@ async def test_cancel_and_kill_work_without_a_disk(tmp_path: Path) -> None:
         free_disk(it)
 
 
+async def test_a_kill_is_not_recorded_before_it_is_on_disk(tmp_path: Path) -> None:
+    """Its mark must stay until then: the next engine starts halted for it."""
+    async with rig(tmp_path) as it:
+        fill_disk(it)
+        await it.ask(Kill(reason="storm", mark="1-a"))
+        assert "1-a" in it.engine.journal.state.marks
+        assert not it.engine.journal.has_mark("1-a")
+        free_disk(it)
+        await it.until(lambda: it.engine.journal.has_mark("1-a"))
+
+
 async def test_resume_works_once_the_disk_is_free_and_nothing_was_lost(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         resting = await it.submit()

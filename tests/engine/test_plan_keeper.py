@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from spark_tui.domain.order import Accepted, Intended, OrderEvent, Sent
 from spark_tui.engine import plan_keeper
 from spark_tui.engine.plan_keeper import EVERY_S, LATELY_S, PlanKeeper
 from spark_tui.engine.state import State
-from spark_tui.venues.kill_plan import Held, read_plan
+from spark_tui.venues.kill_plan import Held, KillPlan, read_plan, write_plan
 from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D
 from tests.rescue.plans import VENUE
@@ -30,14 +31,14 @@ class Desk:
         self.clock = ManualClock()
         self.said: list[str] = []
         self.resting: set[str] = set()
-        self.compared_ms = 0
+        self.compared_ns = 0
         self.keeper = PlanKeeper(
             data_dir,
             (VENUE,),
             self.state,
             self._symbols,
             lambda venue, symbol: ("BTC", "USDT"),
-            lambda venue: self.compared_ms,
+            lambda venue: self.compared_ns,
             self.clock,
             lambda level, text: self.said.append(text),
         )
@@ -92,16 +93,41 @@ async def test_of_an_instrument_that_was_never_compared_nothing_counts(desk: Des
     assert [one.counted_to for one in desk.planned()] == [-1]
 
 
-async def test_the_plan_says_when_it_was_compared(desk: Desk, full: pytest.MonkeyPatch) -> None:
-    """As far as it is on disk: whoever asks the keeper removes what only an older plan needs."""
-    desk.compared_ms = 5_000
+async def test_a_keeper_says_which_comparison_is_in_the_plan(desk: Desk, full: pytest.MonkeyPatch) -> None:
+    """In the one on disk: whoever asks removes what only an older one needs."""
+    desk.compared_ns = 5_000
     await desk.keeper.keep()
-    assert desk.keeper.compared_ms == 0
+    assert desk.keeper.compared_ns == 0
     full.undo()
     await desk.keeper.keep()
-    plan = read_plan(desk.data_dir)
-    assert plan is not None
-    assert (plan.venues[0].compared_ms, desk.keeper.compared_ms) == (5_000, 5_000)
+    assert desk.keeper.compared_ns == 5_000
+    desk.compared_ns = 6_000  # and nothing has changed
+    await desk.keeper.keep()
+    assert desk.keeper.compared_ns == 6_000
+
+
+async def test_one_plan_is_written_at_a_time(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else one that a slow disk held up would replace a later one."""
+    released, begun = threading.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def slow(data_dir: Path, plan: KillPlan) -> None:
+        if not begun.is_set():
+            loop.call_soon_threadsafe(begun.set)
+            assert released.wait(10)
+        write_plan(data_dir, plan)
+
+    monkeypatch.setattr(plan_keeper, "write_plan", slow)
+    desk.holds("0.5")
+    first = asyncio.create_task(desk.keeper.keep())
+    await asyncio.wait_for(begun.wait(), 10)
+    desk.holds("0")
+    second = asyncio.create_task(desk.keeper.keep())
+    done, _ = await asyncio.wait({second}, timeout=0.2)
+    released.set()
+    await asyncio.gather(first, second)
+    assert not done
+    assert desk.planned()[0].quantity == 0
 
 
 async def test_what_has_not_changed_is_not_written_again(desk: Desk) -> None:

@@ -11,7 +11,7 @@ from spark_tui.engine import bookkeeper, comparison, state
 from spark_tui.engine.options import EngineSettings
 from spark_tui.link.messages import GetOrders, GetStatus, Orders, Status
 from spark_tui.venues.port import OrderReport, OrderStatus, UserStreamDown, UserStreamUp
-from spark_tui.wire.clock import NS_PER_MS, ManualClock
+from spark_tui.wire.clock import ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D, FakeVenue
 from tests.engine.harness import Rig, buy, rig
 
@@ -79,11 +79,11 @@ async def test_a_comparison_counts_from_when_it_began(tmp_path: Path) -> None:
     """What traded while it asked may be missing in it. One without an answer is none."""
     async with rig(tmp_path) as it:
         reconciler, began = it.engine.runners[NAME].reconciler, []
-        before_ms = reconciler.compared_ms
+        before_ns = reconciler.compared_ns
         asked = it.venue.open_orders
 
         async def slow() -> tuple[OrderReport, ...]:
-            began.append(it.clock.wall_ns() // NS_PER_MS)
+            began.append(it.clock.mono_ns())
             await it.clock.sleep(3)
             return await asked()
 
@@ -92,10 +92,10 @@ async def test_a_comparison_counts_from_when_it_began(tmp_path: Path) -> None:
         reconciler.look_again()
         await it.clock.run_for(4)
         assert began
-        assert reconciler.compared_ms == before_ms
+        assert reconciler.compared_ns == before_ns
         it.venue.failing.clear()
-        await it.until(lambda: reconciler.compared_ms != before_ms)
-        assert reconciler.compared_ms == began[-1]
+        await it.until(lambda: reconciler.compared_ns != before_ns)
+        assert reconciler.compared_ns == began[-1]
 
 
 async def test_a_comparison_that_leaves_a_trade_for_later_is_not_whole(tmp_path: Path) -> None:
@@ -108,14 +108,14 @@ async def test_a_comparison_that_leaves_a_trade_for_later_is_not_whole(tmp_path:
         it.venue.nameless.add(client_id)
         await it.submit()
         it.venue.fill(client_id, quiet=True)
-        before_ms, passes = reconciler.compared_ms, reconciler.passes
+        before_ns, passes = reconciler.compared_ns, reconciler.passes
         it.clock.advance(1)
         reconciler.look_again()
         await it.until(lambda: reconciler.passes > passes)
-        assert reconciler.compared_ms == before_ms
+        assert reconciler.compared_ns == before_ns
         it.venue.nameless.clear()
         reconciler.look_again()
-        await it.until(lambda: reconciler.compared_ms > before_ms)
+        await it.until(lambda: reconciler.compared_ns > before_ns)
 
 
 async def test_a_comparison_that_did_not_come_to_the_end_of_the_trades_is_not_whole(
@@ -128,15 +128,15 @@ async def test_a_comparison_that_did_not_come_to_the_end_of_the_trades_is_not_wh
         it.venue.external("web-1", buy_request())
         it.venue.fill("web-1", D("0.1"), quiet=True)
         it.venue.fill("web-1", D("0.1"), quiet=True)
-        before_ms = reconciler.compared_ms
+        before_ns = reconciler.compared_ns
         it.clock.advance(1)
         await again(it)
         assert position(it) == D("0.1")
-        assert reconciler.compared_ms == before_ms
+        assert reconciler.compared_ns == before_ns
         await again(it)
         assert position(it) == D("0.2")
         await again(it)
-        assert reconciler.compared_ms > before_ms
+        assert reconciler.compared_ns > before_ns
 
 
 async def test_a_second_pass_records_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from spark_tui.domain.instrument import Instrument
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side
-from spark_tui.rescue.flatten import Flattened, Flattener
+from spark_tui.rescue.flatten import UNNOTED, Flattened, Flattener
 from spark_tui.rescue.patience import Patience
 from spark_tui.venues.kill_plan import Held
 from spark_tui.venues.port import Reaction, TradeReport, VenueError
@@ -38,19 +38,19 @@ class Nobody:
         self.told = 0
         self.asked = 0
         self.answers: list[bool] = []
-        self.since: list[tuple[int, float, float]] = []
         self.closed = False
+        self.noted = True
 
     async def unlisted_s(self, lag_s: float, window_s: float) -> float:
         self.asked += 1
         return self.unlisted
 
-    async def closed_since(self, compared_ms: int, lag_s: float, window_s: float) -> bool:
-        self.since.append((compared_ms, lag_s, window_s))
+    async def may_have_closed(self, venue: str, held: Held) -> bool:
         return self.closed
 
-    async def closing(self) -> None:
+    async def closing(self) -> bool:
         self.told += 1
+        return self.noted
 
     async def answered(self, *, sold: bool) -> None:
         self.answers.append(sold)
@@ -64,7 +64,7 @@ class Scene:
         self.venue = FakeVenue(self.clock)
 
     def flattener(self) -> Flattener:
-        return Flattener(self.venue, self.patience, "test", self.others, compared_ms=7)
+        return Flattener(self.venue, self.patience, "test", self.others)
 
     async def flatten(self, *positions: Held) -> Flattened:
         return await self.ended(self.flattener().flatten(positions))
@@ -202,6 +202,19 @@ async def test_what_another_kill_may_have_closed_is_not_closed_where_trades_cann
     scene.venue.plan.append("fill")
     done = await scene.flatten(held("0.5", counted_to=counted_to))
     assert (len(scene.venue.placed), len(done.residue)) == (sent, 1 - sent)
+
+
+@pytest.mark.parametrize(("counted_to", "sent"), [(None, 0), (100, 1)])
+async def test_a_sale_that_cannot_be_noted_is_not_made_where_trades_are_mixed(
+    scene: Scene, counted_to: int | None, sent: int
+) -> None:
+    """The next kill would not hear of it; where trades can be told apart it sees them."""
+    scene.others.noted = False
+    scene.venue.plan.append("fill")
+    done = await scene.flatten(held("0.5", counted_to=counted_to))
+    assert (len(scene.venue.placed), len(done.orders)) == (sent, sent)
+    assert [one.text for one in done.residue] == [f"not closed: NOT_SENT: {UNNOTED}"] * (1 - sent)
+    assert len(scene.others.answers) == scene.others.told == 1
 
 
 async def test_a_lost_reply_is_asked_about_and_never_sent_again(scene: Scene) -> None:

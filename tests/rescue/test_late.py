@@ -13,7 +13,7 @@ from spark_tui.rescue import late, process
 from spark_tui.rescue.flatten import LAG_S
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.store.ledger import LedgerError
-from spark_tui.venues.kill_plan import KillPlan, LastOrder, LastOrders
+from spark_tui.venues.kill_plan import KillPlan, LastOrder, LastOrders, write_plan
 from spark_tui.wire.clock import NS_PER_MS, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.rescue.plans import plan
@@ -49,6 +49,7 @@ class Scene:
     def kill(
         self, read: late.Read | None = None, *, flatten: bool = False, of: KillPlan = PLAN
     ) -> "asyncio.Task[Outcome]":
+        write_plan(self.folder, of)
         self.rescue = Rescue(
             self.folder,
             self.clock,

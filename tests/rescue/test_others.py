@@ -12,8 +12,9 @@ from spark_tui.rescue import process
 from spark_tui.rescue.flatten import CLOSED_SINCE
 from spark_tui.rescue.process import Rescue
 from spark_tui.venues.kill_marks import Mark, read_marks, write_mark
-from spark_tui.wire.clock import NS_PER_MS, ManualClock
-from tests.engine.fake_venue import D, FakeVenue
+from spark_tui.venues.kill_plan import PLAN_FILE, KillPlan, write_plan
+from spark_tui.wire.clock import NS_PER_MS, ManualClock, SystemClock
+from tests.engine.fake_venue import NAME, D, FakeVenue
 from tests.rescue.test_rescue import PLAN, a_rescue, refuse
 from tests.rescue.test_rescue import venue as venue
 
@@ -65,34 +66,20 @@ async def test_an_answer_at_one_venue_does_not_decide_what_another_still_owes(tm
     assert await other.unlisted_s(10, 17) == 27
 
 
-async def test_a_kill_knows_whether_a_comparison_may_have_missed_what_another_sold(tmp_path: Path) -> None:
-    """Its trades are listed 10 s later at most; what was not answered trades within 17 s."""
-    clock = ManualClock()
-    one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
-    sent_ms = clock.wall_ns() // NS_PER_MS
-    clock.advance(60)
-    assert not await other.closed_since(0, 10, 17)
-    clock.step_wall(-60)
-    await one.closing()
-    clock.advance(60)
-    assert await other.closed_since(sent_ms + 26_999, 10, 17)
-    assert not await other.closed_since(sent_ms + 27_000, 10, 17)
-    clock.step_wall(-60)
-    await one.answered(sold=True)
-    clock.advance(60)
-    assert await other.closed_since(sent_ms + 9_999, 10, 17)
-    assert not await other.closed_since(sent_ms + 10_000, 10, 17)
+def mixed(folder: Path, clock: ManualClock, quantity: str = "0.5") -> KillPlan:
+    """A plan that cannot tell trades apart, as an engine writes it now."""
+    held = msgspec.structs.replace(PLAN.venues[0].held[0], quantity=D(quantity), counted_to=None)
+    venue = msgspec.structs.replace(PLAN.venues[0], held=(held,))
+    plan = msgspec.structs.replace(PLAN, venues=(venue,), written_ms=clock.wall_ns() // NS_PER_MS)
+    write_plan(folder, plan)
+    return plan
 
 
-async def test_a_comparison_in_the_future_says_nothing_of_another_kills_sale(tmp_path: Path) -> None:
-    """The clock was put back since."""
-    clock = ManualClock()
-    one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
-    compared_ms = clock.wall_ns() // NS_PER_MS
-    clock.step_wall(-3_600)
-    await one.closing()
-    await one.answered(sold=True)
-    assert await other.closed_since(compared_ms, 10, 17)
+async def sold(folder: Path, clock: ManualClock, plan: KillPlan) -> int:
+    """How many orders a kill closes positions with."""
+    rescue = Rescue(folder, clock, operator="me", reason="storm")
+    async with asyncio.timeout(10):
+        return len((await rescue.kill(plan, flatten=True)).flattened)
 
 
 async def test_a_plan_rewritten_before_a_comparison_does_not_hide_another_kills_sale(
@@ -100,28 +87,92 @@ async def test_a_plan_rewritten_before_a_comparison_does_not_hide_another_kills_
 ) -> None:
     """An engine starts after the first kill, writes its plan and ends before a venue answers it."""
     venue.clock = clock = ManualClock()
-    told_apart_no_more = msgspec.structs.replace(PLAN.venues[0].held[0], counted_to=None)
-    before = msgspec.structs.replace(
-        PLAN.venues[0], held=(told_apart_no_more,), compared_ms=clock.wall_ns() // NS_PER_MS
-    )
     venue.plan.extend(["fill", "fill"])
-    told = []
-    for venues in (before, msgspec.structs.replace(before, compared_ms=0)):
-        written = msgspec.structs.replace(PLAN, venues=(venues,), written_ms=clock.wall_ns() // NS_PER_MS)
-        rescue = Rescue(tmp_path, clock, operator="me", reason="storm")
-        told.append(await rescue.kill(written, flatten=True))
-        clock.advance(3_600)
-    assert [len(one.flattened) for one in told] == [1, 0]
-    (left,) = told[1].residue
-    assert (left.quantity, left.text) == (D("0.5"), CLOSED_SINCE)
+    assert await sold(tmp_path, clock, mixed(tmp_path, clock)) == 1
+    clock.advance(3_600)
+    again = mixed(tmp_path, clock)
+    rescue = Rescue(tmp_path, clock, operator="me", reason="storm")
+    async with asyncio.timeout(10):
+        (left,) = (await rescue.kill(again, flatten=True)).residue
+    assert (left.quantity, left.text, len(venue.placed)) == (D("0.5"), CLOSED_SINCE, 1)
+
+
+@pytest.mark.parametrize("step_s", [-60, 365 * 86_400, -365 * 86_400])
+async def test_a_sale_is_a_sale_whatever_the_clock_says(
+    tmp_path: Path, venue: FakeVenue, step_s: float
+) -> None:
+    venue.clock = clock = ManualClock()
+    venue.plan.extend(["fill", "fill"])
+    plan = mixed(tmp_path, clock)
+    clock.step_wall(step_s)
+    assert await sold(tmp_path, clock, plan) == 1
+    clock.step_wall(-step_s)
+    clock.advance(70)
+    assert await sold(tmp_path, clock, plan) == 0
+
+
+async def test_a_sale_whose_fate_is_not_known_counts_as_one(tmp_path: Path) -> None:
+    clock = ManualClock()
+    one, other = (Rescue(tmp_path, clock, operator="me", reason="storm") for _ in range(2))
+    plan = mixed(tmp_path, clock)
+    (held,) = plan.venues[0].held
+    assert not await other.may_have_closed(NAME, held)
+    await one.closing()
+    assert await other.may_have_closed(NAME, held)
+    assert not await one.may_have_closed(NAME, held)
+    await one.answered(sold=False)
+    assert not await other.may_have_closed(NAME, held)
+    await one.closing()
+    await one.answered(sold=True)
+    assert await other.may_have_closed(NAME, held)
+
+
+async def test_a_plan_rewritten_while_a_kill_waited_sells_nothing_twice(
+    tmp_path: Path, venue: FakeVenue
+) -> None:
+    """An engine has compared meanwhile: the mark of the kill that sold is gone, its sale in the plan."""
+    venue.clock = clock = ManualClock()
+    venue.plan.extend(["fill", "fill"])
+    before = mixed(tmp_path, clock)
+    now = mixed(tmp_path, clock, "0")
+    assert await sold(tmp_path, clock, before) == 0
+    assert await sold(tmp_path, clock, mixed(tmp_path, clock)) == 1
+    (tmp_path / PLAN_FILE).unlink()
+    for path in read_marks(tmp_path):
+        path.unlink()
+    assert await sold(tmp_path, clock, now) == await sold(tmp_path, clock, before) == 0
+
+
+async def test_marks_that_cannot_be_read_may_tell_of_a_sale(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(data_dir: Path) -> dict[Path, Mark]:
+        raise refuse(errno.EIO)
+
+    clock = ManualClock()
+    (held,) = mixed(tmp_path, clock).venues[0].held
+    rescue = Rescue(tmp_path, clock, operator="me", reason="storm")
+    assert (await rescue.may_have_closed(NAME, held), await rescue.unlisted_s(10, 17)) == (False, 0)
+    monkeypatch.setattr(process, "read_marks", broken)
+    assert (await rescue.may_have_closed(NAME, held), await rescue.unlisted_s(10, 17)) == (True, 27)
+
+
+async def test_a_damaged_mark_may_tell_of_a_sale(tmp_path: Path) -> None:
+    clock = SystemClock()
+    (held,) = mixed(tmp_path, ManualClock()).venues[0].held
+    write_mark(tmp_path, Mark(reason="storm", operator="me", at_ms=1, id="1-a"))
+    rescue = Rescue(tmp_path, clock, operator="me", reason="storm")
+    assert (await rescue.may_have_closed(NAME, held), await rescue.unlisted_s(10, 17)) == (False, 0)
+    (path,) = read_marks(tmp_path)
+    path.write_bytes(b"{")
+    assert await rescue.may_have_closed(NAME, held)
+    assert 0 < await rescue.unlisted_s(10, 17) <= 10
 
 
 async def test_a_kill_whose_order_was_refused_is_no_sale(tmp_path: Path, venue: FakeVenue) -> None:
     """An hour later the position can be closed."""
     venue.clock = clock = ManualClock()
-    told_apart_no_more = msgspec.structs.replace(PLAN.venues[0].held[0], counted_to=None)
-    venues = (msgspec.structs.replace(PLAN.venues[0], held=(told_apart_no_more,)),)
-    untold = msgspec.structs.replace(PLAN, venues=venues)
+    untold = mixed(tmp_path, clock)
     venue.plan.extend(["reject", "fill"])
     told = []
     for _ in range(2):
@@ -162,8 +213,7 @@ async def test_a_disk_that_is_full_keeps_no_position_from_being_closed(
         raise refuse(errno.ENOSPC)
 
     monkeypatch.setattr(process, "write_mark", full)
-    monkeypatch.setattr(process, "read_marks", full)
     rescue = Rescue(tmp_path, ManualClock(), operator="me", reason="storm")
-    await rescue.closing()
+    assert not await rescue.closing()
     await rescue.answered(sold=True)
     assert await rescue.unlisted_s(10, 17) == 0
