@@ -14,15 +14,17 @@ from spark_tui.link.messages import (
     CanaryVerdict,
     ConfirmCanary,
     DisarmLive,
+    Execution,
     GetCanaries,
     RunCanary,
     SoakCanary,
     Soaking,
 )
+from spark_tui.ui.lines import width_of
 from spark_tui.ui.screens.canary import CanaryScreen, Seen
 from spark_tui.ui.widgets.row_card import ALL
 from tests.ui.cockpit import NARROW, VAST, WIDE, Cockpit, cockpit
-from tests.ui.fake_engine.canaries import CHECKS, SHA256, SOAKED, with_canaries
+from tests.ui.fake_engine.canaries import CHECKS, EXPECTED, SHA256, SOAKED, with_canaries
 from tests.ui.looks import check_picture, check_text
 
 SIZES = pytest.mark.parametrize(
@@ -72,6 +74,36 @@ async def test_the_screen(size: tuple[int, int], name: str) -> None:
         await face.until(lambda: "actual" in face.pane("seen"))
         check_text(face, f"canary-{name}")
         check_picture(face, f"canary-{name}")
+
+
+LARGE = Execution(
+    price=Decimal("2745060.06"),
+    quantity=Decimal("123456.78901234"),
+    notional=Decimal("338896289999.12"),
+    fees={"BNB": Decimal("0.00001234"), "BTC": Decimal("0.00000100")},
+    slippage_bp=Decimal("-12.3"),
+    latency_s=0.0072,
+)
+WHOLE = (
+    (EXPECTED, ("67 012.4", "67.01", "0.000001 BTC", "0.1 bp")),
+    (LARGE, ("2 745 060.06", "338 896 289 999.12", "0.00001234 BNB + 0.000001 BTC", "-12.3 bp", "7.2 ms")),
+)
+
+
+@pytest.mark.parametrize("size", [(170, 40), (184, 40), (190, 50), VAST, WIDE, NARROW], ids=str)
+async def test_the_figures_of_a_canary_are_whole_at_170x40(size: tuple[int, int]) -> None:
+    """A number that is cut is another number: what does not fit beside the others stands below them."""
+    async with cockpit(size) as face:
+        await face.press("f6", "r")
+        await face.until(lambda: "● green" in face.pane("canaries"))
+        (row,) = face.app.model.canary_rows.values()
+        seen = face.app.cockpit_screen.query_one("#seen", Seen)
+        assert all(figure in face.pane("seen") for figure in WHOLE[0][1])
+        for one, figures in WHOLE:
+            lines = seen.lines(structs.replace(row, expected=EXPECTED, actual=one), seen.size.width, ALL)
+            text = "\n".join("".join(text for text, _ in line) for line in lines)
+            assert all(figure in text for figure in figures), text
+            assert all(width_of(line) <= seen.size.width for line in lines)
 
 
 @SIZES

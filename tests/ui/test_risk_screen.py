@@ -30,6 +30,9 @@ SIZES = pytest.mark.parametrize(
 )
 
 
+HINT = ("Enter", "all", "of", "it")
+
+
 async def opened(face: Cockpit, rule_id: str = "") -> RiskScreen:
     await face.press("f4")
     await face.until(lambda: "price-band" in face.pane("rules"))
@@ -254,6 +257,19 @@ async def test_only_what_is_new_is_asked_of_the_ledger_again() -> None:
         again = [ask.after for ask in asked(face, GetAudit)[before:] if isinstance(ask, GetAudit)]
         assert again == [16, 16]
         assert "ayse" in face.pane("history")
+
+
+@pytest.mark.parametrize("size", [(184, 40), VAST, WIDE, NARROW], ids=str)
+async def test_a_cards_heading_has_a_long_name_and_no_part_of_a_word(size: tuple[int, int]) -> None:
+    async with cockpit(size) as face:
+        screen = await opened(face, "btc-position")
+        row = screen.table.rows["btc-position",]
+        rule = msgspec.structs.replace(row.rule, id="x" * 32)
+        screen.take(Rules(rows=(msgspec.structs.replace(row, rule=rule, text="over " * 500),)))
+        await face.settle()
+        heading = face.pane("rule").split("\n")[0]
+        words = [word for word in heading.split() if word.strip("─")]
+        assert [word for word in words if word != "max_position_notional"] == ["x" * 32, *HINT, "on"]
 
 
 async def test_a_lost_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -238,28 +238,47 @@ def _check_lines(check: CanaryCheck, width: int, cell: int, *, in_full: bool) ->
 
 
 _FIGURES = (("price", 12), ("quantity", 12), ("notional", 12), ("fee", 18), ("slip", 9), ("took", 8))
-_FIGURES_THAT_FIT = (_FIGURES, (_FIGURES[0], *_FIGURES[2:]))
+_Figures = Sequence[tuple[str, int]]  # names and cells
 
 
-def _cells(figures: Sequence[tuple[str, int]]) -> int:
+def _cells(figures: _Figures) -> int:
     return 10 + sum(1 + cell for _, cell in figures)
 
 
 def _beside(row: CanaryRow, width: int) -> list[Line]:
-    """Expected, and under it what came of it."""
+    """Expected, and under it what came of it. A number that is cut is another number: a column is as wide as
+    what stands in it, and those that find no room beside the others stand below them."""
     if row.expected is None:
         return []
-    shown = next((some for some in _FIGURES_THAT_FIT if _cells(some) <= width), _FIGURES_THAT_FIT[-1])
-    title: Line = ((" " * 10, "dim"), *((f"{name:>{cell + 1}}", "dim") for name, cell in shown))
-    lines = [title, _figures("expected", row.expected, shown, "ink")]
+    told = [("expected", _texts(row.expected), "ink")]
     if row.actual is not None:
-        lines.append(_figures("actual", row.actual, shown, "b ink"))
+        told.append(("actual", _texts(row.actual), "b ink"))
+    figures = [(name, max(cell, *(len(texts[name]) for _, texts, _ in told))) for name, cell in _FIGURES]
+    lines: list[Line] = []
+    for shown in _in_rows(figures, width):
+        lines.append(((" " * 10, "dim"), *((f"{name:>{cell + 1}}", "dim") for name, cell in shown)))
+        for label, texts, tone in told:
+            values = ((f" {texts[name]:>{cell}}", tone) for name, cell in shown)
+            lines.append(((f" {label:<9}", "dim"), *values))
     return lines
 
 
-def _figures(label: str, seen: Execution, shown: Sequence[tuple[str, int]], tone: str) -> Line:
+def _in_rows(figures: _Figures, width: int) -> list[_Figures]:
+    """One, if need be without the quantity, which the list has; else all of them in as many as it takes."""
+    for one_row in (figures, [one for one in figures if one[0] != "quantity"]):
+        if _cells(one_row) <= width:
+            return [one_row]
+    rows: list[list[tuple[str, int]]] = [[]]
+    for one in figures:
+        if rows[-1] and _cells([*rows[-1], one]) > width:
+            rows.append([])
+        rows[-1].append(one)
+    return [*rows]
+
+
+def _texts(seen: Execution) -> dict[str, str]:
     fees = " + ".join(f"{fmt.exact(amount)} {asset}" for asset, amount in seen.fees.items())
-    texts = {
+    return {
         "price": fmt.exact(seen.price),
         "quantity": fmt.exact(seen.quantity),
         "notional": fmt.fixed(seen.notional, 2),
@@ -267,8 +286,6 @@ def _figures(label: str, seen: Execution, shown: Sequence[tuple[str, int]], tone
         "slip": fmt.ABSENT if seen.slippage_bp is None else f"{seen.slippage_bp} bp",
         "took": "" if seen.latency_s is None else fmt.took(seen.latency_s),
     }
-    figures = ((f" {fmt.fit(texts[name], cell):>{cell}}", tone) for name, cell in shown)
-    return ((f" {label:<9}", "dim"), *figures)
 
 
 def _fate(row: CanaryRow, width: int) -> list[Line]:

@@ -4,12 +4,13 @@ from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
 from spark_tui.ui.context import Context
-from spark_tui.ui.lines import Line
+from spark_tui.ui.lines import Line, width_of
 from spark_tui.ui.model import Topic
 from spark_tui.ui.widgets.line_table import LineTable, RowKey
 from spark_tui.ui.widgets.pane import Pane
 
 Row = TypeVar("Row")
+FRAME = 4  # cells of the rule and of blanks around both ends of a heading
 ALL = 10_000  # lines: more than any row has
 
 
@@ -48,7 +49,8 @@ class RowCard(Pane, Generic[Row]):
         table.cards.append(self)
 
     def title(self, row: Row) -> tuple[Line, Line]:
-        """Left and right end of the rule over the card."""
+        """Left and right end of the rule over the card. Of the left one the first span is the name, which
+        stays where there is no room for all."""
         raise NotImplementedError
 
     def lines(self, row: Row, width: int, height: int) -> list[Line]:
@@ -62,6 +64,8 @@ class RowCard(Pane, Generic[Row]):
         left, right = self.title(row)
         if len(self.lines(row, width, ALL)) > self.size.height - 1:
             right = (("Enter", "b accent"), (" all of it " + " " * bool(right), "dim"), *right)
+        if width_of(left) + width_of(right) + FRAME > width:
+            left = left[:1]  # a part of a word is none
         return self.rule(left, right, width)
 
     def in_full(self) -> tuple[str, Callable[[int], list[Line]]] | None:
