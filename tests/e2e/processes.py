@@ -217,6 +217,12 @@ class Simulator:
             found: list[dict[str, Any]] = json.load(reply)
         return found
 
+    def update_id(self) -> int:
+        """How far its book of BTCUSDT is."""
+        url = f"{self.base_url}/api/v3/depth?symbol=BTCUSDT&limit=5"
+        with urllib.request.urlopen(url, timeout=10) as reply:
+            return int(json.load(reply)["lastUpdateId"])
+
     def _time_ms(self) -> int:
         with urllib.request.urlopen(f"{self.base_url}/api/v3/time", timeout=10) as reply:
             return int(json.load(reply)["serverTime"])

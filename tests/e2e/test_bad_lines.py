@@ -67,6 +67,8 @@ def test_an_exchange_that_restarts_is_found_again(desk: Desk, how: signal.Signal
     assert canceled.stderr.count("\n") == 1
 
     sim.begin()
+    begun = sim.update_id()  # a young book of before is a price until the first difference shows the gap
+    wait_for(lambda: desk.show("book", "BTCUSDT")["update_id"] >= begun, "a book of the new exchange")
     wait_for(lambda: in_step(desk), "the engine's recovery")
     assert engine.runs
     assert desk.submit()["state"] == "ACCEPTED"
