@@ -63,10 +63,12 @@ def spread(left: Line, right: Line, width: int, fill: Span = (" ", "ink")) -> Li
 
 
 def merge(line: Iterable[Span]) -> Line:
-    """Join neighbours that look the same. Blank text takes its neighbour's style when the backgrounds agree:
-    every style change costs about thirty bytes on the wire."""
+    """What may be painted: a name from elsewhere moves no cursor, and neighbours that look the same are one.
+    Blank text takes its neighbour's style when the backgrounds agree: every style change costs about thirty
+    bytes on the wire."""
     out: list[Span] = []
-    for text, token in line:
+    for given, token in line:
+        text = given if given.isprintable() else _harmless(given)
         if not text:
             continue
         if out:
@@ -80,6 +82,12 @@ def merge(line: Iterable[Span]) -> Line:
                 continue
         out.append((text, token))
     return tuple(out)
+
+
+def _harmless(text: str) -> str:
+    """In as many cells, without what moves the cursor or turns the line."""
+    kept = "".join(one if one.isprintable() else " " * cell_len(one) for one in text)
+    return set_cell_size(kept, cells_of(text))
 
 
 def _ground(token: str) -> str:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from spark_tui.domain.values import TradingState
 from spark_tui.ui.entry import Entry
-from spark_tui.ui.lines import Line, clip, tail, width_of
+from spark_tui.ui.lines import Line, clip, merge, tail, width_of
 from tests.ui.cockpit import NARROW, cockpit
 
 WORDS = st.text(st.sampled_from("ab é漢字🚀א"), max_size=60)
@@ -18,6 +18,13 @@ def test_a_line_is_clipped_by_cells_and_never_spills_over(texts: list[str], widt
     line: Line = tuple((text, "ink") for text in texts)
     clipped = clip(line, width)
     assert width_of(clipped) == min(width, width_of(line))
+
+
+@given(st.text("ab漢é🚀 \x1b\n\r\x00\x9b\u202e\u2066\u200d\u2028\xa0👩💻", max_size=40))
+def test_no_text_moves_the_cursor_or_turns_its_line(text: str) -> None:
+    painted = merge((("before ", "dim"), (text, "ink")))
+    assert all(one.isprintable() for one, _ in painted)
+    assert width_of(painted) == width_of((("before ", "dim"), (text, "ink")))
 
 
 @given(WORDS, st.integers(min_value=-1, max_value=40))
