@@ -40,8 +40,7 @@ class MarkFiles:
         self._seen = {path: (mark, clock.mono_ns()) for path, mark in begun_with.items()}
 
     def remove(self, compared_ns: int) -> None:
-        """Those that the comparison begun at `compared_ns` makes superfluous. Raises OSError: what stays is
-        taken over again at the next start, and halts nobody."""
+        """Those that the comparison begun at `compared_ns` makes superfluous."""
         found = read_marks(self._data_dir)
         now_ns = self._clock.mono_ns()
         before = self._seen
@@ -50,7 +49,8 @@ class MarkFiles:
             known, since_ns = before.get(path, (None, now_ns))
             self._seen[path] = mark, since_ns if known == mark else now_ns
             if self._is_recorded(path, mark) and self._told_ns(*self._seen[path]) <= compared_ns:
-                take_mark_away(path, mark)
+                with contextlib.suppress(OSError):  # the next start takes it over again, and is not halted
+                    take_mark_away(path, mark)
 
     def _is_recorded(self, path: Path, mark: Mark) -> bool:
         return mark == self.begun_with.get(path) or (bool(mark.id) and self._recorded(mark.id))
@@ -63,9 +63,8 @@ class MarkFiles:
         return since_ns + int(seconds * NS_PER_S)
 
     async def look(self, compared_ns: int) -> None:
-        """As `remove`, and never raises. The disk may hang, and the engine must not."""
-        with contextlib.suppress(OSError):
-            await asyncio.to_thread(self.remove, compared_ns)
+        """As `remove`. The disk may hang, and the engine must not."""
+        await asyncio.to_thread(self.remove, compared_ns)
 
     async def run(self, compared: Callable[[], int]) -> None:
         """Until cancelled."""

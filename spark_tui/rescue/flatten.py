@@ -109,7 +109,7 @@ class Flattener:
         held = self._less_own(listed)
         if planned.symbol in self._undecided:
             return self._left(held, f"not closed: {self._undecided[planned.symbol]}")
-        mixed = planned.counted_to is None
+        mixed = planned.counted_to is None and planned.symbol not in self._moved  # what it sold it knows
         if planned.quantity and mixed and await self._others.may_have_closed(self._venue.name, planned):
             return self._left(held, CLOSED_SINCE)
         for _ in range(ROUNDS):

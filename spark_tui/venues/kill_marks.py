@@ -5,6 +5,7 @@ ledger remembers the ids that it has taken over: one that is read again, because
 time, does not halt a second time.
 """
 
+import os
 import re
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from spark_tui.link.rendezvous import write_private
 from spark_tui.venues.small_file import read_small
 
 MAX_MARKS = 200  # beyond this one without a sale leaves first; the oldest is why the next engine is halted
+_LOOKS = 10  # a kill writes its mark a few times, and the engine takes it away once
 _ASIDE = ".aside.json"  # a mark as any other, which its kill does not write to any more
 _BEFORE = "killed.json"  # the only one that earlier versions wrote
 _ORDER = re.compile(r"spk[0-9a-f]{8}-[0-9]+")  # an engine's own run has eight digits after "sp", not nine
@@ -55,17 +57,23 @@ def is_kill_order(client_order_id: str) -> bool:
 
 def write_mark(data_dir: Path, mark: Mark) -> None:
     """Raises OSError."""
-    write_private(_path(data_dir, mark.id), msgspec.json.encode(mark) + b"\n", durable=True)
+    own = _path(data_dir, mark.id)
+    write_private(own, msgspec.json.encode(mark) + b"\n", durable=True)
     paths = _paths(data_dir)
     too_many = len(paths) - MAX_MARKS
     if too_many > 0:
-        for path in sorted(paths[1:], key=lambda path: _read(path).sold)[:too_many]:
+        others = [path for path in paths[1:] if path != own]
+        for path in sorted(others, key=lambda path: _read(path).sold)[:too_many]:
             path.unlink(missing_ok=True)
 
 
 def read_marks(data_dir: Path) -> dict[Path, Mark]:
     """Oldest first. A mark that cannot be read is a kill all the same, and it may have sold."""
-    return {path: _read(path) for path in _paths(data_dir)}
+    for _ in range(_LOOKS):
+        marks = {path: _read(path) for path in _paths(data_dir)}
+        if all(map(os.path.lexists, marks)):
+            break  # else one was moved as it was read, and may say something else where it went
+    return marks
 
 
 def take_mark_away(path: Path, mark: Mark) -> None:

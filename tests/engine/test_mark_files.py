@@ -129,7 +129,7 @@ def test_beyond_so_many_one_without_a_sale_leaves_first(desk: Desk, monkeypatch:
     assert desk.left == ["1-first", "2-sold", "4-none"]
     write_mark(desk.folder, a_mark("5-sold", unanswered_ms=5))
     write_mark(desk.folder, a_mark("6-sold", unanswered_ms=5))
-    assert desk.left == ["1-first", "5-sold", "6-sold"]
+    assert desk.left == ["1-first", "5-sold", "6-sold"]  # of sales the oldest
 
 
 async def test_files_go_as_the_plan_is_compared(desk: Desk) -> None:
@@ -148,19 +148,53 @@ async def test_files_go_as_the_plan_is_compared(desk: Desk) -> None:
     running.cancel()
 
 
-async def test_a_disk_that_fails_ends_no_engine(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_one_mark_that_stays_keeps_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails ends no engine either."""
     write_mark(desk.folder, a_mark("1-none"))
+    write_mark(desk.folder, a_mark("2-sold", closed_ms=5))
     files = desk.begin()
+    real = Path.replace
 
     def broken(path: Path, target: Path) -> Path:
-        raise OSError("no")
+        if "1-none" in path.name:
+            raise OSError("no")
+        return real(path, target)
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "replace", broken)
         await files.look(0)
-    assert desk.left == ["1-none"]
+        assert desk.left == ["1-none", "2-sold"]
+        await files.look(desk.after(TRADES_LAG_S))
+        assert desk.left == ["1-none"]
     await files.look(0)
     assert desk.left == []
+
+
+def test_a_mark_that_is_moved_as_it_is_read_is_read_where_it_went(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would pass for a damaged one."""
+    mark = a_mark("1-sold", closed_ms=5)
+    write_mark(desk.folder, mark)
+    real, moved = kill_marks._paths, []
+
+    def paths(folder: Path) -> list[Path]:
+        found = real(folder)
+        if not moved:
+            moved.append(found[0].replace(found[0].with_name("killed-1-sold.aside.json")))
+        return found
+
+    monkeypatch.setattr(kill_marks, "_paths", paths)
+    assert read_marks(desk.folder) == {moved[0]: mark}
+
+
+def test_own_mark_is_not_pruned(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is why the next engine starts halted."""
+    monkeypatch.setattr(kill_marks, "MAX_MARKS", 3)
+    for number in range(1, 4):
+        write_mark(desk.folder, a_mark(f"{number}-sold", closed_ms=5))
+    write_mark(desk.folder, a_mark("4-own"))
+    assert desk.left == ["1-sold", "3-sold", "4-own"]
 
 
 def test_a_mark_is_the_same_beside_its_old_name(desk: Desk) -> None:

@@ -13,7 +13,8 @@ from spark_tui.rescue.flatten import CLOSED_SINCE
 from spark_tui.rescue.process import Rescue
 from spark_tui.venues.kill_marks import Mark, read_marks, write_mark
 from spark_tui.venues.kill_plan import PLAN_FILE, KillPlan, write_plan
-from spark_tui.wire.clock import NS_PER_MS, ManualClock, SystemClock
+from spark_tui.venues.port import OrderReport, Reaction, VenueError
+from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, ManualClock, SystemClock
 from tests.engine.fake_venue import NAME, D, FakeVenue
 from tests.rescue.test_rescue import PLAN, a_rescue, refuse
 from tests.rescue.test_rescue import venue as venue
@@ -141,6 +142,33 @@ async def test_a_plan_rewritten_while_a_kill_waited_sells_nothing_twice(
     for path in read_marks(tmp_path):
         path.unlink()
     assert await sold(tmp_path, clock, now) == await sold(tmp_path, clock, before) == 0
+
+
+async def test_what_this_kill_sold_itself_does_not_keep_it_from_the_rest(
+    tmp_path: Path, venue: FakeVenue
+) -> None:
+    """After its sale it waits for a ban, and an engine that runs writes that sale into the plan meanwhile."""
+    venue.clock = clock = ManualClock()
+    venue.plan.append("fill")
+    plan, real = mixed(tmp_path, clock), venue.open_orders
+
+    async def open_orders() -> tuple[OrderReport, ...]:
+        if venue.placed and clock.mono_ns() < free_ns:
+            raise VenueError(Reaction.BANNED, "-1003", "banned", retry_after_s=5)
+        return await real()
+
+    def say(text: str) -> None:
+        mixed(tmp_path, clock, "0")
+
+    free_ns = clock.mono_ns() + 5 * NS_PER_S
+    venue.open_orders = open_orders  # type: ignore[method-assign]
+    rescue = Rescue(tmp_path, clock, operator="me", reason="storm", say=say)
+    killing = asyncio.create_task(rescue.kill(plan, flatten=True))
+    await clock.asleep(5)
+    clock.advance(5)
+    async with asyncio.timeout(10):
+        done = await killing
+    assert (len(done.flattened), done.residue, done.green) == (1, (), True)
 
 
 async def test_marks_that_cannot_be_read_may_tell_of_a_sale(
