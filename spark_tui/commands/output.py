@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from _typeshed import ReadableBuffer
 
+PATIENCE_S: Final = 1.0
 _T = TypeVar("_T")
 
 
@@ -67,7 +68,8 @@ class _Mouth(io.RawIOBase):
             try:
                 return os.write(self._number, data)
             except BlockingIOError:  # whoever has the other end made it so
-                select.select([], [self._number], [])
+                if not select.select([], [self._number], [], PATIENCE_S)[1]:  # a kill has more to do
+                    self._fails = OSError(errno.EAGAIN, "nobody reads it")
             except OSError as error:
                 self._fails = error
         self.lost = self._fails

@@ -1,5 +1,6 @@
 """Stdout and stderr that take nothing: what was asked for is done, and the exit code tells of that alone."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -26,8 +27,9 @@ def ended(
     """(exit code, stderr) of a command of which a stream is full, closed, or a pipe whose reader left."""
     reader, left = os.pipe()
     os.close(reader)
+    unread, stuck = full_pipe()
     with open("/dev/full", "w") as full:
-        ends = {"full": full.fileno(), "left": left}
+        ends = {"full": full.fileno(), "left": left, "stuck": stuck}
         closed = "".join(f" {number}>&-" for number, way in ((1, out), (2, err)) if way == "closed")
         done = subprocess.run(
             ["sh", "-c", f'exec "$@"{closed}', "sh", *command],
@@ -39,8 +41,19 @@ def ended(
             timeout=PATIENCE_S,
             check=False,
         )
-    os.close(left)
+    for end in (left, unread, stuck):
+        os.close(end)
     return done.returncode, done.stderr or ""
+
+
+def full_pipe() -> tuple[int, int]:
+    """The two ends of one that does not block and takes nothing more."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writer, b"." * 4096)
+    return reader, writer
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +134,23 @@ def test_a_kill_nobody_hears_of_kills(unread: Unread, served: Home, way: str) ->
     finally:
         plan.chmod(0o600)
         served.json("do", "resume", "reason=tested")
+
+
+def test_a_stderr_that_nobody_empties_holds_up_no_kill(unread: Unread, served: Home) -> None:
+    served.json("do", *ORDER.split()[1:])
+    plan = served.data / "kill-plan.json"
+    try:
+        plan.chmod(0o644)  # it would warn of that
+        assert unread("kill reason=stuck", err="stuck") == (0, "")
+        status = served.json("show", "status", "--json")
+        assert (status["trading_state"], status["open_orders"]) == ("HALTED", 0)
+    finally:
+        plan.chmod(0o600)
+        served.json("do", "resume", "reason=tested")
+
+
+def test_an_answer_that_nobody_empties_is_lost(unread: Unread) -> None:
+    assert unread("show status", out="stuck") == (1, f"{LOST}nobody reads it.\n")
 
 
 def test_lines_end_when_their_reader_leaves(served: Home) -> None:
