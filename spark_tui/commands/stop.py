@@ -4,6 +4,7 @@ One of another version, as an update leaves behind, understands no request of ou
 """
 
 import argparse
+import contextlib
 import os
 import select
 import signal
@@ -32,7 +33,7 @@ def stop_engine(data_dir: Path) -> EngineFile:
     engine = require_engine(data_dir)
     process = _open_process(engine.pid)
     try:
-        with_line(engine, "stop", lambda link: _tell(link, engine, data_dir))
+        _ask(engine, data_dir, process)
         if not _wait(data_dir, process):
             raise CommandError(
                 f"The engine (pid {engine.pid}) was told to end but still runs after {PATIENCE_S:g} s;"
@@ -44,13 +45,29 @@ def stop_engine(data_dir: Path) -> EngineFile:
     return engine
 
 
-async def _tell(link: RemoteLink, engine: EngineFile, data_dir: Path) -> None:
+def _ask(engine: EngineFile, data_dir: Path, process: int | None) -> None:
+    try:
+        with_line(engine, "stop", lambda link: _tell(link, engine, data_dir, process))
+    except CommandError:
+        if is_locked(data_dir):  # else it has ended by itself: all that was asked for
+            raise
+
+
+async def _tell(link: RemoteLink, engine: EngineFile, data_dir: Path, process: int | None) -> None:
     try:
         await link.call(StopEngine())
     except LinkError as error:
         if error.code != "PROTOCOL" or lock_owner(data_dir) != engine.pid:
             raise
-        os.kill(engine.pid, signal.SIGTERM)
+        _terminate(engine.pid, process)
+
+
+def _terminate(pid: int, process: int | None) -> None:
+    with contextlib.suppress(ProcessLookupError):  # it has ended by itself
+        if process is None:
+            os.kill(pid, signal.SIGTERM)
+        else:
+            signal.pidfd_send_signal(process, signal.SIGTERM)  # never another that has its number by now
 
 
 def _open_process(pid: int) -> int | None:

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from spark_tui.cli import main
+from spark_tui.commands import stop
 from spark_tui.commands.errors import CommandError
 from spark_tui.commands.plain import follow
 from spark_tui.link import server
 from spark_tui.link.messages import PROTOCOL
 from spark_tui.link.remote import RemoteLink
-from spark_tui.link.rendezvous import ENGINE_FILE, EngineFile, write_engine_file
+from spark_tui.link.rendezvous import ENGINE_FILE, EngineFile, lock_owner, write_engine_file
 from spark_tui.link.server import serve
 from tests.link.conftest import service, socket_dir
 from tests.link.fake import FakeService
@@ -108,6 +109,29 @@ async def test_stop_ends_an_engine_of_another_version(
     assert await asyncio.to_thread(main, ["stop", "--data-dir", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"The engine (pid {engine.pid}) has ended.\n"
     assert engine.wait() == 0
+
+
+@pytest.mark.parametrize("handle", [True, False], ids=["handle", "number"])
+@pytest.mark.parametrize("found", [True, False], ids=["after it was found", "before"])
+async def test_an_engine_that_ended_by_itself_is_ended(
+    found: bool,
+    handle: bool,
+    engine: Process,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def owner(data_dir: Path) -> int | None:
+        engine.terminate()
+        engine.wait()
+        return engine.pid if found else lock_owner(data_dir)
+
+    monkeypatch.setattr(server, "PROTOCOL", PROTOCOL + 1)
+    monkeypatch.setattr(stop, "lock_owner", owner)
+    if not handle:
+        monkeypatch.setattr(stop, "_open_process", lambda pid: None)
+    assert await asyncio.to_thread(main, ["stop", "--data-dir", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"The engine (pid {engine.pid}) has ended.\n"
 
 
 async def test_stop_ends_nobody_who_does_not_hold_the_directory(
