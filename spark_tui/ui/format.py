@@ -6,9 +6,7 @@ Integers are grouped by a plain space (`67 012.3`): one cell wide in every termi
 import math
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from rich.cells import set_cell_size
-
-from spark_tui.ui.lines import cells_of
+from spark_tui.ui.lines import cells_of, sized
 
 ABSENT = "–"  # shown for a number that is not known
 SPARKS = "▁▂▃▄▅▆▇█"
@@ -182,8 +180,8 @@ def fit(text: str, width: int) -> str:
     if cells_of(text) <= width:
         return text
     if width <= 1:
-        return set_cell_size(text, max(0, width))
-    cut = text[: width - 1] if text.isascii() else set_cell_size(text, width - 1)
+        return sized(text, max(0, width))
+    cut = text[: width - 1] if text.isascii() else sized(text, width - 1)
     space = cut.rfind(" ")
     if space >= (width - 1) * 2 // 3:
         cut = cut[:space]

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 
 from rich.cells import cell_len, set_cell_size
 
+from spark_tui.domain.words import JOINER, is_harmless
+
 Span = tuple[str, str]
 Line = tuple[Span, ...]
 
@@ -19,7 +21,25 @@ GLUE = "\x00"  # no white space to the wrapping, one cell wide
 
 
 def cells_of(text: str) -> int:
-    return len(text) if text.isascii() else cell_len(text)
+    """Of what is painted of it."""
+    return len(text) if text.isascii() else cell_len(harmless(text))
+
+
+def sized(text: str, cells: int) -> str:
+    """What is painted of it, cut or filled to so many cells."""
+    return set_cell_size(harmless(text), cells)
+
+
+def harmless(text: str) -> str:
+    """Without what moves the cursor or turns the line. Joined emoji are painted one by one: terminals do not
+    agree how wide a joined one is, and a figure behind it would be cut or moved."""
+    if text.isprintable():
+        return text
+    return "".join(one if is_harmless(one) else _blank(one) for one in text if one != JOINER)
+
+
+def _blank(one: str) -> str:
+    return " " if one.isascii() else " " * cell_len(one)
 
 
 def width_of(line: Iterable[Span]) -> int:
@@ -40,7 +60,7 @@ def clip(line: Line, width: int) -> Line:
         if left <= 0:
             break
         cells = cells_of(text)
-        out.append((text if cells <= left else set_cell_size(text, left), token))
+        out.append((text if cells <= left else sized(text, left), token))
         left -= cells
     return tuple(out)
 
@@ -48,9 +68,9 @@ def clip(line: Line, width: int) -> Line:
 def tail(text: str, width: int) -> str:
     """The last `width` cells, and blanks where there are fewer."""
     width = max(0, width)
-    shown = text[-width:]
-    while cell_len(shown) > width:
-        shown = shown[1:]
+    shown = harmless(text)
+    while (over := cell_len(shown) - width) > 0:
+        shown = shown[max(1, over // 2) :]  # none is wider than two
     return set_cell_size(shown, width)
 
 
@@ -68,7 +88,7 @@ def merge(line: Iterable[Span]) -> Line:
     bytes on the wire."""
     out: list[Span] = []
     for given, token in line:
-        text = given if given.isprintable() else _harmless(given)
+        text = harmless(given)
         if not text:
             continue
         if out:
@@ -82,12 +102,6 @@ def merge(line: Iterable[Span]) -> Line:
                 continue
         out.append((text, token))
     return tuple(out)
-
-
-def _harmless(text: str) -> str:
-    """In as many cells, without what moves the cursor or turns the line."""
-    kept = "".join(one if one.isprintable() else " " * cell_len(one) for one in text)
-    return set_cell_size(kept, cells_of(text))
 
 
 def _ground(token: str) -> str:

@@ -134,6 +134,18 @@ def test_a_name_is_one_line_of_a_file_and_moves_no_cursor() -> None:
     assert row["whose"].startswith("'=[b red]ada, x")
 
 
+@pytest.mark.parametrize("text", ["👨\u200d👩\u200d👧 Ayşe", "می\u200cخواهم", "\U0001fa77"])
+def test_no_letter_of_a_name_is_lost(text: str) -> None:
+    assert _cell(text) == text
+
+
+@pytest.mark.parametrize(
+    "sign", ["\x1b", "\n", "\x9b", "\u2028", "\u202e", "\u2065", "\u2066", "\ufff0", "\U000e0fff"]
+)
+def test_what_may_turn_a_line_is_a_blank(sign: str) -> None:
+    assert _cell(f"ada{sign}b") == "ada b"
+
+
 @pytest.mark.parametrize("text", ["-0.5", "-12", "0.00000001", "twap:=1", ""])
 def test_numbers_and_plain_names_stay_as_they_are(text: str) -> None:
     assert _cell(text) == text

@@ -5,11 +5,10 @@ newest one keeps the view there: nothing new comes in out of sight."""
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from rich.cells import set_cell_size
 from textual import events
 
 from spark_tui.ui.context import Context
-from spark_tui.ui.lines import Line, Span, cells_of, clip, width_of
+from spark_tui.ui.lines import Line, Span, cells_of, clip, sized, width_of
 from spark_tui.ui.widgets.pane import Pane
 
 RowKey = tuple[str, ...]
@@ -142,7 +141,7 @@ def cells(columns: Sequence[Column], values: Sequence[tuple[str, str]]) -> Line:
     for column, (text, token) in zip(columns, values, strict=True):
         shown = text
         if cells_of(text) > column.width:
-            shown = set_cell_size(text, column.width - 1) + "…"
+            shown = sized(text, column.width - 1) + "…"
         blank = " " * (column.width - cells_of(shown))
         spans.append((" " * column.gap + (blank + shown if column.right else shown + blank), token))
     return tuple(spans)
