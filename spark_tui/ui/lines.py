@@ -48,7 +48,12 @@ def width_of(line: Iterable[Span]) -> int:
 
 def wrapped(text: str, width: int, most: int | None = None) -> list[str]:
     """At most `most` rows, the last of them with an ellipsis when that is not all; no number is broken."""
-    rows = textwrap.wrap(GROUPED.sub(GLUE, text), width, max_lines=most, placeholder=" …")
+    glued = GROUPED.sub(GLUE, text if text.isascii() else harmless(text))
+    rows: list[str] = []
+    for characters in range(width, (width - 1) // 2, -1):  # some of them are two cells wide
+        rows = textwrap.wrap(glued, characters, max_lines=most, placeholder=" …")
+        if all(cells_of(row) <= width for row in rows):
+            break
     return [row.replace(GLUE, " ") for row in rows]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from spark_tui.domain.values import TradingState
 from spark_tui.ui.entry import Entry
 from spark_tui.ui.format import fit
-from spark_tui.ui.lines import Line, cells_of, clip, merge, tail, width_of
+from spark_tui.ui.lines import Line, cells_of, clip, merge, tail, width_of, wrapped
 from spark_tui.ui.widgets.line_table import Column, cells
 from tests.ui.cockpit import NARROW, cockpit
 
@@ -49,6 +49,13 @@ def test_no_letter_behind_a_joined_emoji_is_lost(name: str) -> None:
         if width >= cells_of(text):
             assert fit(text, width) == text
             assert letters in tail(text, width)
+
+
+@given(WORDS, WIDTHS)
+def test_a_wrapped_text_loses_nothing_at_an_edge(text: str, width: int) -> None:
+    rows = wrapped(text, max(2, width))
+    assert all(cells_of(row) <= max(2, width) for row in rows)
+    assert "".join(rows).replace(" ", "") == text.replace(" ", "")
 
 
 @given(WORDS, st.integers(min_value=-1, max_value=40))
