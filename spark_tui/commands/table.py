@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from spark_tui.commands.rows import cell
-from spark_tui.domain.words import one_line
+from spark_tui.domain.words import JOINER, one_line
 
 _NUMBER = re.compile(r"[+-]?[0-9]*\.?[0-9]*")
 
@@ -15,15 +15,24 @@ def table(columns: Sequence[str], rows: Sequence[Mapping[str, object]], empty: s
         return empty
     cells = [[one_line(cell(row.get(column))) for column in columns] for row in rows]
     titles = [column.replace("_", " ") for column in columns]
-    widths = [max(len(line[i]) for line in [titles, *cells]) for i in range(len(columns))]
+    widths = [max(_wide(line[i]) for line in [titles, *cells]) for i in range(len(columns))]
     right = [all(_NUMBER.fullmatch(line[i]) for line in cells) for i in range(len(columns))]
     return "\n".join(
         "  ".join(
-            text.rjust(width) if numeric else text.ljust(width)
+            text.rjust(width) if numeric else text + " " * (width - _wide(text))
             for text, width, numeric in zip(line, widths, right, strict=True)
         ).rstrip()
         for line in [titles, *cells]
     )
+
+
+def _wide(text: str) -> int:
+    """In cells, of joined emoji as if each stood alone."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # of few answers
+
+    return cell_len(text.replace(JOINER, ""))
 
 
 def facts(row: Mapping[str, object]) -> str:

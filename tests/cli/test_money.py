@@ -28,6 +28,12 @@ async def answered(it: Rig, request: AnyRequest) -> Row:
     return found
 
 
+@pytest.mark.parametrize("name", ["漢字", "👨\u200d👩", "می\u200cخو", "\U0001fa77🚀"])
+def test_a_column_stands_behind_a_name_of_any_width(name: str) -> None:
+    rows: list[Row] = [{"who": name, "what": "x"}, {"who": "adaa", "what": "x"}]
+    assert table(("who", "what"), rows, "").splitlines() == ["who   what", f"{name}  x", "adaa  x"]
+
+
 async def test_before_the_first_trade_it_says_so(tmp_path: Path) -> None:
     async with rig(tmp_path) as it:
         assert await printed(it, "pnl") == "Nothing was traded yet."
