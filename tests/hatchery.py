@@ -233,6 +233,7 @@ def _hatch(
     sys.stdin = os.fdopen(0)
     sys.stdout = os.fdopen(1, "w")
     sys.stderr = os.fdopen(2, "w", buffering=1, errors="backslashreplace")
+    as_at_a_terminal()
     os.environ.clear()
     os.environ.update(environment)
     os.chdir(folder)
@@ -245,6 +246,14 @@ def _hatch(
     except SystemExit as done:
         code = done.code
     _end(code)
+
+
+def as_at_a_terminal() -> None:
+    """A shell's job in the background, nohup: what they ignore, all below them would. No operator's command
+    is started so."""
+    for name in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(name, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _end(code: object) -> NoReturn:

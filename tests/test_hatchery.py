@@ -13,7 +13,6 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -106,11 +105,6 @@ def change_everything() -> socket.socket:
     return listening
 
 
-def set_again(handlers: Mapping[str, Any]) -> None:
-    for name, handler in handlers.items():
-        signal.signal(signal.Signals[name], handler)
-
-
 def stay_changed(words: list[str]) -> None:
     listening = change_everything()
     os.environ["ONLY_A_SIBLINGS"] = "yes"
@@ -142,13 +136,18 @@ def test_a_process_is_as_an_executed_one_whatever_the_others_did(
             process = hatchery.begin([], environment, program=f"{__name__}:{tell_state.__name__}")
             hatched, said = process.communicate(PATIENCE_S)
             assert state() == ours
-        set_again(before)  # an executed process ignores what its parent does, SIGHUP below nohup say
         told = f"from {__name__} import {tell_state.__name__} as tell; tell([])"
         executed = subprocess.run(
-            [sys.executable, "-c", told], env=environment, capture_output=True, text=True, check=True
+            [sys.executable, "-c", told],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+            preexec_fn=hatchery.as_at_a_terminal,
         )
     finally:
-        set_again(before)
+        for name, handler in before.items():
+            signal.signal(signal.Signals[name], handler)
         sibling.kill()
         sibling.communicate(PATIENCE_S)
     assert json.loads(hatched) == json.loads(executed.stdout), said
