@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 import msgspec
 
 from spark_tui.rescue import late
-from spark_tui.rescue.flatten import LAG_S, Flattener, Others, Residue
+from spark_tui.rescue.flatten import Flattener, Others, Residue
 from spark_tui.rescue.patience import Patience
 from spark_tui.rescue.turn import Turn
 from spark_tui.rescue.unplanned import MIXED, not_known, positions, uncertain
 from spark_tui.venues.kill_plan import KILL_AGAIN, Held, LastOrder, LastOrders, VenuePlan
-from spark_tui.venues.port import OrderReport, Venue
+from spark_tui.venues.port import TRADES_LAG_S, OrderReport, Venue
 from spark_tui.venues.sweep import Sweep, sweep, text_of
 from spark_tui.wire.clock import NS_PER_S, Clock
 
@@ -170,7 +170,7 @@ class Account:
         """What is sold must be listed by then, and be told from what the plan counts."""
         planned = self._plan.held
         left = [not_known(self._venue, one.symbol, MIXED) for one in planned if uncertain(one)]
-        if await self._patience.waited(LAG_S):
+        if await self._patience.waited(TRADES_LAG_S):
             part = await self._flatten((), [one for one in planned if not uncertain(one)], part)
         left.append(not_known(self._venue, "", late.UNREAD_HELD))
         return msgspec.structs.replace(part, residue=(*part.residue, *left), cure=late.REPAIR)

@@ -25,7 +25,6 @@ from spark_tui.venues.sweep import text_of
 
 ROUNDS = 5  # a market order may fill in part only, and a big one goes in several
 ASK_EVERY_S = 1.0
-LAG_S = TRADES_LAG_S
 UNLISTED = "what another kill sold just now may not be listed yet, and nobody waited for that"
 CLOSED_SINCE = (
     "not closed: another kill may have closed it already, and the plan cannot tell;"
@@ -142,7 +141,7 @@ class Flattener:
         Raises VenueError where nobody waits for that."""
         if self._alone:
             return False
-        wait_s = await self._others.unlisted_s(LAG_S, self._venue.decision_window_ms / 1_000)
+        wait_s = await self._others.unlisted_s(TRADES_LAG_S, self._venue.decision_window_ms / 1_000)
         if wait_s > 0 and not await self._patience.waited(wait_s):
             raise VenueError(Reaction.RETRY_SAFE, "NOT_SENT", UNLISTED)
         self._alone = True  # the others wait for this one now

@@ -14,10 +14,10 @@ import msgspec
 
 from spark_tui.domain.decimals import ZERO, plain
 from spark_tui.rescue import late
-from spark_tui.rescue.flatten import ENDED, LAG_S, Residue
+from spark_tui.rescue.flatten import ENDED, Residue
 from spark_tui.rescue.patience import Patience
 from spark_tui.venues.kill_plan import Held, LastOrder
-from spark_tui.venues.port import Venue
+from spark_tui.venues.port import TRADES_LAG_S, Venue
 from spark_tui.venues.sweep import text_of
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S, Clock
 
@@ -74,8 +74,8 @@ async def positions(
     clock: Clock,
     patience: Patience,
 ) -> Positions:
-    """`orders`: of this venue, oldest first; `still_open`: those that could not be cancelled. At most LAG_S.
-    Never raises: what goes wrong is residue."""
+    """`orders`: of this venue, oldest first; `still_open`: those that could not be cancelled. Takes at most
+    TRADES_LAG_S, and never raises: what goes wrong is residue."""
     asked = _asked(orders, planned, clock)
     wanted = [
         one
@@ -83,7 +83,7 @@ async def positions(
         if not (symbol.listed and symbol.crowded)
         for one in symbol.orders[-MAX_ASKED:]
     ]
-    until_ns = clock.mono_ns() + int(LAG_S * NS_PER_S)
+    until_ns = clock.mono_ns() + int(TRADES_LAG_S * NS_PER_S)
     words = await _Asking(venue, clock, patience, still_open, until_ns).all_of(wanted)
     whole = True
     if any(one.listed and one.crowded for one in asked.values()):
@@ -106,10 +106,10 @@ async def positions(
 
 
 def _asked(orders: Iterable[LastOrder], planned: Iterable[Held], clock: Clock) -> dict[str, _Asked]:
-    """Of what the plan counts, the orders that may have traded in the last LAG_S; of the rest, all that may
-    have traded at all."""
+    """Of what the plan counts, the orders that may have traded in the last TRADES_LAG_S; of the rest, all
+    that may have traded at all."""
     asked = {one.symbol: _Asked(one, []) for one in planned}
-    just_now_ms = clock.wall_ns() // NS_PER_MS - int(LAG_S * 1_000)
+    just_now_ms = clock.wall_ns() // NS_PER_MS - int(TRADES_LAG_S * 1_000)
     for order in orders:
         one = asked.setdefault(order.symbol, _Asked(None, []))
         just_now = order.ended_ms is None or order.ended_ms > just_now_ms

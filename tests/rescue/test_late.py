@@ -10,10 +10,10 @@ import pytest
 from spark_tui.domain.order import OrderRequest
 from spark_tui.domain.values import OrderType, Side, TimeInForce
 from spark_tui.rescue import late, process
-from spark_tui.rescue.flatten import LAG_S
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.store.ledger import LedgerError
 from spark_tui.venues.kill_plan import KillPlan, LastOrder, LastOrders, write_plan
+from spark_tui.venues.port import TRADES_LAG_S
 from spark_tui.wire.clock import NS_PER_MS, ManualClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.rescue.plans import plan
@@ -277,7 +277,7 @@ async def test_an_unread_ledger_sells_nothing_that_may_be_sold_already(
     scene.venue.fill("sp-late", quiet=True)
     trades, scene.venue.account_trades = scene.venue.account_trades, []
     scene.clock.advance(WINDOW_S)
-    await scene.waits(LAG_S)
+    await scene.waits(TRADES_LAG_S)
     scene.venue.account_trades += trades
     done = await scene.ended(killing)
     assert (scene.venue.placed, done.flattened, done.green) == ([], (), False)

@@ -25,7 +25,7 @@ from spark_tui.link.rendezvous import (
 )
 from spark_tui.link.server import serve
 from spark_tui.rescue import account, process
-from spark_tui.rescue.flatten import LAG_S, Flattener
+from spark_tui.rescue.flatten import Flattener
 from spark_tui.rescue.process import Outcome, Rescue
 from spark_tui.venues import kill_marks
 from spark_tui.venues.kill_marks import MAX_MARKS, Mark, mark_id, read_marks, write_mark
@@ -34,7 +34,7 @@ from spark_tui.venues.kill_plan import (
     exposed,
     write_plan,
 )
-from spark_tui.venues.port import OrderReport, Reaction, VenueError
+from spark_tui.venues.port import TRADES_LAG_S, OrderReport, Reaction, VenueError
 from spark_tui.wire.clock import ManualClock, SystemClock
 from tests.engine.fake_venue import NAME, SYMBOL, D, FakeVenue
 from tests.link.fake import FakeService
@@ -250,9 +250,9 @@ async def test_kills_beside_an_engine_that_answers_close_a_position_once(
         first = await a_kill()
         trades, venue.account_trades = venue.account_trades, []
         second = a_kill()
-        await only_waits(clock, second, LAG_S)
+        await only_waits(clock, second, TRADES_LAG_S)
         venue.account_trades += trades
-        clock.advance(LAG_S)
+        clock.advance(TRADES_LAG_S)
         told = await second
     assert (first.engine, len(first.flattened), first.green) == ("answered", 1, True)
     assert (told.engine, told.flattened, told.green) == ("answered", (), True)

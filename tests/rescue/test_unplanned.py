@@ -4,9 +4,8 @@ import msgspec
 import pytest
 
 from spark_tui.rescue import unplanned
-from spark_tui.rescue.flatten import LAG_S
 from spark_tui.venues.kill_plan import Held, LastOrder
-from spark_tui.venues.port import OrderReport, Reaction, VenueError
+from spark_tui.venues.port import TRADES_LAG_S, OrderReport, Reaction, VenueError
 from tests.engine.fake_venue import NAME, SYMBOL, UNREACHABLE, D
 from tests.rescue.older_plans import UNTOLD, bought, heard, older, sold, unlisted
 from tests.rescue.plans import plan
@@ -162,10 +161,10 @@ async def test_more_orders_of_a_planned_instrument_than_are_asked_for_are_waited
     trades = unlisted(scene)
     scene.venue.plan.append("fill")
     killing = scene.kill(flatten=True)
-    await scene.waits(LAG_S)
+    await scene.waits(TRADES_LAG_S)
     assert (scene.venue.queries, scene.venue.placed) == ([], [])
     scene.venue.account_trades += trades
-    scene.clock.advance(LAG_S)
+    scene.clock.advance(TRADES_LAG_S)
     done = await killing
     assert (len(done.flattened), done.residue, done.green) == (1, (), True)
 
@@ -178,7 +177,7 @@ async def test_who_hurries_past_so_many_has_nothing_sold(
         scene.sent(name, seconds_ago=3_600)
     heard(scene)
     killing = scene.kill(flatten=True, of=plan(D("0.5")))
-    await scene.waits(LAG_S)
+    await scene.waits(TRADES_LAG_S)
     scene.rescue.hurry()
     done = await killing
     (left,) = done.residue

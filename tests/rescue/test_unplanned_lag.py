@@ -6,8 +6,7 @@ import contextlib
 import msgspec
 import pytest
 
-from spark_tui.rescue.flatten import LAG_S
-from spark_tui.venues.port import OrderReport
+from spark_tui.venues.port import TRADES_LAG_S, OrderReport
 from spark_tui.wire.clock import NS_PER_MS, NS_PER_S
 from tests.engine.fake_venue import D
 from tests.rescue.older_plans import bought, heard, older, sold, unlisted
@@ -81,16 +80,16 @@ async def test_what_a_kill_sent_before_it_was_cut_off_is_not_sold_again(scene: S
     (sale,) = scene.venue.placed
     second = scene.kill(flatten=True, of=plan(D("0.5")))
     window_s = scene.venue.decision_window_ms / 1_000
-    await scene.waits(window_s + LAG_S)
+    await scene.waits(window_s + TRADES_LAG_S)
     sold(scene, sale, "0.5")
-    scene.clock.advance(window_s + LAG_S)
+    scene.clock.advance(window_s + TRADES_LAG_S)
     done = await second
     assert (scene.venue.placed, done.flattened, done.green) == ([sale], (), True)
 
 
 async def test_what_ended_longer_ago_is_not_asked_for(scene: Scene) -> None:
     scene.sent("sp-sale", seconds_ago=60)
-    heard(scene, ended_ms=scene.clock.wall_ns() // NS_PER_MS - int(LAG_S * 1_000))
+    heard(scene, ended_ms=scene.clock.wall_ns() // NS_PER_MS - int(TRADES_LAG_S * 1_000))
     scene.venue.plan.append("fill")
     done = await scene.ended(scene.kill(flatten=True, of=plan(D("0.5"))))
     assert (len(done.flattened), done.green, scene.venue.queries) == (1, True, [])
@@ -181,7 +180,7 @@ async def test_one_that_does_not_catch_up_is_named(scene: Scene, hidden: bool, s
     scene.venue.hidden |= {"sp-heard"} if hidden else set()
     began_ns = scene.clock.mono_ns()
     done = await scene.ended(scene.kill(flatten=True, of=older()))
-    assert scene.clock.mono_ns() - began_ns == LAG_S * NS_PER_S
+    assert scene.clock.mono_ns() - began_ns == TRADES_LAG_S * NS_PER_S
     (left,) = done.residue
     assert (left.dust, done.green, scene.venue.placed) == (False, False, [])
     assert said in left.text
